@@ -1,0 +1,33 @@
+//! The architectures that come with the binary: the files of `architectures/`, embedded.
+
+macro_rules! bundled {
+    ($($id:literal),* $(,)?) => {
+        /// Id and text of every bundled architecture, in the order they are listed.
+        pub const BUNDLED: &[(&str, &str)] = &[
+            $(($id, include_str!(concat!("../../architectures/", $id, ".yaml")))),*
+        ];
+    };
+}
+
+bundled![
+    "vgg11", "vgg11-lrn", "vgg13", "vgg16-c", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn",
+    "vgg13-5x5", "vgg16-7x7", "vgg11-cifar", "vgg-mini", "tinyvgg", "lenet5", "alexnet",
+];
+
+/// The text of a bundled architecture.
+pub fn text(id: &str) -> Option<&'static str> {
+    BUNDLED.iter().find(|(name, _)| *name == id).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_file_of_the_architectures_folder_is_embedded() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/architectures");
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let id = path.file_stem().unwrap().to_str().unwrap().to_string();
+            assert!(super::text(&id).is_some(), "{id} is not in the list");
+        }
+    }
+}

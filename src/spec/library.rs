@@ -1,0 +1,372 @@
+//! Where architectures come from: a path, or an id looked up in `--dir`, `./architectures`, the user's config folder
+//! and the bundled set, in that order.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use super::bundled::{self, BUNDLED};
+use super::describe::Architecture;
+use super::extend::Document;
+use super::limits;
+use super::locate::Place;
+use super::lower;
+use super::node::{self, Mark, Value};
+use super::problem::{Diagnostic, Problem, Problems, Report, Sources, nearest};
+
+/// Where one architecture's text is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Origin {
+    File(PathBuf),
+    Bundled(&'static str),
+}
+
+impl Origin {
+    pub fn id(&self) -> String {
+        match self {
+            Origin::Bundled(id) => id.to_string(),
+            Origin::File(path) => path
+                .file_stem()
+                .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        }
+    }
+
+    pub fn display(&self) -> String {
+        match self {
+            Origin::Bundled(id) => format!("{id}.yaml (bundled)"),
+            Origin::File(path) => path.display().to_string(),
+        }
+    }
+
+    fn read(&self) -> Result<String, LoadError> {
+        match self {
+            Origin::Bundled(id) => Ok(bundled::text(id).unwrap_or_default().to_string()),
+            Origin::File(path) => read_file(path),
+        }
+    }
+}
+
+/// Why an architecture could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("cannot read {path}: {reason}")]
+    Unreadable { path: String, reason: String },
+    #[error("{path} has more than {} KiB; an architecture file is a few hundred bytes", limits::FILE_BYTES / 1024)]
+    TooLarge { path: String },
+    #[error("{path} is not UTF-8 text (byte {at}); an architecture is a YAML text file")]
+    NotText { path: String, at: usize },
+    #[error("no architecture is called `{name}`{}; `convlens list` shows them all", suggest(.nearest))]
+    Unknown { name: String, nearest: Option<String> },
+    #[error("{0}")]
+    Invalid(Report),
+}
+
+fn suggest(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// An architecture with the texts it came from, which shape errors still point into.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub architecture: Architecture,
+    pub sources: Sources,
+    pub origin: Origin,
+}
+
+/// Finds and reads architectures.
+#[derive(Debug, Clone)]
+pub struct Library {
+    folders: Vec<PathBuf>,
+}
+
+impl Library {
+    /// Looks in `dir` first if there is one, then in the usual places.
+    pub fn new(dir: Option<PathBuf>) -> Self {
+        let config = etcetera::choose_base_strategy()
+            .ok()
+            .map(|base| base.config_dir().join("convlens").join("architectures"));
+        let folders = dir
+            .into_iter()
+            .chain([PathBuf::from("architectures")])
+            .chain(config)
+            .collect();
+        Library { folders }
+    }
+
+    /// Every architecture, each id once: the first place that has it wins.
+    pub fn list(&self) -> Vec<Origin> {
+        let mut origins: Vec<Origin> = Vec::new();
+        let mut files: Vec<PathBuf> = Vec::new();
+        for folder in &self.folders {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let mut found: Vec<PathBuf> = entries
+                .map(|entry| entry.path())
+                .filter(|path| is_yaml(path) && path.is_file())
+                .collect();
+            found.sort();
+            files.extend(found);
+        }
+        let bundled = BUNDLED.iter().map(|(id, _)| Origin::Bundled(id));
+        // A copy of a bundled file, such as this project's own folder, is the bundled one.
+        let is_copy = |path: &PathBuf| {
+            let id = Origin::File(path.clone()).id();
+            bundled::text(&id).is_some_and(|text| read_file(path).is_ok_and(|copy| copy == text))
+        };
+        let own: Vec<Origin> = files
+            .into_iter()
+            .filter(|path| !is_copy(path))
+            .map(Origin::File)
+            .collect();
+        for origin in bundled {
+            let id = origin.id();
+            let winner = own.iter().find(|own| own.id() == id).cloned();
+            origins.push(winner.unwrap_or(origin));
+        }
+        for origin in own {
+            if !origins.iter().any(|other| other.id() == origin.id()) {
+                origins.push(origin);
+            }
+        }
+        origins
+    }
+
+    /// The architecture that `name` means: a path, an id, or an alias.
+    pub fn find(&self, name: &str) -> Result<Origin, LoadError> {
+        let path = Path::new(name);
+        if name.contains(['/', '\\']) || is_yaml(path) {
+            return Ok(Origin::File(path.to_path_buf()));
+        }
+        let origins = self.list();
+        if let Some(origin) = origins.iter().find(|origin| origin.id() == name) {
+            return Ok(origin.clone());
+        }
+        let named: Vec<(Vec<String>, &Origin)> = origins
+            .iter()
+            .map(|origin| (aliases_of(origin), origin))
+            .collect();
+        let alias = named
+            .iter()
+            .find(|(aliases, _)| aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)));
+        if let Some((_, origin)) = alias {
+            return Ok((*origin).clone());
+        }
+        let known = origins.iter().map(Origin::id).collect::<Vec<_>>();
+        Err(LoadError::Unknown {
+            name: node::shorten(name),
+            nearest: nearest(name, known),
+        })
+    }
+
+    /// Finds and reads an architecture, with `--set` changes.
+    pub fn load(&self, name: &str, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
+        self.load_origin(&self.find(name)?, sets)
+    }
+
+    pub fn load_origin(
+        &self,
+        origin: &Origin,
+        sets: &[(String, String)],
+    ) -> Result<Loaded, LoadError> {
+        let text = origin.read()?;
+        self.load_text(origin, text, sets)
+    }
+
+    /// Reads an architecture from a text that stands (or will stand) at `origin`.
+    pub fn load_text(
+        &self,
+        origin: &Origin,
+        text: String,
+        sets: &[(String, String)],
+    ) -> Result<Loaded, LoadError> {
+        let mut sources = Sources::default();
+        let mut problems = Problems::default();
+        let mut chain = vec![origin.clone()];
+        let mut document = self.document(origin, text, &mut chain, &mut sources, &mut problems)?;
+        for (key, value) in sets {
+            let source = sources.add(format!("--set {key}"), value.clone());
+            let node = node::parse(value, source)
+                .map_err(|error| LoadError::Invalid(syntax_error(&sources, source, &error)))?;
+            document.set(key, node, &mut problems);
+        }
+        let architecture = lower::lower(&document, &origin.id(), &mut problems);
+        match architecture {
+            Some(architecture) if problems.is_empty() => Ok(Loaded {
+                architecture,
+                sources,
+                origin: origin.clone(),
+            }),
+            _ => Err(LoadError::Invalid(problems.into_report(&sources))),
+        }
+    }
+
+    /// One file with all it extends.
+    fn document(
+        &self,
+        origin: &Origin,
+        text: String,
+        chain: &mut Vec<Origin>,
+        sources: &mut Sources,
+        problems: &mut Problems,
+    ) -> Result<Document, LoadError> {
+        let source = sources.add(origin.display(), text);
+        let text = &sources.0[usize::from(source)].text;
+        let node = match node::parse(text, source) {
+            Ok(node) => node,
+            Err(_) if text.trim().is_empty() => node::Node {
+                mark: Mark { source, node: 0 },
+                value: Value::Null,
+            },
+            Err(error) => return Err(LoadError::Invalid(syntax_error(sources, source, &error))),
+        };
+        let document = Document::new(node, problems);
+        let Some(extends) = document.find("extends") else {
+            return Ok(document);
+        };
+        let mark = extends.mark;
+        let refuse = |message: String, problems: &mut Problems| {
+            problems.push(Problem::new(
+                mark,
+                message,
+                "expected the id of another architecture, or a file beside this one",
+            ));
+        };
+        let Value::Text(name) = &extends.value else {
+            refuse(format!("{} is not an architecture", extends.value.describe()), problems);
+            return Ok(document);
+        };
+        let base = match self.base(name, origin) {
+            Ok(base) => base,
+            Err(error) => {
+                refuse(error.to_string(), problems);
+                return Ok(document);
+            }
+        };
+        if chain.iter().any(|link| same_place(link, &base)) || chain.len() > limits::EXTENDS {
+            let links: Vec<String> = chain.iter().map(Origin::id).collect();
+            refuse(
+                format!("`extends` goes in a circle: {} → {}", links.join(" → "), base.id()),
+                problems,
+            );
+            return Ok(document);
+        }
+        let text = match base.read() {
+            Ok(text) => text,
+            Err(error) => {
+                refuse(error.to_string(), problems);
+                return Ok(document);
+            }
+        };
+        chain.push(base.clone());
+        let base = self.document(&base, text, chain, sources, problems)?;
+        Ok(document.on_top_of(base))
+    }
+
+    /// The file that `extends: name` in `from` means: one beside it, else an id.
+    fn base(&self, name: &str, from: &Origin) -> Result<Origin, LoadError> {
+        match from {
+            Origin::Bundled(_) => {
+                let bundled = BUNDLED.iter().find(|(id, _)| *id == name);
+                if let Some((id, _)) = bundled {
+                    return Ok(Origin::Bundled(id));
+                }
+            }
+            Origin::File(path) => {
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let names = [name.to_string(), format!("{name}.yaml"), format!("{name}.yml")];
+                for candidate in names.iter().map(|name| folder.join(name)) {
+                    if is_yaml(&candidate) && candidate.is_file() {
+                        let beside = Origin::File(candidate);
+                        // A user's own vgg16.yaml may extend the bundled vgg16.
+                        let itself = same_place(&beside, from);
+                        if itself && let Some((id, _)) = BUNDLED.iter().find(|(id, _)| *id == name) {
+                            return Ok(Origin::Bundled(id));
+                        }
+                        return Ok(beside);
+                    }
+                }
+                if is_yaml(Path::new(name)) {
+                    return Ok(Origin::File(folder.join(name)));
+                }
+            }
+        }
+        self.find(name)
+    }
+}
+
+fn same_place(one: &Origin, other: &Origin) -> bool {
+    match (one, other) {
+        (Origin::File(one), Origin::File(other)) => match (one.canonicalize(), other.canonicalize()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => one == other,
+        },
+        _ => one == other,
+    }
+}
+
+fn aliases_of(origin: &Origin) -> Vec<String> {
+    let Some(node) = origin.read().ok().and_then(|text| node::parse(&text, 0).ok()) else {
+        return Vec::new();
+    };
+    let mut problems = Problems::default();
+    let document = Document::new(node, &mut problems);
+    let aliases = document.find("aliases");
+    aliases.map_or(Vec::new(), |node| lower::aliases(node, &mut problems))
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
+}
+
+/// Reads a text file within the limit of size.
+fn read_file(path: &Path) -> Result<String, LoadError> {
+    let name = path.display().to_string();
+    let unreadable = |reason: String| LoadError::Unreadable {
+        path: name.clone(),
+        reason,
+    };
+    if path.is_dir() {
+        return Err(unreadable("it is a folder".to_string()));
+    }
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(limits::FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > limits::FILE_BYTES {
+        return Err(LoadError::TooLarge { path: name });
+    }
+    String::from_utf8(bytes).map_err(|error| LoadError::NotText {
+        at: error.utf8_error().valid_up_to(),
+        path: name,
+    })
+}
+
+/// What the YAML reader itself refused.
+fn syntax_error(sources: &Sources, source: u16, error: &serde_yaml::Error) -> Report {
+    let location = error.location();
+    let place = Place {
+        line: location.as_ref().map_or(1, |location| location.line()),
+        column: location.as_ref().map_or(1, |location| location.column()),
+        path: String::new(),
+    };
+    let text = error.to_string();
+    // The place is given apart; what is left is the reason.
+    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    let (message, expected) = if reason.contains("recursion limit") {
+        ("lists and maps are nested too deeply".to_string(), format!("expected at most {} blocks within one another", limits::NESTING))
+    } else if reason.contains("repetition limit") || reason.contains("aliases are followed") {
+        ("the file's aliases unfold to too much".to_string(), "expected fewer `*alias` uses".to_string())
+    } else {
+        (format!("this is not YAML: {reason}"), "expected YAML; check quotes, brackets and indentation".to_string())
+    };
+    let source = &sources.0[usize::from(source)];
+    Report {
+        diagnostics: vec![Diagnostic::at(source, place, message, expected)],
+        unlisted: 0,
+    }
+}

@@ -1,0 +1,133 @@
+//! From the merged YAML tree to the checked description.
+
+mod layers;
+mod operation;
+mod sections;
+mod short;
+mod values;
+
+use super::describe::{Architecture, Preprocess};
+use super::extend::Document;
+use super::kinds::{self, KINDS, TOP_LEVEL};
+use super::node::{Entry, Node, Value, shorten};
+use super::problem::{Problem, Problems, did_you_mean};
+use super::recipe::Recipe;
+use operation::{Defaults, check_doubles, check_keys};
+
+/// Reads the description. `None` when a part of it could not be said at all; the problems tell why.
+pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<Architecture> {
+    for entry in &document.entries {
+        if !TOP_LEVEL.contains(&entry.key.as_str()) {
+            problems.push(
+                Problem::new(
+                    entry.key_mark,
+                    format!("a file has no key `{}`", shorten(&entry.key)),
+                    format!("expected {}", values::one_of(TOP_LEVEL)),
+                )
+                .help(did_you_mean(&entry.key, TOP_LEVEL)),
+            );
+        }
+    }
+    let find = |key: &str| document.find(key);
+    let text = |key: &str, problems: &mut Problems| find(key).and_then(|node| values::text(node, problems));
+    let name = text("name", problems).unwrap_or_else(|| id.to_string());
+    let summary = text("summary", problems);
+    let source = text("source", problems);
+    let labels = text("labels", problems);
+    let aliases = find("aliases").map_or(Vec::new(), |node| aliases(node, problems));
+    let input = match find("input") {
+        Some(node) => sections::input(node, problems),
+        None => {
+            problems.push(Problem::new(
+                document.root,
+                "the file does not say its input",
+                "expected `input: [channels, height, width]`",
+            ));
+            None
+        }
+    };
+    let classes = find("classes").and_then(|node| values::count(node, problems));
+    let channels = input.map(|input| input.channels);
+    let preprocess = find("preprocess").map_or_else(Preprocess::default, |node| {
+        sections::preprocess(node, channels, problems)
+    });
+    let train = find("train").map_or_else(Recipe::default, |node| sections::train(node, problems));
+    let defaults = defaults(find("defaults"), problems);
+    let items = match find("layers") {
+        Some(node) => layers::LayerReader::new(defaults, classes, &document.overrides, problems).read(node),
+        None => {
+            problems.push(Problem::new(
+                document.root,
+                "the file has no layers",
+                "expected `layers: [...]`, or `extends: vgg16` to start from another",
+            ));
+            Vec::new()
+        }
+    };
+    Some(Architecture {
+        id: id.to_string(),
+        name,
+        summary,
+        source,
+        aliases,
+        input: input?,
+        classes,
+        items,
+        preprocess,
+        labels,
+        train,
+    })
+}
+
+/// The aliases of a file: a list of words, or one.
+pub fn aliases(node: &Node, problems: &mut Problems) -> Vec<String> {
+    match &node.value {
+        Value::List(items) => items
+            .iter()
+            .filter_map(|item| values::text(item, problems))
+            .collect(),
+        _ => values::text(node, problems).into_iter().collect(),
+    }
+}
+
+fn defaults<'a>(node: Option<&'a Node>, problems: &mut Problems) -> Defaults<'a> {
+    let mut defaults = Defaults::default();
+    let Some(node) = node else {
+        return defaults;
+    };
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let Value::Map(entries) = &node.value else {
+        problems.push(Problem::new(
+            node.mark,
+            format!("{} does not fit `defaults`", node.value.describe()),
+            "expected a map of kinds: `{conv: {activation: relu}}`",
+        ));
+        return defaults;
+    };
+    check_doubles(entries, problems);
+    for entry in entries {
+        let Some(kind) = kinds::kind(&entry.key) else {
+            problems.push(
+                Problem::new(
+                    entry.key_mark,
+                    format!("there is no layer kind `{}`", shorten(&entry.key)),
+                    format!("expected {}", values::one_of(&names)),
+                )
+                .help(did_you_mean(&entry.key, &names)),
+            );
+            continue;
+        };
+        let Value::Map(fields) = &entry.value.value else {
+            problems.push(Problem::new(
+                entry.value.mark,
+                format!("{} does not fit here", entry.value.value.describe()),
+                "expected a map of fields: `{activation: relu}`",
+            ));
+            continue;
+        };
+        check_doubles(fields, problems);
+        check_keys(kind, &fields.iter().collect::<Vec<&Entry>>(), problems);
+        defaults.add(kind.name, fields);
+    }
+    defaults
+}

@@ -1,0 +1,21 @@
+//! From YAML text to a checked description.
+//!
+//! [`library`] finds a file and everything it extends, [`node`] reads it into a tree that knows where each node
+//! stands, [`extend`] merges, and the private `lower` turns the tree into [`describe::Architecture`], collecting every
+//! [`problem`] on the way. Nothing outside this room knows serde_yaml.
+
+pub mod bundled;
+pub mod describe;
+pub mod extend;
+pub mod kinds;
+pub mod library;
+pub mod limits;
+pub mod locate;
+mod lower;
+pub mod node;
+pub mod problem;
+pub mod recipe;
+
+pub use describe::Architecture;
+pub use library::{Library, LoadError, Loaded, Origin};
+pub use problem::{Problem, Problems, Report, Sources};

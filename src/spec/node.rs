@@ -1,0 +1,236 @@
+//! A YAML text as a tree of nodes that remember where they came from.
+//!
+//! serde_yaml keeps no spans, but it numbers nothing away either: every node is numbered here in document order
+//! (keys too), and [`super::locate`] finds the line and column of a number by reading the text once more.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::limits;
+
+/// Where a node stands: which source text, and which node of it in document order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mark {
+    /// Index into [`super::Sources`].
+    pub source: u16,
+    /// The node's number in document order; 0 is the document itself.
+    pub node: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub mark: Mark,
+    pub value: Value,
+}
+
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub key: String,
+    pub key_mark: Mark,
+    pub value: Node,
+}
+
+#[derive(Debug, Clone)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+impl Value {
+    /// What the value is, in the words of an error message: ``the text `same` ``, `a list of 3`.
+    pub fn describe(&self) -> String {
+        match self {
+            Value::Null => "nothing".into(),
+            Value::Bool(value) => format!("`{value}`"),
+            Value::Integer(value) => format!("`{value}`"),
+            Value::Float(value) => format!("`{value}`"),
+            Value::Text(value) => format!("the text `{}`", shorten(value)),
+            Value::List(items) => format!("a list of {}", items.len()),
+            Value::Map(entries) if entries.is_empty() => "an empty map".into(),
+            Value::Map(entries) => format!("a map with `{}`", shorten(&entries[0].key)),
+        }
+    }
+}
+
+/// Cuts long user text so that a message stays a sentence.
+pub fn shorten(text: &str) -> String {
+    const LONGEST: usize = 40;
+    if text.chars().count() <= LONGEST {
+        return text.to_string();
+    }
+    let head: String = text.chars().take(LONGEST).collect();
+    format!("{head}…")
+}
+
+/// Reads `text` into a tree. `source` is the number its marks carry.
+pub fn parse(text: &str, source: u16) -> Result<Node, serde_yaml::Error> {
+    let counter = Cell::new(0);
+    let numbering = Numbering {
+        counter: &counter,
+        source,
+    };
+    NodeSeed(numbering).deserialize(serde_yaml::Deserializer::from_str(text))
+}
+
+/// Hands out node numbers in document order. Shared by reading and locating, so that both count alike.
+#[derive(Clone, Copy)]
+pub(super) struct Numbering<'a> {
+    pub counter: &'a Cell<u32>,
+    pub source: u16,
+}
+
+impl Numbering<'_> {
+    pub fn next<E: Error>(&self) -> Result<Mark, E> {
+        let node = self.counter.get();
+        if node >= limits::NODES {
+            return Err(E::custom(format!(
+                "more than {} values once aliases are followed",
+                limits::NODES
+            )));
+        }
+        self.counter.set(node + 1);
+        Ok(Mark {
+            source: self.source,
+            node,
+        })
+    }
+}
+
+struct NodeSeed<'a>(Numbering<'a>);
+
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        let mark = self.0.next()?;
+        let value = deserializer.deserialize_any(ValueVisitor(self.0))?;
+        Ok(Node { mark, value })
+    }
+}
+
+struct ValueVisitor<'a>(Numbering<'a>);
+
+impl<'de> Visitor<'de> for ValueVisitor<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a number, a word, a list or a map")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
+        Ok(i128::try_from(value).map_or(Value::Float(value as f64), Value::Integer))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(NodeSeed(self.0))? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some((key_mark, key)) = entries.next_key_seed(KeySeed(self.0))? {
+            let value = entries.next_value_seed(NodeSeed(self.0))?;
+            map.push(Entry {
+                key,
+                key_mark,
+                value,
+            });
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn visit_enum<A: serde::de::EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+        Err(Error::custom("tags such as `!name` have no meaning here"))
+    }
+}
+
+pub(super) struct KeySeed<'a>(pub Numbering<'a>);
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = (Mark, String);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let mark = self.0.next()?;
+        Ok((mark, deserializer.deserialize_any(KeyVisitor)?))
+    }
+}
+
+struct KeyVisitor;
+
+impl<'de> Visitor<'de> for KeyVisitor {
+    type Value = String;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a word as key")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_unit<E>(self) -> Result<String, E> {
+        Ok("~".to_string())
+    }
+}

@@ -1,0 +1,48 @@
+//! The `train:` section: how a network is trained unless flags say otherwise. All optional here; the
+//! trainer fills in what is absent.
+
+/// A training recipe as the file gives it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recipe {
+    pub epochs: Option<u64>,
+    pub steps: Option<u64>,
+    pub batch: Option<u64>,
+    pub optimizer: Option<String>,
+    pub lr: Option<f64>,
+    pub momentum: Option<f64>,
+    pub weight_decay: Option<f64>,
+    pub schedule: Option<String>,
+    /// Steps over which the learning rate rises to its value.
+    pub warmup: Option<u64>,
+    pub init: Option<String>,
+    pub augment: Vec<String>,
+    pub shuffle: Option<bool>,
+    /// Part of the training images kept aside for validation, 0 to 1.
+    pub val_split: Option<f64>,
+    pub seed: Option<u64>,
+    pub limit: Option<u64>,
+    pub checkpoint_every: Option<u64>,
+}
+
+pub const KEYS: &[&str] = &[
+    "epochs",
+    "steps",
+    "batch",
+    "optimizer",
+    "lr",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "warmup",
+    "init",
+    "augment",
+    "shuffle",
+    "val_split",
+    "seed",
+    "limit",
+    "checkpoint_every",
+];
+pub const OPTIMIZERS: &[&str] = &["sgd", "adam"];
+pub const SCHEDULES: &[&str] = &["constant", "step", "plateau", "cosine"];
+pub const INITS: &[&str] = &["kaiming", "paper", "xavier"];
+pub const AUGMENTS: &[&str] = &["none", "flip", "crop", "jitter"];
