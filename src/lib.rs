@@ -1,1 +1,4 @@
+//! A lens on convolutional networks.
+
+pub mod model;
 pub mod spec;

@@ -10,8 +10,23 @@ macro_rules! bundled {
 }
 
 bundled![
-    "vgg11", "vgg11-lrn", "vgg13", "vgg16-c", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn",
-    "vgg13-5x5", "vgg16-7x7", "vgg11-cifar", "vgg-mini", "tinyvgg", "lenet5", "alexnet",
+    "vgg11",
+    "vgg11-lrn",
+    "vgg13",
+    "vgg16-c",
+    "vgg16",
+    "vgg19",
+    "vgg11_bn",
+    "vgg13_bn",
+    "vgg16_bn",
+    "vgg19_bn",
+    "vgg13-5x5",
+    "vgg16-7x7",
+    "vgg11-cifar",
+    "vgg-mini",
+    "tinyvgg",
+    "lenet5",
+    "alexnet",
 ];
 
 /// The text of a bundled architecture.

@@ -57,10 +57,7 @@ pub struct Layer {
 impl Layer {
     /// The place of a field if it was written, else that of the layer.
     pub fn mark_of(&self, field: &str) -> Mark {
-        self.fields
-            .iter()
-            .find(|(name, _)| *name == field)
-            .map_or(self.mark, |(_, mark)| *mark)
+        self.fields.iter().find(|(name, _)| *name == field).map_or(self.mark, |(_, mark)| *mark)
     }
 }
 
@@ -73,10 +70,7 @@ pub struct Pair {
 
 impl Pair {
     pub const fn square(value: u64) -> Self {
-        Pair {
-            height: value,
-            width: value,
-        }
+        Pair { height: value, width: value }
     }
 
     pub fn to_array(self) -> [u64; 2] {
@@ -207,11 +201,6 @@ pub struct Preprocess {
 
 impl Default for Preprocess {
     fn default() -> Self {
-        Preprocess {
-            resize: None,
-            mean: vec![0.0],
-            std: vec![1.0],
-            scale: 1.0,
-        }
+        Preprocess { resize: None, mean: vec![0.0], std: vec![1.0], scale: 1.0 }
     }
 }

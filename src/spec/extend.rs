@@ -22,11 +22,7 @@ impl Document {
 
     /// One file alone; its `extends` is left for the caller to follow.
     pub fn new(node: Node, problems: &mut Problems) -> Self {
-        let mut document = Document {
-            root: node.mark,
-            entries: Vec::new(),
-            overrides: Vec::new(),
-        };
+        let mut document = Document { root: node.mark, entries: Vec::new(), overrides: Vec::new() };
         let entries = match node.value {
             Value::Map(entries) => entries,
             other => {
@@ -34,11 +30,7 @@ impl Document {
                     Value::Null => "the file is empty".to_string(),
                     other => format!("the file is {}, not an architecture", other.describe()),
                 };
-                problems.push(Problem::new(
-                    node.mark,
-                    message,
-                    "expected keys such as `input` and `layers`",
-                ));
+                problems.push(Problem::new(node.mark, message, "expected keys such as `input` and `layers`"));
                 return document;
             }
         };
@@ -68,11 +60,7 @@ impl Document {
     /// Puts this file on top of `base`: `defaults` field by field, changes of layers after the base's, every other
     /// key instead of the base's. The base keeps its aliases to itself.
     pub fn on_top_of(self, base: Document) -> Document {
-        let mut merged = Document {
-            root: self.root,
-            entries: base.entries,
-            overrides: base.overrides,
-        };
+        let mut merged = Document { root: self.root, entries: base.entries, overrides: base.overrides };
         merged.entries.retain(|entry| entry.key != "aliases");
         if self.find("layers").is_some() {
             // The base's changes were about layers that are gone.
@@ -131,10 +119,7 @@ impl Document {
         if matches!(value.value, Value::Map(_)) {
             self.overrides.push(entry(path, value));
         } else if let Some((layer, field)) = path.rsplit_once('.') {
-            let fields = Node {
-                mark,
-                value: Value::Map(vec![entry(field, value)]),
-            };
+            let fields = Node { mark, value: Value::Map(vec![entry(field, value)]) };
             self.overrides.push(entry(layer, fields));
         } else {
             problems.push(Problem::new(
@@ -147,11 +132,7 @@ impl Document {
 }
 
 fn entry(key: &str, value: Node) -> Entry {
-    Entry {
-        key: key.to_string(),
-        key_mark: value.mark,
-        value,
-    }
+    Entry { key: key.to_string(), key_mark: value.mark, value }
 }
 
 fn merge_defaults(old: &mut Entry, new: Entry) {
@@ -167,14 +148,8 @@ fn merge_defaults(old: &mut Entry, new: Entry) {
         let same = old_kinds.iter_mut().find(|other| other.key == kind.key);
         match (same, kind) {
             (
-                Some(Entry {
-                    value: Node { value: Value::Map(old_fields), .. },
-                    ..
-                }),
-                Entry {
-                    value: Node { value: Value::Map(fields), .. },
-                    ..
-                },
+                Some(Entry { value: Node { value: Value::Map(old_fields), .. }, .. }),
+                Entry { value: Node { value: Value::Map(fields), .. }, .. },
             ) => {
                 for field in fields {
                     old_fields.retain(|other| other.key != field.key);
@@ -194,10 +169,7 @@ fn set_in(entries: &mut Vec<Entry>, segments: &[&str], value: Node) -> bool {
     };
     let at = entries.iter().position(|entry| entry.key == *first);
     let at = at.unwrap_or_else(|| {
-        let empty = Node {
-            mark: value.mark,
-            value: Value::Map(Vec::new()),
-        };
+        let empty = Node { mark: value.mark, value: Value::Map(Vec::new()) };
         entries.push(entry(first, empty));
         entries.len() - 1
     });

@@ -41,11 +41,7 @@ pub struct Kind {
 }
 
 const fn field(name: &'static str, takes: Takes, default: &'static str) -> Field {
-    Field {
-        name,
-        takes,
-        default,
-    }
+    Field { name, takes, default }
 }
 
 const POOL: &[Field] = &[
@@ -56,12 +52,7 @@ const POOL: &[Field] = &[
 ];
 
 const fn plain(name: &'static str, about: &'static str) -> Kind {
-    Kind {
-        name,
-        main: None,
-        fields: &[],
-        about,
-    }
+    Kind { name, main: None, fields: &[], about }
 }
 
 /// Every kind of layer, in the order of the schema.
@@ -92,12 +83,7 @@ pub const KINDS: &[Kind] = &[
         ],
         about: "fully connected layer; needs a flat input",
     },
-    Kind {
-        name: "maxpool",
-        main: Some("kernel"),
-        fields: POOL,
-        about: "maximum of each window",
-    },
+    Kind { name: "maxpool", main: Some("kernel"), fields: POOL, about: "maximum of each window" },
     Kind {
         name: "avgpool",
         main: Some("kernel"),
@@ -111,18 +97,12 @@ pub const KINDS: &[Kind] = &[
         about: "mean pooling to a given output size, windows as PyTorch's",
     },
     plain("global_avgpool", "mean of each channel, down to 1×1"),
-    plain(
-        "flatten",
-        "channels, rows and columns in one row of features",
-    ),
+    plain("flatten", "channels, rows and columns in one row of features"),
     plain("softmax", "probabilities over features or channels"),
     Kind {
         name: "batch_norm",
         main: None,
-        fields: &[
-            field("eps", Takes::Number, "1e-5"),
-            field("momentum", Takes::Number, "0.1"),
-        ],
+        fields: &[field("eps", Takes::Number, "1e-5"), field("momentum", Takes::Number, "0.1")],
         about: "batch normalisation per channel or feature",
     },
     Kind {
@@ -157,15 +137,7 @@ pub const KINDS: &[Kind] = &[
 ];
 
 /// The kinds that a layer's `activation` may name.
-pub const ACTIVATIONS: &[&str] = &[
-    "relu",
-    "leaky_relu",
-    "elu",
-    "gelu",
-    "sigmoid",
-    "tanh",
-    "silu",
-];
+pub const ACTIVATIONS: &[&str] = &["relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "silu"];
 
 /// The norms that a conv's `norm` may name.
 pub const NORMS: &[&str] = &["none", "batch", "lrn"];

@@ -27,9 +27,7 @@ impl Origin {
     pub fn id(&self) -> String {
         match self {
             Origin::Bundled(id) => id.to_string(),
-            Origin::File(path) => path
-                .file_stem()
-                .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+            Origin::File(path) => path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
         }
     }
 
@@ -64,9 +62,7 @@ pub enum LoadError {
 }
 
 fn suggest(nearest: &Option<String>) -> String {
-    nearest
-        .as_ref()
-        .map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+    nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 /// An architecture with the texts it came from, which shape errors still point into.
@@ -86,14 +82,9 @@ pub struct Library {
 impl Library {
     /// Looks in `dir` first if there is one, then in the usual places.
     pub fn new(dir: Option<PathBuf>) -> Self {
-        let config = etcetera::choose_base_strategy()
-            .ok()
-            .map(|base| base.config_dir().join("convlens").join("architectures"));
-        let folders = dir
-            .into_iter()
-            .chain([PathBuf::from("architectures")])
-            .chain(config)
-            .collect();
+        let config =
+            etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("convlens").join("architectures"));
+        let folders = dir.into_iter().chain([PathBuf::from("architectures")]).chain(config).collect();
         Library { folders }
     }
 
@@ -103,10 +94,8 @@ impl Library {
         let mut files: Vec<PathBuf> = Vec::new();
         for folder in &self.folders {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let mut found: Vec<PathBuf> = entries
-                .map(|entry| entry.path())
-                .filter(|path| is_yaml(path) && path.is_file())
-                .collect();
+            let mut found: Vec<PathBuf> =
+                entries.map(|entry| entry.path()).filter(|path| is_yaml(path) && path.is_file()).collect();
             found.sort();
             files.extend(found);
         }
@@ -116,11 +105,7 @@ impl Library {
             let id = Origin::File(path.clone()).id();
             bundled::text(&id).is_some_and(|text| read_file(path).is_ok_and(|copy| copy == text))
         };
-        let own: Vec<Origin> = files
-            .into_iter()
-            .filter(|path| !is_copy(path))
-            .map(Origin::File)
-            .collect();
+        let own: Vec<Origin> = files.into_iter().filter(|path| !is_copy(path)).map(Origin::File).collect();
         for origin in bundled {
             let id = origin.id();
             let winner = own.iter().find(|own| own.id() == id).cloned();
@@ -144,21 +129,13 @@ impl Library {
         if let Some(origin) = origins.iter().find(|origin| origin.id() == name) {
             return Ok(origin.clone());
         }
-        let named: Vec<(Vec<String>, &Origin)> = origins
-            .iter()
-            .map(|origin| (aliases_of(origin), origin))
-            .collect();
-        let alias = named
-            .iter()
-            .find(|(aliases, _)| aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)));
+        let named: Vec<(Vec<String>, &Origin)> = origins.iter().map(|origin| (aliases_of(origin), origin)).collect();
+        let alias = named.iter().find(|(aliases, _)| aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)));
         if let Some((_, origin)) = alias {
             return Ok((*origin).clone());
         }
         let known = origins.iter().map(Origin::id).collect::<Vec<_>>();
-        Err(LoadError::Unknown {
-            name: node::shorten(name),
-            nearest: nearest(name, known),
-        })
+        Err(LoadError::Unknown { name: node::shorten(name), nearest: nearest(name, known) })
     }
 
     /// Finds and reads an architecture, with `--set` changes.
@@ -166,22 +143,13 @@ impl Library {
         self.load_origin(&self.find(name)?, sets)
     }
 
-    pub fn load_origin(
-        &self,
-        origin: &Origin,
-        sets: &[(String, String)],
-    ) -> Result<Loaded, LoadError> {
+    pub fn load_origin(&self, origin: &Origin, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
         let text = origin.read()?;
         self.load_text(origin, text, sets)
     }
 
     /// Reads an architecture from a text that stands (or will stand) at `origin`.
-    pub fn load_text(
-        &self,
-        origin: &Origin,
-        text: String,
-        sets: &[(String, String)],
-    ) -> Result<Loaded, LoadError> {
+    pub fn load_text(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
         let mut sources = Sources::default();
         let mut problems = Problems::default();
         let mut chain = vec![origin.clone()];
@@ -194,11 +162,7 @@ impl Library {
         }
         let architecture = lower::lower(&document, &origin.id(), &mut problems);
         match architecture {
-            Some(architecture) if problems.is_empty() => Ok(Loaded {
-                architecture,
-                sources,
-                origin: origin.clone(),
-            }),
+            Some(architecture) if problems.is_empty() => Ok(Loaded { architecture, sources, origin: origin.clone() }),
             _ => Err(LoadError::Invalid(problems.into_report(&sources))),
         }
     }
@@ -216,10 +180,7 @@ impl Library {
         let text = &sources.0[usize::from(source)].text;
         let node = match node::parse(text, source) {
             Ok(node) => node,
-            Err(_) if text.trim().is_empty() => node::Node {
-                mark: Mark { source, node: 0 },
-                value: Value::Null,
-            },
+            Err(_) if text.trim().is_empty() => node::Node { mark: Mark { source, node: 0 }, value: Value::Null },
             Err(error) => return Err(LoadError::Invalid(syntax_error(sources, source, &error))),
         };
         let document = Document::new(node, problems);
@@ -247,10 +208,7 @@ impl Library {
         };
         if chain.iter().any(|link| same_place(link, &base)) || chain.len() > limits::EXTENDS {
             let links: Vec<String> = chain.iter().map(Origin::id).collect();
-            refuse(
-                format!("`extends` goes in a circle: {} → {}", links.join(" → "), base.id()),
-                problems,
-            );
+            refuse(format!("`extends` goes in a circle: {} → {}", links.join(" → "), base.id()), problems);
             return Ok(document);
         }
         let text = match base.read() {
@@ -325,25 +283,17 @@ fn is_yaml(path: &Path) -> bool {
 /// Reads a text file within the limit of size.
 fn read_file(path: &Path) -> Result<String, LoadError> {
     let name = path.display().to_string();
-    let unreadable = |reason: String| LoadError::Unreadable {
-        path: name.clone(),
-        reason,
-    };
+    let unreadable = |reason: String| LoadError::Unreadable { path: name.clone(), reason };
     if path.is_dir() {
         return Err(unreadable("it is a folder".to_string()));
     }
     let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let mut bytes = Vec::new();
-    file.take(limits::FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(error.to_string()))?;
+    file.take(limits::FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
     if bytes.len() as u64 > limits::FILE_BYTES {
         return Err(LoadError::TooLarge { path: name });
     }
-    String::from_utf8(bytes).map_err(|error| LoadError::NotText {
-        at: error.utf8_error().valid_up_to(),
-        path: name,
-    })
+    String::from_utf8(bytes).map_err(|error| LoadError::NotText { at: error.utf8_error().valid_up_to(), path: name })
 }
 
 /// What the YAML reader itself refused.
@@ -358,15 +308,15 @@ fn syntax_error(sources: &Sources, source: u16, error: &serde_yaml::Error) -> Re
     // The place is given apart; what is left is the reason.
     let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
     let (message, expected) = if reason.contains("recursion limit") {
-        ("lists and maps are nested too deeply".to_string(), format!("expected at most {} blocks within one another", limits::NESTING))
+        (
+            "lists and maps are nested too deeply".to_string(),
+            format!("expected at most {} blocks within one another", limits::NESTING),
+        )
     } else if reason.contains("repetition limit") || reason.contains("aliases are followed") {
         ("the file's aliases unfold to too much".to_string(), "expected fewer `*alias` uses".to_string())
     } else {
         (format!("this is not YAML: {reason}"), "expected YAML; check quotes, brackets and indentation".to_string())
     };
     let source = &sources.0[usize::from(source)];
-    Report {
-        diagnostics: vec![Diagnostic::at(source, place, message, expected)],
-        unlisted: 0,
-    }
+    Report { diagnostics: vec![Diagnostic::at(source, place, message, expected)], unlisted: 0 }
 }

@@ -22,17 +22,9 @@ pub struct Place {
 /// Finds node number `node` of `text`.
 pub fn locate(text: &str, node: u32) -> Place {
     let counter = Cell::new(0);
-    let walk = Walk {
-        numbering: Numbering {
-            counter: &counter,
-            source: 0,
-        },
-        target: node,
-        steps: &RefCell::new(Vec::new()),
-    };
-    let failure = LocateSeed(walk)
-        .deserialize(serde_yaml::Deserializer::from_str(text))
-        .err();
+    let walk =
+        Walk { numbering: Numbering { counter: &counter, source: 0 }, target: node, steps: &RefCell::new(Vec::new()) };
+    let failure = LocateSeed(walk).deserialize(serde_yaml::Deserializer::from_str(text)).err();
     let location = failure.and_then(|error| error.location());
     Place {
         line: location.as_ref().map_or(1, |location| location.line()),
@@ -94,10 +86,7 @@ impl<'de> DeserializeSeed<'de> for LocateSeed<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let reached = self.0.reached();
         self.0.numbering.next::<D::Error>()?;
-        deserializer.deserialize_any(LocateVisitor {
-            walk: self.0,
-            fail: reached,
-        })
+        deserializer.deserialize_any(LocateVisitor { walk: self.0, fail: reached })
     }
 }
 
@@ -108,11 +97,7 @@ struct LocateVisitor<'a> {
 
 impl LocateVisitor<'_> {
     fn here<E: Error>(&self) -> Result<(), E> {
-        if self.fail {
-            Err(E::custom("here"))
-        } else {
-            Ok(())
-        }
+        if self.fail { Err(E::custom("here")) } else { Ok(()) }
     }
 }
 

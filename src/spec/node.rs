@@ -72,10 +72,7 @@ pub fn shorten(text: &str) -> String {
 /// Reads `text` into a tree. `source` is the number its marks carry.
 pub fn parse(text: &str, source: u16) -> Result<Node, serde_yaml::Error> {
     let counter = Cell::new(0);
-    let numbering = Numbering {
-        counter: &counter,
-        source,
-    };
+    let numbering = Numbering { counter: &counter, source };
     NodeSeed(numbering).deserialize(serde_yaml::Deserializer::from_str(text))
 }
 
@@ -90,16 +87,10 @@ impl Numbering<'_> {
     pub fn next<E: Error>(&self) -> Result<Mark, E> {
         let node = self.counter.get();
         if node >= limits::NODES {
-            return Err(E::custom(format!(
-                "more than {} values once aliases are followed",
-                limits::NODES
-            )));
+            return Err(E::custom(format!("more than {} values once aliases are followed", limits::NODES)));
         }
         self.counter.set(node + 1);
-        Ok(Mark {
-            source: self.source,
-            node,
-        })
+        Ok(Mark { source: self.source, node })
     }
 }
 
@@ -176,11 +167,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
         let mut map = Vec::new();
         while let Some((key_mark, key)) = entries.next_key_seed(KeySeed(self.0))? {
             let value = entries.next_value_seed(NodeSeed(self.0))?;
-            map.push(Entry {
-                key,
-                key_mark,
-                value,
-            });
+            map.push(Entry { key, key_mark, value });
         }
         Ok(Value::Map(map))
     }

@@ -40,12 +40,7 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(mark: Mark, message: impl Into<String>, expected: impl Into<String>) -> Self {
-        Problem {
-            mark,
-            message: message.into(),
-            expected: expected.into(),
-            help: None,
-        }
+        Problem { mark, message: message.into(), expected: expected.into(), help: None }
     }
 
     pub fn help(mut self, help: Option<String>) -> Self {
@@ -90,10 +85,7 @@ impl Problems {
                 Some(Diagnostic::new(source, place, problem))
             })
             .collect();
-        Report {
-            diagnostics,
-            unlisted,
-        }
+        Report { diagnostics, unlisted }
     }
 }
 
@@ -120,33 +112,16 @@ impl Diagnostic {
 
     /// A diagnostic at a known place, for what the YAML reader itself reports.
     pub fn at(source: &SourceText, place: Place, message: String, expected: String) -> Self {
-        let source_line = source
-            .text
-            .lines()
-            .nth(place.line.saturating_sub(1))
-            .unwrap_or_default()
-            .to_string();
+        let source_line = source.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default().to_string();
         let width = token_width(&source_line, place.column);
-        Diagnostic {
-            file: source.name.clone(),
-            place,
-            source_line,
-            width,
-            message,
-            expected,
-            help: None,
-        }
+        Diagnostic { file: source.name.clone(), place, source_line, width, message, expected, help: None }
     }
 }
 
 impl fmt::Display for Diagnostic {
     /// One line: `file:line:column: path: message; expected`.
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        write!(
-            formatter,
-            "{}:{}:{}: ",
-            self.file, self.place.line, self.place.column
-        )?;
+        write!(formatter, "{}:{}:{}: ", self.file, self.place.line, self.place.column)?;
         if !self.place.path.is_empty() {
             write!(formatter, "{}: ", self.place.path)?;
         }
@@ -196,11 +171,9 @@ impl std::error::Error for Report {}
 fn token_width(line: &str, column: usize) -> usize {
     let rest: Vec<char> = line.chars().skip(column.saturating_sub(1)).collect();
     let width = match rest.first() {
-        Some(&quote @ ('"' | '\'')) => rest
-            .iter()
-            .skip(1)
-            .position(|&character| character == quote)
-            .map_or(rest.len(), |end| end + 2),
+        Some(&quote @ ('"' | '\'')) => {
+            rest.iter().skip(1).position(|&character| character == quote).map_or(rest.len(), |end| end + 2)
+        }
         Some('[' | '{' | '-' | '|' | '>') => 1,
         _ => {
             let ends_at = |index: usize| {
@@ -212,43 +185,27 @@ fn token_width(line: &str, column: usize) -> usize {
                     _ => false,
                 }
             };
-            let end = (0..rest.len())
-                .find(|&index| ends_at(index))
-                .unwrap_or(rest.len());
-            rest[..end]
-                .iter()
-                .rposition(|character| !character.is_whitespace())
-                .map_or(0, |last| last + 1)
+            let end = (0..rest.len()).find(|&index| ends_at(index)).unwrap_or(rest.len());
+            rest[..end].iter().rposition(|character| !character.is_whitespace()).map_or(0, |last| last + 1)
         }
     };
     width.max(1)
 }
 
 /// "did you mean `maxpool`?", if one of `known` is near enough to `given`.
-pub fn did_you_mean<'a>(
-    given: &str,
-    known: impl IntoIterator<Item = impl AsRef<str> + 'a>,
-) -> Option<String> {
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = impl AsRef<str> + 'a>) -> Option<String> {
     nearest(given, known).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// The nearest of `known` to `given`, or nothing if none is near.
-pub fn nearest<'a>(
-    given: &str,
-    known: impl IntoIterator<Item = impl AsRef<str> + 'a>,
-) -> Option<String> {
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = impl AsRef<str> + 'a>) -> Option<String> {
     // Two slips in a word of six letters are a typing error; four are another word.
     let given = given.to_lowercase();
     let allowed = (given.chars().count() / 3).clamp(1, 4);
     known
         .into_iter()
         .map(|name| name.as_ref().to_string())
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&given, &name.to_lowercase()),
-                name,
-            )
-        })
+        .map(|name| (strsim::damerau_levenshtein(&given, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, name)| name)
@@ -262,8 +219,8 @@ mod tests {
     fn the_caret_covers_the_word_it_is_about() {
         let line = r#"  - conv: {out: 64, kernel: "five"} # note"#;
         assert_eq!(token_width(line, 5), 4, "a key");
-        assert_eq!(token_width(line, 16), 1 + 1, "a number up to its comma");
-        assert_eq!(token_width(line, 28), 7 - 1, "a quoted text");
+        assert_eq!(token_width(line, 17), 2, "a number up to its comma");
+        assert_eq!(token_width(line, 29), 6, "a quoted text");
         assert_eq!(token_width(line, 11), 1, "a map");
     }
 

@@ -34,11 +34,7 @@ struct Scope {
 
 impl Scope {
     fn new(path: String, depth: usize) -> Self {
-        Scope {
-            path,
-            depth,
-            counts: HashMap::new(),
-        }
+        Scope { path, depth, counts: HashMap::new() }
     }
 
     fn count(&mut self, kind: &'static str) -> u64 {
@@ -55,7 +51,8 @@ impl Scope {
     }
 }
 
-const ITEM: &str = "expected a layer such as `conv3-64`, `maxpool`, `conv: {out: 64}`, `stack: [64, M]` or `block: {layers: [...]}`";
+const ITEM: &str =
+    "expected a layer such as `conv3-64`, `maxpool`, `conv: {out: 64}`, `stack: [64, M]` or `block: {layers: [...]}`";
 
 impl<'a, 'p> LayerReader<'a, 'p> {
     pub fn new(
@@ -94,11 +91,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             return Vec::new();
         };
         if nodes.is_empty() {
-            self.problems.push(Problem::new(
-                node.mark,
-                "the list of layers is empty",
-                "expected at least one layer",
-            ));
+            self.problems.push(Problem::new(node.mark, "the list of layers is empty", "expected at least one layer"));
         }
         let mut items = Vec::new();
         for node in nodes {
@@ -108,11 +101,9 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             match &node.value {
                 Value::Text(text) => self.short(text, node.mark, scope, &mut items),
                 Value::Map(entries) => self.long(node, entries, scope, &mut items),
-                other => self.problems.push(Problem::new(
-                    node.mark,
-                    format!("{} is not a layer", other.describe()),
-                    ITEM,
-                )),
+                other => {
+                    self.problems.push(Problem::new(node.mark, format!("{} is not a layer", other.describe()), ITEM))
+                }
             }
         }
         items
@@ -125,24 +116,16 @@ impl<'a, 'p> LayerReader<'a, 'p> {
                     return;
                 };
                 for _ in 0..short.repeat {
-                    let written = Written {
-                        kind,
-                        mark,
-                        short: Some(short.clone()),
-                        fields: Vec::new(),
-                        main: None,
-                    };
+                    let written = Written { kind, mark, short: Some(short.clone()), fields: Vec::new(), main: None };
                     self.layer(written, None, scope, items);
                     if self.too_many {
                         break;
                     }
                 }
             }
-            Err(ShortError::Form(form)) => self.problems.push(Problem::new(
-                mark,
-                format!("`{}` cannot be read as a layer", shorten(text)),
-                form,
-            )),
+            Err(ShortError::Form(form)) => {
+                self.problems.push(Problem::new(mark, format!("`{}` cannot be read as a layer", shorten(text)), form))
+            }
             Err(ShortError::Kind(kind)) => self.unknown_kind(&kind, mark),
         }
     }
@@ -155,25 +138,14 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             _ => did_you_mean(kind, known),
         };
         let message = format!("there is no layer kind `{}`", shorten(kind));
-        self.problems
-            .push(Problem::new(mark, message, ITEM).help(help));
+        self.problems.push(Problem::new(mark, message, ITEM).help(help));
     }
 
-    fn long(
-        &mut self,
-        node: &'a Node,
-        entries: &'a [Entry],
-        scope: &mut Scope,
-        items: &mut Vec<Item>,
-    ) {
+    fn long(&mut self, node: &'a Node, entries: &'a [Entry], scope: &mut Scope, items: &mut Vec<Item>) {
         check_doubles(entries, self.problems);
         let mut kinds = entries.iter().filter(|entry| entry.key != "name");
         let (Some(entry), None) = (kinds.next(), kinds.next()) else {
-            self.problems.push(Problem::new(
-                node.mark,
-                "a layer is a map with exactly one kind",
-                ITEM,
-            ));
+            self.problems.push(Problem::new(node.mark, "a layer is a map with exactly one kind", ITEM));
             return;
         };
         let name = entries.iter().find(|entry| entry.key == "name");
@@ -195,13 +167,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         scope: &mut Scope,
         items: &mut Vec<Item>,
     ) {
-        let mut written = Written {
-            kind,
-            mark: entry.value.mark,
-            short: None,
-            fields: Vec::new(),
-            main: None,
-        };
+        let mut written = Written { kind, mark: entry.value.mark, short: None, fields: Vec::new(), main: None };
         let mut name = name;
         match &entry.value.value {
             Value::Map(fields) => {
@@ -223,13 +189,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         self.layer(written, name, scope, items);
     }
 
-    fn layer(
-        &mut self,
-        mut written: Written<'a>,
-        name: Option<&'a Entry>,
-        scope: &mut Scope,
-        items: &mut Vec<Item>,
-    ) {
+    fn layer(&mut self, mut written: Written<'a>, name: Option<&'a Entry>, scope: &mut Scope, items: &mut Vec<Item>) {
         self.layers += 1;
         if self.layers > limits::LAYERS {
             self.too_many = true;
@@ -269,12 +229,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         for brought in brought_names(&operation) {
             self.claim(&format!("{path}.{brought}"), mark);
         }
-        items.push(Item::Layer(Layer {
-            name,
-            operation,
-            mark,
-            fields,
-        }));
+        items.push(Item::Layer(Layer { name, operation, mark, fields }));
     }
 
     fn given_name(&mut self, node: &Node) -> Option<String> {
@@ -302,13 +257,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         }
     }
 
-    fn stack(
-        &mut self,
-        node: &'a Node,
-        name: Option<&Entry>,
-        scope: &mut Scope,
-        items: &mut Vec<Item>,
-    ) {
+    fn stack(&mut self, node: &'a Node, name: Option<&Entry>, scope: &mut Scope, items: &mut Vec<Item>) {
         if let Some(name) = name {
             self.problems.push(Problem::new(
                 name.key_mark,
@@ -343,12 +292,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             };
             let short = match kind {
                 "conv" => match values::count(node, self.problems) {
-                    Some(out) => Some(Short {
-                        kind,
-                        kernel: None,
-                        out: Some(Out::Number(out)),
-                        repeat: 1,
-                    }),
+                    Some(out) => Some(Short { kind, kernel: None, out: Some(Out::Number(out)), repeat: 1 }),
                     None => continue,
                 },
                 _ => None,
@@ -356,24 +300,12 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             let Some(kind) = kinds::kind(kind) else {
                 continue;
             };
-            let written = Written {
-                kind,
-                mark: node.mark,
-                short,
-                fields: Vec::new(),
-                main: None,
-            };
+            let written = Written { kind, mark: node.mark, short, fields: Vec::new(), main: None };
             self.layer(written, None, scope, items);
         }
     }
 
-    fn block(
-        &mut self,
-        node: &'a Node,
-        outer_name: Option<&'a Entry>,
-        scope: &mut Scope,
-        items: &mut Vec<Item>,
-    ) {
+    fn block(&mut self, node: &'a Node, outer_name: Option<&'a Entry>, scope: &mut Scope, items: &mut Vec<Item>) {
         let Value::Map(entries) = &node.value else {
             self.problems.push(Problem::new(
                 node.mark,
@@ -413,11 +345,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             .and_then(|entry| self.given_name(&entry.value))
             .unwrap_or_else(|| format!("block{count}"));
         let Some(layers) = find("layers") else {
-            self.problems.push(Problem::new(
-                node.mark,
-                "this block has no layers",
-                "expected `layers: [...]`",
-            ));
+            self.problems.push(Problem::new(node.mark, "this block has no layers", "expected `layers: [...]`"));
             return;
         };
         for time in 1..=times {
@@ -455,12 +383,8 @@ impl<'a, 'p> LayerReader<'a, 'p> {
                 (message, did_you_mean(&entry.key, &self.paths))
             };
             self.problems.push(
-                Problem::new(
-                    entry.key_mark,
-                    message,
-                    "expected the path of one layer, such as `block3.conv3`",
-                )
-                .help(help),
+                Problem::new(entry.key_mark, message, "expected the path of one layer, such as `block3.conv3`")
+                    .help(help),
             );
         }
     }
@@ -474,7 +398,5 @@ fn brought_names(operation: &Operation) -> Vec<&'static str> {
         _ => (None, None),
     };
     let norm = norm.map(|norm| norm.kind());
-    norm.into_iter()
-        .chain(activation.map(|activation| activation.kind()))
-        .collect()
+    norm.into_iter().chain(activation.map(|activation| activation.kind())).collect()
 }

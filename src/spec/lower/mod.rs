@@ -48,9 +48,8 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     };
     let classes = find("classes").and_then(|node| values::count(node, problems));
     let channels = input.map(|input| input.channels);
-    let preprocess = find("preprocess").map_or_else(Preprocess::default, |node| {
-        sections::preprocess(node, channels, problems)
-    });
+    let preprocess =
+        find("preprocess").map_or_else(Preprocess::default, |node| sections::preprocess(node, channels, problems));
     let train = find("train").map_or_else(Recipe::default, |node| sections::train(node, problems));
     let defaults = defaults(find("defaults"), problems);
     let items = match find("layers") {
@@ -82,10 +81,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
 /// The aliases of a file: a list of words, or one.
 pub fn aliases(node: &Node, problems: &mut Problems) -> Vec<String> {
     match &node.value {
-        Value::List(items) => items
-            .iter()
-            .filter_map(|item| values::text(item, problems))
-            .collect(),
+        Value::List(items) => items.iter().filter_map(|item| values::text(item, problems)).collect(),
         _ => values::text(node, problems).into_iter().collect(),
     }
 }

@@ -2,9 +2,7 @@
 
 use super::short::{Out, Short};
 use super::values::{self, PaddingWord};
-use crate::spec::describe::{
-    Activation, BatchNorm, Conv, Groups, Linear, Lrn, Norm, Operation, Pair, Pool,
-};
+use crate::spec::describe::{Activation, BatchNorm, Conv, Groups, Linear, Lrn, Norm, Operation, Pair, Pool};
 use crate::spec::kinds::{ACTIVATIONS, Kind, NORMS};
 use crate::spec::node::{Entry, Mark, Node, Value};
 use crate::spec::problem::{Problem, Problems, did_you_mean};
@@ -21,10 +19,7 @@ impl<'a> Defaults<'a> {
     }
 
     fn of(&self, kind: &str) -> &'a [Entry] {
-        self.kinds
-            .iter()
-            .find(|(name, _)| *name == kind)
-            .map_or(&[], |(_, fields)| fields)
+        self.kinds.iter().find(|(name, _)| *name == kind).map_or(&[], |(_, fields)| fields)
     }
 }
 
@@ -57,13 +52,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         classes: Option<u64>,
         problems: &'p mut Problems,
     ) -> Self {
-        Reader {
-            written,
-            defaults,
-            classes,
-            problems,
-            places: Vec::new(),
-        }
+        Reader { written, defaults, classes, problems, places: Vec::new() }
     }
 
     /// The operation, and where its fields were written.
@@ -74,18 +63,14 @@ impl<'a, 'p> Reader<'a, 'p> {
             "linear" => self.linear().map(Operation::Linear),
             "maxpool" => Some(Operation::MaxPool(self.pool())),
             "avgpool" => Some(Operation::AvgPool(self.pool())),
-            "adaptive_avgpool" => Some(Operation::AdaptiveAvgPool {
-                out: self.pair("out", Pair::square(1)),
-            }),
+            "adaptive_avgpool" => Some(Operation::AdaptiveAvgPool { out: self.pair("out", Pair::square(1)) }),
             "global_avgpool" => Some(Operation::GlobalAvgPool),
             "flatten" => Some(Operation::Flatten),
             "softmax" => Some(Operation::Softmax),
             "batch_norm" => Some(Operation::BatchNorm(self.batch_norm())),
             "lrn" => Some(Operation::Lrn(self.lrn())),
             "dropout" => Some(Operation::Dropout {
-                p: self.number("p", 0.5, "a probability from 0 to below 1", |p| {
-                    (0.0..1.0).contains(&p)
-                }),
+                p: self.number("p", 0.5, "a probability from 0 to below 1", |p| (0.0..1.0).contains(&p)),
             }),
             activation => self.activation(activation).map(Operation::Activation),
         }?;
@@ -99,11 +84,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             .copied()
             .find(|entry| entry.key == name)
             .map(|entry| &entry.value)
-            .or_else(|| {
-                self.written
-                    .main
-                    .filter(|_| self.written.kind.main == Some(name))
-            });
+            .or_else(|| self.written.main.filter(|_| self.written.kind.main == Some(name)));
         let short = self.written.short.as_ref().is_some_and(|short| match name {
             "kernel" => short.kernel.is_some(),
             "out" => short.out.is_some(),
@@ -130,21 +111,11 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     fn boolean(&mut self, name: &'static str, default: bool) -> bool {
-        self.field(name)
-            .and_then(|node| values::boolean(node, self.problems))
-            .unwrap_or(default)
+        self.field(name).and_then(|node| values::boolean(node, self.problems)).unwrap_or(default)
     }
 
-    fn number(
-        &mut self,
-        name: &'static str,
-        default: f64,
-        expected: &str,
-        fits: impl Fn(f64) -> bool,
-    ) -> f64 {
-        self.field(name)
-            .and_then(|node| values::number(node, expected, fits, self.problems))
-            .unwrap_or(default)
+    fn number(&mut self, name: &'static str, default: f64, expected: &str, fits: impl Fn(f64) -> bool) -> f64 {
+        self.field(name).and_then(|node| values::number(node, expected, fits, self.problems)).unwrap_or(default)
     }
 
     fn conv(&mut self) -> Option<Conv> {
@@ -153,24 +124,12 @@ impl<'a, 'p> Reader<'a, 'p> {
         let stride = self.pair("stride", Pair::square(1));
         let dilation = self.pair("dilation", Pair::square(1));
         let padding = self.padding(kernel, dilation);
-        let groups = self
-            .field("groups")
-            .and_then(|node| values::groups(node, self.problems))
-            .unwrap_or(Groups::Count(1));
+        let groups =
+            self.field("groups").and_then(|node| values::groups(node, self.problems)).unwrap_or(Groups::Count(1));
         let bias = self.boolean("bias", true);
         let norm = self.norm();
         let activation = self.brought_activation();
-        Some(Conv {
-            out: out?,
-            kernel,
-            stride,
-            padding: padding?,
-            dilation,
-            groups,
-            bias,
-            norm,
-            activation,
-        })
+        Some(Conv { out: out?, kernel, stride, padding: padding?, dilation, groups, bias, norm, activation })
     }
 
     fn short_kernel(&self) -> Pair {
@@ -189,15 +148,9 @@ impl<'a, 'p> Reader<'a, 'p> {
             return Some(pair);
         }
         let twice = |kernel: u64, dilation: u64| dilation * (kernel - 1);
-        let (rows, columns) = (
-            twice(kernel.height, dilation.height),
-            twice(kernel.width, dilation.width),
-        );
+        let (rows, columns) = (twice(kernel.height, dilation.height), twice(kernel.width, dilation.width));
         if rows % 2 == 0 && columns % 2 == 0 {
-            return Some(Pair {
-                height: rows / 2,
-                width: columns / 2,
-            });
+            return Some(Pair { height: rows / 2, width: columns / 2 });
         }
         let mark = node.map_or(self.place_of("kernel"), |node| node.mark);
         let odd = if rows % 2 == 1 { rows } else { columns };
@@ -207,10 +160,7 @@ impl<'a, 'p> Reader<'a, 'p> {
                 format!("padding `same` would be dilation·(kernel − 1)/2 = {odd}/2, which is not whole"),
                 "expected an odd kernel, an even dilation, or a `padding` in numbers",
             )
-            .help(Some(format!(
-                "`padding: {}` or `padding: valid` can be written",
-                odd / 2
-            ))),
+            .help(Some(format!("`padding: {}` or `padding: valid` can be written", odd / 2))),
         );
         None
     }
@@ -224,11 +174,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         let out = self.out();
         let bias = self.boolean("bias", true);
         let activation = self.brought_activation();
-        Some(Linear {
-            out: out?,
-            bias,
-            activation,
-        })
+        Some(Linear { out: out?, bias, activation })
     }
 
     /// The output channels or features: a number or, in a linear layer, `classes`.
@@ -283,44 +229,28 @@ impl<'a, 'p> Reader<'a, 'p> {
     fn pool(&mut self) -> Pool {
         let kernel = self.pair("kernel", Pair::square(2));
         let stride = self.pair("stride", kernel);
-        let padding = self
-            .field("padding")
-            .and_then(|node| values::pair(node, 0, self.problems))
-            .unwrap_or(Pair::square(0));
+        let padding =
+            self.field("padding").and_then(|node| values::pair(node, 0, self.problems)).unwrap_or(Pair::square(0));
         if padding.height > kernel.height / 2 || padding.width > kernel.width / 2 {
             self.problems.push(Problem::new(
                 self.place_of("padding"),
                 "the padding of a pool is more than half its kernel, so a window would lie wholly outside",
-                format!(
-                    "expected at most [{}, {}]",
-                    kernel.height / 2,
-                    kernel.width / 2
-                ),
+                format!("expected at most [{}, {}]", kernel.height / 2, kernel.width / 2),
             ));
         }
-        Pool {
-            kernel,
-            stride,
-            padding,
-            ceil: self.boolean("ceil", false),
-        }
+        Pool { kernel, stride, padding, ceil: self.boolean("ceil", false) }
     }
 
     fn batch_norm(&mut self) -> BatchNorm {
         BatchNorm {
             eps: self.number("eps", 1e-5, "a number above 0", |eps| eps > 0.0),
-            momentum: self.number("momentum", 0.1, "a number from 0 to 1", |momentum| {
-                (0.0..=1.0).contains(&momentum)
-            }),
+            momentum: self.number("momentum", 0.1, "a number from 0 to 1", |momentum| (0.0..=1.0).contains(&momentum)),
         }
     }
 
     fn lrn(&mut self) -> Lrn {
         Lrn {
-            size: self
-                .field("size")
-                .and_then(|node| values::count(node, self.problems))
-                .unwrap_or(5),
+            size: self.field("size").and_then(|node| values::count(node, self.problems)).unwrap_or(5),
             alpha: self.number("alpha", 1e-4, "a number of at least 0", |alpha| alpha >= 0.0),
             beta: self.number("beta", 0.75, "a number of at least 0", |beta| beta >= 0.0),
             k: self.number("k", 2.0, "a number above 0", |k| k > 0.0),
@@ -345,11 +275,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// Reads what a layer brings along: nothing is written about it but its kind's defaults.
-    fn brought<T>(
-        &mut self,
-        kind: &'static str,
-        read: impl FnOnce(&mut Reader<'a, '_>) -> T,
-    ) -> T {
+    fn brought<T>(&mut self, kind: &'static str, read: impl FnOnce(&mut Reader<'a, '_>) -> T) -> T {
         let written = Written {
             kind: crate::spec::kinds::kind(kind).unwrap_or(self.written.kind),
             mark: self.written.mark,
@@ -357,20 +283,13 @@ impl<'a, 'p> Reader<'a, 'p> {
             fields: Vec::new(),
             main: None,
         };
-        read(&mut Reader::new(
-            written,
-            self.defaults,
-            self.classes,
-            self.problems,
-        ))
+        read(&mut Reader::new(written, self.defaults, self.classes, self.problems))
     }
 
     fn activation(&mut self, kind: &str) -> Option<Activation> {
         Some(match kind {
             "relu" => Activation::Relu,
-            "leaky_relu" => Activation::LeakyRelu {
-                slope: self.number("slope", 0.01, "a number", |_| true),
-            },
+            "leaky_relu" => Activation::LeakyRelu { slope: self.number("slope", 0.01, "a number", |_| true) },
             "elu" => Activation::Elu,
             "gelu" => Activation::Gelu,
             "sigmoid" => Activation::Sigmoid,
@@ -383,10 +302,7 @@ impl<'a, 'p> Reader<'a, 'p> {
 
 fn default_of<'a>(defaults: &Defaults<'a>, kind: &str, field: &str) -> Option<&'a Node> {
     let fields = defaults.of(kind).iter().rev();
-    fields
-        .into_iter()
-        .find(|entry| entry.key == field)
-        .map(|entry| &entry.value)
+    fields.into_iter().find(|entry| entry.key == field).map(|entry| &entry.value)
 }
 
 /// Unknown and doubled fields of one kind.
@@ -399,12 +315,8 @@ pub fn check_keys(kind: &Kind, fields: &[&Entry], problems: &mut Problems) {
                 false => format!("expected {}", values::one_of(&names)),
             };
             problems.push(
-                Problem::new(
-                    entry.key_mark,
-                    format!("`{}` has no field `{}`", kind.name, entry.key),
-                    expected,
-                )
-                .help(did_you_mean(&entry.key, &names)),
+                Problem::new(entry.key_mark, format!("`{}` has no field `{}`", kind.name, entry.key), expected)
+                    .help(did_you_mean(&entry.key, &names)),
             );
         }
     }

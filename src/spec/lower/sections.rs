@@ -12,15 +12,8 @@ use crate::spec::recipe::{self, Recipe};
 pub fn input(node: &Node, problems: &mut Problems) -> Option<Input> {
     match &node.value {
         Value::List(items) if items.len() == 3 => {
-            let sizes: Vec<Option<u64>> = items
-                .iter()
-                .map(|item| values::count(item, problems))
-                .collect();
-            Some(Input {
-                channels: sizes[0]?,
-                height: sizes[1]?,
-                width: sizes[2]?,
-            })
+            let sizes: Vec<Option<u64>> = items.iter().map(|item| values::count(item, problems)).collect();
+            Some(Input { channels: sizes[0]?, height: sizes[1]?, width: sizes[2]? })
         }
         other => {
             problems.push(Problem::new(
@@ -34,12 +27,7 @@ pub fn input(node: &Node, problems: &mut Problems) -> Option<Input> {
 }
 
 /// The entries of a section, with unknown and doubled keys reported.
-pub fn entries<'a>(
-    section: &str,
-    node: &'a Node,
-    keys: &[&str],
-    problems: &mut Problems,
-) -> &'a [Entry] {
+pub fn entries<'a>(section: &str, node: &'a Node, keys: &[&str], problems: &mut Problems) -> &'a [Entry] {
     let entries: &[Entry] = match &node.value {
         Value::Map(entries) => entries,
         other => {
@@ -116,10 +104,7 @@ fn per_channel(
         ));
         return None;
     }
-    items
-        .iter()
-        .map(|item| values::number(item, expected, fits, problems))
-        .collect()
+    items.iter().map(|item| values::number(item, expected, fits, problems)).collect()
 }
 
 pub fn train(node: &Node, problems: &mut Problems) -> Recipe {
@@ -127,11 +112,10 @@ pub fn train(node: &Node, problems: &mut Problems) -> Recipe {
     for entry in entries("train", node, recipe::KEYS, problems) {
         let value = &entry.value;
         let positive = |problems: &mut Problems| values::whole(value, 1..=u64::MAX, problems);
-        let words = |words, problems: &mut Problems| {
-            values::word(value, words, problems).map(str::to_string)
+        let words = |words, problems: &mut Problems| values::word(value, words, problems).map(str::to_string);
+        let fraction = |problems: &mut Problems| {
+            values::number(value, "a number from 0 to below 1", |v| (0.0..1.0).contains(&v), problems)
         };
-        let fraction =
-            |problems: &mut Problems| values::number(value, "a number from 0 to below 1", |v| (0.0..1.0).contains(&v), problems);
         match entry.key.as_str() {
             "epochs" => recipe.epochs = positive(problems),
             "steps" => recipe.steps = positive(problems),

@@ -47,12 +47,7 @@ pub fn parse(text: &str) -> Result<Short, ShortError> {
     if words.next().is_some() {
         return Err(ShortError::Form(REPEAT_FORM));
     }
-    let plain = |kind| Short {
-        kind,
-        kernel: None,
-        out: None,
-        repeat,
-    };
+    let plain = |kind| Short { kind, kernel: None, out: None, repeat };
     if let Some(kind) = kinds::kind(head) {
         return Ok(plain(kind.name));
     }
@@ -61,27 +56,18 @@ pub fn parse(text: &str) -> Result<Short, ShortError> {
             "classes" => Out::Classes,
             digits => Out::Number(dimension(digits).ok_or(ShortError::Form(FC_FORM))?),
         };
-        return Ok(Short {
-            out: Some(out),
-            ..plain("linear")
-        });
+        return Ok(Short { out: Some(out), ..plain("linear") });
     }
     if head == "fc" {
         return Err(ShortError::Form(FC_FORM));
     }
-    let conv = head
-        .strip_prefix("conv")
-        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+    let conv = head.strip_prefix("conv").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
     if let Some(rest) = conv {
         let (kernel, out) = rest
             .split_once('-')
             .and_then(|(kernel, out)| Some((dimension(kernel)?, dimension(out)?)))
             .ok_or(ShortError::Form(CONV_FORM))?;
-        return Ok(Short {
-            kernel: Some(kernel),
-            out: Some(Out::Number(out)),
-            ..plain("conv")
-        });
+        return Ok(Short { kernel: Some(kernel), out: Some(Out::Number(out)), ..plain("conv") });
     }
     Err(ShortError::Kind(head.to_string()))
 }
@@ -90,10 +76,7 @@ fn dimension(digits: &str) -> Option<u64> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    digits
-        .parse()
-        .ok()
-        .filter(|value| (1..=limits::DIMENSION).contains(value))
+    digits.parse().ok().filter(|value| (1..=limits::DIMENSION).contains(value))
 }
 
 #[cfg(test)]
@@ -103,10 +86,7 @@ mod tests {
     #[test]
     fn the_papers_notation_is_read_in_either_case() {
         let conv = parse("Conv3-64 X2").unwrap();
-        assert_eq!(
-            (conv.kind, conv.kernel, conv.out, conv.repeat),
-            ("conv", Some(3), Some(Out::Number(64)), 2)
-        );
+        assert_eq!((conv.kind, conv.kernel, conv.out, conv.repeat), ("conv", Some(3), Some(Out::Number(64)), 2));
         assert_eq!(parse("FC-4096").unwrap().out, Some(Out::Number(4096)));
         assert_eq!(parse("fc-classes").unwrap().out, Some(Out::Classes));
         assert_eq!(parse("maxpool").unwrap().repeat, 1);

@@ -6,11 +6,7 @@ use crate::spec::node::{Node, Value};
 use crate::spec::problem::{Problem, Problems, did_you_mean};
 
 /// A whole number within `range`.
-pub fn whole(
-    node: &Node,
-    range: std::ops::RangeInclusive<u64>,
-    problems: &mut Problems,
-) -> Option<u64> {
+pub fn whole(node: &Node, range: std::ops::RangeInclusive<u64>, problems: &mut Problems) -> Option<u64> {
     let value = match node.value {
         Value::Integer(value) => u64::try_from(value).ok(),
         _ => None,
@@ -19,11 +15,7 @@ pub fn whole(
         return Some(value);
     }
     let expected = format!("expected {}", range_in_words(&range));
-    problems.push(Problem::new(
-        node.mark,
-        format!("{} does not fit here", node.value.describe()),
-        expected,
-    ));
+    problems.push(Problem::new(node.mark, format!("{} does not fit here", node.value.describe()), expected));
     None
 }
 
@@ -48,20 +40,14 @@ pub fn pair(node: &Node, least: u64, problems: &mut Problems) -> Option<Pair> {
         Value::List(items) if items.len() == 2 => {
             let height = whole(&items[0], range.clone(), problems);
             let width = whole(&items[1], range, problems);
-            Some(Pair {
-                height: height?,
-                width: width?,
-            })
+            Some(Pair { height: height?, width: width? })
         }
         Value::Integer(_) => whole(node, range, problems).map(Pair::square),
         other => {
             problems.push(Problem::new(
                 node.mark,
                 format!("{} does not fit here", other.describe()),
-                format!(
-                    "expected {}, or two as `[height, width]`",
-                    range_in_words(&range)
-                ),
+                format!("expected {}, or two as `[height, width]`", range_in_words(&range)),
             ));
             None
         }
@@ -124,19 +110,12 @@ pub fn boolean(node: &Node, problems: &mut Problems) -> Option<bool> {
 }
 
 /// A finite number for which `fits` holds; `expected` says which those are.
-pub fn number(
-    node: &Node,
-    expected: &str,
-    fits: impl Fn(f64) -> bool,
-    problems: &mut Problems,
-) -> Option<f64> {
+pub fn number(node: &Node, expected: &str, fits: impl Fn(f64) -> bool, problems: &mut Problems) -> Option<f64> {
     let value = match &node.value {
         Value::Integer(value) => Some(*value as f64),
         Value::Float(value) => Some(*value),
         // YAML 1.2 calls `1e-5` a number; serde_yaml wants a dot and reads a word.
-        Value::Text(text) if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
-            text.parse().ok()
-        }
+        Value::Text(text) if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => text.parse().ok(),
         _ => None,
     };
     if let Some(value) = value.filter(|value| value.is_finite() && fits(*value)) {
