@@ -1,4 +1,5 @@
 //! A lens on convolutional networks.
 
 pub mod model;
+pub mod network;
 pub mod spec;

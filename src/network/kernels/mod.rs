@@ -1,0 +1,7 @@
+//! Arithmetic on plain slices, and the one window from a dfdx tensor to its slice. The only room with `unsafe`.
+
+pub mod block;
+pub mod conv;
+pub mod im2col;
+pub mod matmul;
+pub mod view;

@@ -1,0 +1,149 @@
+//! Activations, element by element: y = f(x), dx = f′(x)·dy.
+
+use dfdx::prelude::*;
+use rayon::prelude::*;
+
+use super::Values;
+use super::tape::record;
+use crate::network::kernels::view;
+use crate::spec::describe::Activation;
+
+/// f(x).
+fn apply(activation: Activation, x: f32) -> f32 {
+    match activation {
+        // Not `max`, which would turn NaN into 0 and hide it.
+        Activation::Relu if x < 0.0 => 0.0,
+        Activation::Relu => x,
+        Activation::LeakyRelu { slope } if x < 0.0 => slope as f32 * x,
+        Activation::LeakyRelu { .. } => x,
+        Activation::Elu if x < 0.0 => x.exp_m1(),
+        Activation::Elu => x,
+        Activation::Gelu => x * normal_cdf(x),
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Tanh => x.tanh(),
+        Activation::Silu => x * sigmoid(x),
+    }
+}
+
+/// f′(x); at a corner the value from below, as PyTorch.
+fn derivative(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::Relu if x > 0.0 => 1.0,
+        Activation::Relu => 0.0,
+        Activation::LeakyRelu { slope } if x <= 0.0 => slope as f32,
+        Activation::LeakyRelu { .. } => 1.0,
+        Activation::Elu if x <= 0.0 => x.exp(),
+        Activation::Elu => 1.0,
+        Activation::Gelu => normal_cdf(x) + x * normal_density(x),
+        Activation::Sigmoid => sigmoid(x) * (1.0 - sigmoid(x)),
+        Activation::Tanh => 1.0 - x.tanh() * x.tanh(),
+        Activation::Silu => sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Φ(x) = erfc(−x/√2)/2, computed in f64 so that its f32 value is exact to the last places.
+fn normal_cdf(x: f32) -> f32 {
+    (0.5 * libm::erfc(-f64::from(x) * std::f64::consts::FRAC_1_SQRT_2)) as f32
+}
+
+/// exp(−x²/2)/√(2π).
+fn normal_density(x: f32) -> f32 {
+    (-0.5 * x * x).exp() * 0.398_942_3
+}
+
+/// Values that one task works on.
+const TASK: usize = 1 << 14;
+
+/// Any input shape. For the backward pass ReLU and leaky ReLU keep one bit a value, the others their input.
+pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> Values<T> {
+    let dims = *input.shape();
+    let (input, tape) = input.split_tape();
+    let x = view::values(&input);
+    let values: Vec<f32> = x.par_iter().with_min_len(TASK).map(|&x| apply(activation, x)).collect();
+    if !T::OWNS_TAPE {
+        drop(x);
+        return record(input.put_tape(tape), true, values, dims, &[], |_| ());
+    }
+    let outer = match activation {
+        Activation::Relu => Some(0.0),
+        Activation::LeakyRelu { slope } => Some(slope as f32),
+        _ => None,
+    };
+    if let Some(below) = outer {
+        let signs = positive_bits(&x);
+        drop(x);
+        return record(input.put_tape(tape), true, values, dims, &[], move |pass| {
+            let tasks = pass.to_input.par_chunks_mut(64).zip(pass.upstream.par_chunks(64)).zip(&signs);
+            tasks.with_min_len(TASK / 64).for_each(|((to_input, upstream), &bits)| {
+                for (at, (sum, gradient)) in to_input.iter_mut().zip(upstream).enumerate() {
+                    *sum += gradient * if bits >> at & 1 == 1 { 1.0 } else { below };
+                }
+            });
+        });
+    }
+    drop(x);
+    let kept = input.clone();
+    record(input.put_tape(tape), true, values, dims, &[], move |pass| {
+        let x = view::values(&kept);
+        let tasks = pass.to_input.par_iter_mut().zip(pass.upstream).zip(x.par_iter());
+        tasks.with_min_len(TASK).for_each(|((sum, gradient), &x)| *sum += gradient * derivative(activation, x));
+    })
+}
+
+/// A bit for each value: whether it is above 0.
+fn positive_bits(values: &[f32]) -> Vec<u64> {
+    let words = values.par_chunks(64).with_min_len(TASK / 64);
+    words.map(|chunk| chunk.iter().enumerate().fold(0, |word, (at, &x)| word | u64::from(x > 0.0) << at)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    /// erf by its Taylor series, good to 1e-12 for the |x| < 1 used here.
+    fn erf(x: f64) -> f64 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..40 {
+            term *= -x * x / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        sum * 2.0 / std::f64::consts::PI.sqrt()
+    }
+
+    #[test]
+    fn every_activation_and_its_gradient_are_those_of_the_definition() {
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let cases: [(Activation, &dyn Fn(f64) -> f64); 7] = [
+            (Activation::Relu, &|x| x.max(0.0)),
+            (Activation::LeakyRelu { slope: 0.1 }, &|x| if x > 0.0 { x } else { f64::from(0.1f32) * x }),
+            (Activation::Elu, &|x| if x > 0.0 { x } else { x.exp() - 1.0 }),
+            (Activation::Gelu, &|x| x * 0.5 * (1.0 + erf(x / 2f64.sqrt()))),
+            (Activation::Sigmoid, &sigmoid),
+            (Activation::Tanh, &|x| x.tanh()),
+            (Activation::Silu, &|x| x * sigmoid(x)),
+        ];
+        for (activation, definition) in cases {
+            check::against(
+                (2, 3, 5, 7),
+                &[],
+                |input, _| activate(input, activation),
+                |input, _| input.iter().map(|&x| definition(x)).collect(),
+            );
+        }
+    }
+
+    #[test]
+    fn relu_lets_not_a_number_through_and_its_gradient_at_zero_is_zero() {
+        let device = Cpu::default();
+        let input: Values = device.tensor_from_vec(vec![f32::NAN, 0.0, -0.0, 1.0], (1, 4, 1, 1));
+        let output = activate(input.leaky_trace(), Activation::Relu);
+        assert!(view::values(&output)[0].is_nan());
+        let mut gradients = output.sum::<Rank0, _>().backward();
+        assert_eq!(gradients.get_or_alloc_mut(&input).unwrap().to_vec()[1..], [0.0, 0.0, 1.0]);
+    }
+}

@@ -1,0 +1,130 @@
+//! Convolution: y[o] = b[o] + Σ w[o, i, ky, kx] · x[i, y·s + ky·d − p, x·s + kx·d − p], as PyTorch's `Conv2d`.
+
+use dfdx::prelude::*;
+
+use super::tape::{Backward, record};
+use super::{Dims, Row, Values, count};
+use crate::model::Window;
+use crate::network::kernels::conv::Convolution;
+use crate::network::kernels::im2col::Plane;
+use crate::network::kernels::view;
+
+/// What is fixed about a conv layer.
+#[derive(Clone, Copy)]
+pub struct ConvShape {
+    pub window: Window,
+    pub groups: usize,
+    pub out_channels: usize,
+    pub out_height: usize,
+    pub out_width: usize,
+}
+
+impl ConvShape {
+    fn over(&self, (images, channels, height, width): Dims) -> Convolution {
+        let (out_height, out_width) = (self.out_height, self.out_width);
+        let plane =
+            Plane { channels: channels / self.groups, height, width, out_height, out_width, window: self.window };
+        Convolution { images, groups: self.groups, plane, out_channels: self.out_channels / self.groups }
+    }
+}
+
+/// `weight` is [out, in/groups, kernel height, kernel width], `bias` [out]. For the backward pass the input is kept.
+pub fn conv<T: Tape<f32, Cpu>>(
+    input: Values<T>,
+    weight: &Row,
+    bias: Option<&Row>,
+    shape: &ConvShape,
+    wants_input_gradient: bool,
+) -> Values<T> {
+    let sizes = shape.over(*input.shape());
+    let dims = (sizes.images, shape.out_channels, shape.out_height, shape.out_width);
+    let (input, tape) = input.split_tape();
+    let mut values = vec![0.0; count(dims)];
+    let bias_values = bias.map(view::values);
+    sizes.forward(&view::values(&input), &view::values(weight), bias_values.as_deref(), &mut values);
+    let (kept_input, kept_weight) = (input.clone(), weight.clone());
+    let parameters: Vec<&Row> = std::iter::once(weight).chain(bias).collect();
+    record(
+        input.put_tape(tape),
+        wants_input_gradient,
+        values,
+        dims,
+        &parameters,
+        move |Backward { upstream, to_input, to_parameters }| {
+            if let [to_weight, to_bias @ ..] = to_parameters {
+                sizes.backward_weight(upstream, &view::values(&kept_input), to_weight);
+                if let [to_bias] = to_bias {
+                    sizes.backward_bias(upstream, to_bias);
+                }
+            }
+            if !to_input.is_empty() {
+                sizes.backward_input(upstream, &view::values(&kept_weight), to_input);
+            }
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::model::output_size;
+    use crate::spec::describe::Pair;
+    use proptest::prelude::*;
+
+    /// The definition, in f64, one product at a time.
+    fn by_definition(input: &[f64], weight: &[f64], bias: &[f64], dims: Dims, shape: &ConvShape) -> Vec<f64> {
+        let (images, channels, height, width) = dims;
+        let (inputs, outputs) = (channels / shape.groups, shape.out_channels / shape.groups);
+        let window = shape.window;
+        let [kernel, stride, padding, dilation] = [window.kernel, window.stride, window.padding, window.dilation]
+            .map(|pair| pair.to_array().map(|v| v as usize));
+        let mut out = Vec::new();
+        for image in 0..images {
+            for o in 0..shape.out_channels {
+                for position in 0..shape.out_height * shape.out_width {
+                    let (oy, ox) = (position / shape.out_width, position % shape.out_width);
+                    let mut sum = bias[o];
+                    for i in 0..inputs {
+                        for (ky, kx) in (0..kernel[0]).flat_map(|ky| (0..kernel[1]).map(move |kx| (ky, kx))) {
+                            let y = (oy * stride[0] + ky * dilation[0]).wrapping_sub(padding[0]);
+                            let x = (ox * stride[1] + kx * dilation[1]).wrapping_sub(padding[1]);
+                            if y < height && x < width {
+                                let channel = o / outputs * inputs + i;
+                                sum += weight[((o * inputs + i) * kernel[0] + ky) * kernel[1] + kx]
+                                    * input[((image * channels + channel) * height + y) * width + x];
+                            }
+                        }
+                    }
+                    out.push(sum);
+                }
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn forward_and_gradients_are_those_of_the_definition(
+            images in 1usize..3, groups in 1usize..4, (inputs, outputs) in (1usize..4, 1usize..5),
+            (height, width) in (1usize..12, 1usize..40), kernel in (1u64..5, 1u64..5), stride in (1u64..4, 1u64..3),
+            padding in (0u64..4, 0u64..3), dilation in (1u64..3, 1u64..3),
+        ) {
+            let pair = |(height, width)| Pair { height, width };
+            let window = Window { kernel: pair(kernel), stride: pair(stride), padding: pair(padding), dilation: pair(dilation) };
+            let rows = output_size(height as u64, kernel.0, stride.0, padding.0, dilation.0, false);
+            let columns = output_size(width as u64, kernel.1, stride.1, padding.1, dilation.1, false);
+            let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(()) };
+            let shape = ConvShape { window, groups, out_channels: groups * outputs, out_height: rows as usize, out_width: columns as usize };
+            let dims = (images, groups * inputs, height, width);
+            let weights = shape.out_channels * inputs * (kernel.0 * kernel.1) as usize;
+            check::against(
+                dims,
+                &[weights, shape.out_channels],
+                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, true),
+                |input, parameters| by_definition(input, &parameters[0], &parameters[1], dims, &shape),
+            );
+        }
+    }
+}

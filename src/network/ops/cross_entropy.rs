@@ -1,0 +1,38 @@
+//! Mean cross-entropy of logits against class indices: −1/N Σ log softmax(x)[label], through dfdx's own loss, which
+//! subtracts the largest logit before it exponentiates.
+
+use dfdx::losses::cross_entropy_with_logits_loss;
+use dfdx::prelude::*;
+
+use super::Values;
+
+/// `logits` is [N, classes, 1, 1]; every label is below `classes`.
+pub fn cross_entropy<T: Tape<f32, Cpu>>(logits: Values<T>, labels: &[usize]) -> Tensor<Rank0, f32, Cpu, T> {
+    let (images, classes, _, _) = *logits.shape();
+    let mut targets = vec![0.0; images * classes];
+    for (image, label) in labels.iter().enumerate() {
+        targets[image * classes + label] = 1.0;
+    }
+    let targets = logits.device().tensor_from_vec(targets, (images, classes));
+    cross_entropy_with_logits_loss(logits.reshape_like(&(images, classes)), targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_of_even_logits_is_the_logarithm_of_the_number_of_classes() {
+        let logits: Values = Cpu::default().tensor_from_vec(vec![3.0; 2 * 10], (2, 10, 1, 1));
+        assert!((cross_entropy(logits, &[4, 9]).array() - 10f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn huge_logits_give_a_finite_loss_and_the_gradient_softmax_minus_target() {
+        let logits: Values = Cpu::default().tensor_from_vec(vec![1e4, 0.0, -1e4], (1, 3, 1, 1));
+        let loss = cross_entropy(logits.leaky_trace(), &[1]);
+        assert_eq!(loss.array(), 1e4);
+        let mut gradients = loss.backward();
+        assert_eq!(gradients.get_or_alloc_mut(&logits).unwrap().to_vec(), [1.0, -1.0, 0.0]);
+    }
+}

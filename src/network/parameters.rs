@@ -1,0 +1,90 @@
+//! What a network learns and what it keeps: parameters and running statistics, with their names and shapes.
+
+use dfdx::prelude::*;
+
+use super::ops::Row;
+use super::ops::batch_norm::Statistics;
+use crate::model::{Layer, Operation, Shape};
+
+/// What a parameter is to its layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The kernels of a conv, the matrix of a linear layer, the γ of a batch norm.
+    Weight,
+    /// The bias of a conv or linear layer, the β of a batch norm.
+    Bias,
+}
+
+impl Role {
+    /// PyTorch's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Weight => "weight",
+            Role::Bias => "bias",
+        }
+    }
+}
+
+/// One trainable tensor.
+#[derive(Clone)]
+pub struct Parameter {
+    /// Index of its layer.
+    pub layer: usize,
+    pub role: Role,
+    /// The layer's path and the role: `block1.conv1.weight`.
+    pub name: String,
+    /// As PyTorch lays it out: conv [out, in/groups, kernel height, kernel width], linear [out, in].
+    pub shape: Vec<usize>,
+    /// Whether `values` stand transposed, as (in, out): those of a linear layer's matrix do.
+    pub transposed: bool,
+    pub values: Row,
+}
+
+impl Parameter {
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The running statistics of one batch norm.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Index of its layer.
+    pub layer: usize,
+    /// The layer's path.
+    pub name: String,
+    pub statistics: Statistics,
+}
+
+/// Role and PyTorch's shape of each parameter that a layer has.
+pub fn shapes_of(layer: &Layer) -> Vec<(Role, Vec<usize>)> {
+    let with_bias = |weight: Vec<usize>, outputs: u64| {
+        let bias = (layer.biases > 0).then(|| (Role::Bias, vec![outputs as usize]));
+        std::iter::once((Role::Weight, weight)).chain(bias).collect()
+    };
+    match (&layer.operation, layer.input, layer.output) {
+        (
+            Operation::Conv { window, groups, .. },
+            Shape::Map { channels: inputs, .. },
+            Shape::Map { channels: out, .. },
+        ) => {
+            let sizes = [out, inputs / groups, window.kernel.height, window.kernel.width];
+            with_bias(sizes.map(|size| size as usize).to_vec(), out)
+        }
+        (Operation::Linear { .. }, Shape::Flat(inputs), Shape::Flat(out)) => {
+            with_bias(vec![out as usize, inputs as usize], out)
+        }
+        (Operation::BatchNorm(_), ..) => with_bias(vec![layer.weights as usize], layer.weights),
+        _ => Vec::new(),
+    }
+}
+
+/// A parameter filled with `values` in storage order.
+pub fn row(device: &Cpu, values: Vec<f32>) -> Row {
+    let length = values.len();
+    device.tensor_from_vec(values, (length,))
+}

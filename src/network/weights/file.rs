@@ -1,0 +1,173 @@
+//! A safetensors file: its header read and checked, its tensors read in pieces.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, Metadata};
+
+use super::WeightsError;
+
+/// One tensor as the header gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub name: String,
+    pub dtype: Dtype,
+    pub shape: Vec<usize>,
+    /// First byte in the file.
+    start: u64,
+    bytes: usize,
+}
+
+impl Entry {
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Bytes of one value, for the types that are read as numbers.
+    fn width(&self) -> Option<usize> {
+        match self.dtype {
+            Dtype::F64 | Dtype::I64 => Some(8),
+            Dtype::F32 => Some(4),
+            Dtype::F16 | Dtype::BF16 => Some(2),
+            Dtype::U8 => Some(1),
+            _ => None,
+        }
+    }
+}
+
+/// An opened file with its checked header, tensors in the order of their bytes.
+#[derive(Debug)]
+pub struct TensorFile {
+    pub path: String,
+    pub entries: Vec<Entry>,
+}
+
+/// Longest header read; the format's own limit.
+const HEADER_BYTES: u64 = 100_000_000;
+/// Bytes read at a time.
+const PIECE: usize = 4 << 20;
+
+impl TensorFile {
+    /// Reads the header alone, and checks that it tiles the file's bytes exactly.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let name = path.display().to_string();
+        let unreadable =
+            |error: std::io::Error| WeightsError::Unreadable { path: name.clone(), reason: error.to_string() };
+        let damaged = |reason: String| WeightsError::Damaged { path: name.clone(), reason };
+        if path.is_dir() {
+            return Err(WeightsError::Unreadable { path: name.clone(), reason: "it is a folder".into() });
+        }
+        let mut file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        let mut first = [0; 8];
+        if length < 8 {
+            return Err(damaged(format!("it has {length} bytes, too few for a header")));
+        }
+        file.read_exact(&mut first).map_err(unreadable)?;
+        match &first[..4] {
+            b"PK\x03\x04" => return Err(WeightsError::Pickle { path: name, what: "a zip archive such as PyTorch's" }),
+            [0x80, 2..=5, _, _] => return Err(WeightsError::Pickle { path: name, what: "a Python pickle" }),
+            _ => {}
+        }
+        let header = u64::from_le_bytes(first);
+        if header > HEADER_BYTES || header > length - 8 {
+            return Err(damaged(format!("its first bytes promise a header of {header} bytes, but it has {length}")));
+        }
+        let mut text = vec![0; header as usize];
+        file.read_exact(&mut text).map_err(unreadable)?;
+        // Reading it checks that shapes, types and offsets agree, without gaps, overlaps or overflow.
+        let metadata: Metadata = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let data = 8 + header;
+        if data.checked_add(metadata.data_len() as u64) != Some(length) {
+            let promised = metadata.data_len();
+            return Err(damaged(format!(
+                "its header describes {promised} bytes of values, but {} follow",
+                length - data
+            )));
+        }
+        let mut entries = Vec::new();
+        for name in metadata.offset_keys() {
+            let Some(info) = metadata.info(&name) else { continue };
+            let (from, to) = info.data_offsets;
+            let (dtype, shape) = (info.dtype, info.shape.clone());
+            entries.push(Entry { name, dtype, shape, start: data + from as u64, bytes: to - from });
+        }
+        Ok(TensorFile { path: name, entries })
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// All values of a tensor as f32, in the file's order.
+    pub fn read(&self, entry: &Entry) -> Result<Vec<f32>, WeightsError> {
+        let mut values = Vec::with_capacity(entry.elements());
+        self.pieces(entry, PIECE, |piece| values.extend_from_slice(piece))?;
+        Ok(values)
+    }
+
+    /// All values of an (outputs, inputs) matrix, as (inputs, outputs). Takes the memory of one matrix, not of two.
+    pub fn read_transposed(&self, entry: &Entry, outputs: usize, inputs: usize) -> Result<Vec<f32>, WeightsError> {
+        let mut values = vec![0.0; outputs * inputs];
+        let width = entry.width().unwrap_or(4);
+        // Whole rows at a time, several, so that neighbouring values are written together.
+        let rows = (PIECE / (inputs * width).max(1)).max(16);
+        let mut output = 0;
+        self.pieces(entry, rows * inputs * width, |piece| {
+            let rows = piece.len() / inputs;
+            for input in 0..inputs {
+                let target = &mut values[input * outputs + output..][..rows];
+                for (row, value) in target.iter_mut().enumerate() {
+                    *value = piece[row * inputs + input];
+                }
+            }
+            output += rows;
+        })?;
+        Ok(values)
+    }
+
+    /// The values in pieces of at most `piece` bytes.
+    fn pieces(&self, entry: &Entry, piece: usize, mut take: impl FnMut(&[f32])) -> Result<(), WeightsError> {
+        let unreadable =
+            |error: std::io::Error| WeightsError::Unreadable { path: self.path.clone(), reason: error.to_string() };
+        let width = entry.width().ok_or_else(|| WeightsError::Damaged {
+            path: self.path.clone(),
+            reason: format!(
+                "`{}` holds {:?} values; weights are F32, F16, BF16 or F64, labels I64 or U8",
+                entry.name, entry.dtype
+            ),
+        })?;
+        let mut file = File::open(&self.path).map_err(unreadable)?;
+        file.seek(SeekFrom::Start(entry.start)).map_err(unreadable)?;
+        let piece = (piece / width * width).max(width);
+        let mut bytes = vec![0; piece.min(entry.bytes)];
+        let mut values = Vec::with_capacity(bytes.len() / width);
+        let mut left = entry.bytes;
+        while left > 0 {
+            let now = left.min(piece);
+            file.read_exact(&mut bytes[..now]).map_err(unreadable)?;
+            values.clear();
+            decode(entry.dtype, &bytes[..now], &mut values);
+            take(&values);
+            left -= now;
+        }
+        Ok(())
+    }
+}
+
+fn decode(dtype: Dtype, bytes: &[u8], values: &mut Vec<f32>) {
+    fn each<const WIDTH: usize>(bytes: &[u8], values: &mut Vec<f32>, decode: impl Fn([u8; WIDTH]) -> f32) {
+        let (chunks, _) = bytes.as_chunks::<WIDTH>();
+        values.extend(chunks.iter().map(|&chunk| decode(chunk)));
+    }
+    match dtype {
+        Dtype::F64 => each(bytes, values, |chunk| f64::from_le_bytes(chunk) as f32),
+        Dtype::I64 => each(bytes, values, |chunk| i64::from_le_bytes(chunk) as f32),
+        Dtype::F32 => each(bytes, values, f32::from_le_bytes),
+        Dtype::F16 => each(bytes, values, |chunk| half::f16::from_le_bytes(chunk).to_f32()),
+        Dtype::BF16 => each(bytes, values, |chunk| half::bf16::from_le_bytes(chunk).to_f32()),
+        Dtype::U8 => each(bytes, values, |[byte]| f32::from(byte)),
+        _ => {}
+    }
+}

@@ -1,0 +1,65 @@
+//! Writing weights under our own names, in PyTorch's layouts.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, View, serialize_to_file};
+
+use super::WeightsError;
+use crate::network::compiled::Compiled;
+use crate::network::kernels::view;
+
+/// One tensor, turned into bytes only while it is written.
+struct Saved<'a> {
+    values: Cow<'a, [f32]>,
+    shape: Vec<usize>,
+    transposed: bool,
+}
+
+impl View for Saved<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(self.data_len());
+        if self.transposed {
+            let (outputs, inputs) = (self.shape[0], self.shape[1]);
+            for output in 0..outputs {
+                bytes.extend((0..inputs).flat_map(|input| self.values[input * outputs + output].to_le_bytes()));
+            }
+        } else {
+            bytes.extend(self.values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        Cow::Owned(bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.values.len()
+    }
+}
+
+/// Writes every parameter and running statistic to a safetensors file.
+pub fn write(compiled: &Compiled, path: &Path) -> Result<(), WeightsError> {
+    let mut tensors = Vec::new();
+    for parameter in &compiled.parameters {
+        let (values, shape) = (view::values(&parameter.values), parameter.shape.clone());
+        tensors.push((parameter.name.clone(), Saved { values, shape, transposed: parameter.transposed }));
+    }
+    for running in &compiled.running {
+        let statistics = &running.statistics;
+        for (part, values) in [("running_mean", &statistics.mean), ("running_var", &statistics.variance)] {
+            let saved = Saved { values: Cow::Borrowed(values), shape: vec![values.len()], transposed: false };
+            tensors.push((format!("{}.{part}", running.name), saved));
+        }
+    }
+    let failed = |error: safetensors::SafeTensorError| WeightsError::Unwritable {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    serialize_to_file(tensors, None, path).map_err(failed)
+}
