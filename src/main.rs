@@ -1,1 +1,7 @@
-fn main(){}
+//! The `convlens` program: everything is in the library, see [`convlens::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    convlens::cli::main()
+}

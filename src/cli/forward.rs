@@ -1,0 +1,340 @@
+//! `convlens forward ARCH`: the network run on images, a tensor file or noise.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::{self, Rows};
+use super::{Context, Failure};
+use crate::model::formulas::{bytes, grouped};
+use crate::model::{self, Network};
+use crate::network::Compiled;
+use crate::network::init::Init;
+use crate::network::weights::{self, Scheme};
+use crate::run::forward::{self, Forward};
+use crate::run::{labels, machine, picture, preprocess, tensors};
+use crate::spec::{LoadError, Loaded};
+
+#[derive(Args)]
+pub struct ForwardArgs {
+    arch: String,
+    /// A photograph (PNG or JPEG); several are run one mini-batch after the other
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "input")]
+    image: Vec<PathBuf>,
+    /// A tensor file [N,C,H,W]: .npy, or .safetensors with a tensor `input`; used without preprocessing
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Trained weights (.safetensors); without them they are drawn at random
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Seed of random weights and of noise
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Images in a mini-batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// How often each mini-batch is run; times are the median run's
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Threads; all cores without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+    /// Class names, one a line
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Print every logit
+    #[arg(long)]
+    logits: bool,
+    /// Go on although memory may not suffice
+    #[arg(long)]
+    force: bool,
+}
+
+/// How many classes are listed for each image.
+const TOP: usize = 5;
+
+pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
+    let loaded = context.load(&args.arch)?;
+    let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    let threads = args.threads.map_or(0, |threads| threads as usize);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Failure::because)?;
+    pool.install(|| Work::new(context, args, &loaded, network)?.run())
+}
+
+struct Work<'a> {
+    context: &'a Context,
+    args: &'a ForwardArgs,
+    network: Network,
+    compiled: Compiled,
+    scheme: Option<Scheme>,
+    labels: Option<Vec<String>>,
+    source: Source<'a>,
+    batch: usize,
+}
+
+/// Where inputs come from.
+enum Source<'a> {
+    Images(&'a [PathBuf]),
+    Tensors { values: Vec<f32>, path: &'a Path },
+    Noise,
+}
+
+/// One input that got an answer.
+struct Answer {
+    name: String,
+    logits: Vec<f32>,
+    probabilities: Vec<f64>,
+}
+
+impl<'a> Work<'a> {
+    fn new(context: &'a Context, args: &'a ForwardArgs, loaded: &Loaded, network: Network) -> Result<Self, Failure> {
+        let values = network.layers.first().map_or(0, |layer| layer.input.elements() as usize);
+        let (source, default_batch) = match (&args.input, args.image.as_slice()) {
+            (Some(path), _) => {
+                let values_read = tensors::read(path, network.architecture.input).map_err(Failure::because)?;
+                let count = values_read.len() / values.max(1);
+                (Source::Tensors { values: values_read, path }, count)
+            }
+            (None, []) => (Source::Noise, 1),
+            (None, images) => (Source::Images(images), 1),
+        };
+        let batch = args.batch.map_or(default_batch, |batch| batch as usize).max(1);
+        if !args.force {
+            machine::check(network.inference_bytes(batch as u64)).map_err(Failure::because)?;
+        }
+        let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
+        let labels = match args.labels.clone().or_else(|| labels::path_of(loaded)) {
+            Some(path) => Some(labels::read(&path, classes).map_err(Failure::because)?),
+            None => None,
+        };
+        let (compiled, scheme) = match &args.weights {
+            Some(path) => {
+                let (compiled, scheme) = weights::read(&network, path).map_err(Failure::because)?;
+                (compiled, Some(scheme))
+            }
+            None => (Compiled::initialised(&network, Init::Kaiming, args.seed), None),
+        };
+        Ok(Work { context, args, network, compiled, scheme, labels, source, batch })
+    }
+
+    fn run(mut self) -> Result<(), Failure> {
+        let mut first: Option<Forward> = None;
+        let mut answers = Vec::new();
+        let mut broken = false;
+        let mut images: usize = 0;
+        let count = match &self.source {
+            Source::Images(paths) => paths.len(),
+            Source::Tensors { values, .. } => values.len() / self.values_of_one(),
+            Source::Noise => self.batch,
+        };
+        for start in (0..count).step_by(self.batch) {
+            let (names, values) = self.inputs(start, self.batch.min(count - start), &mut broken)?;
+            if names.is_empty() {
+                continue;
+            }
+            images += names.len();
+            let batch = self.compiled.batch(values);
+            let done =
+                forward::forward(&mut self.compiled, &batch, self.args.runs as usize, |_| ControlFlow::Continue(()));
+            let Some(mut done) = done else { continue };
+            for (name, logits) in names.into_iter().zip(std::mem::take(&mut done.logits)) {
+                let probabilities = self.probabilities(&logits);
+                answers.push(Answer { name, logits, probabilities });
+            }
+            first.get_or_insert(done);
+        }
+        match first {
+            Some(first) => self.print(&first, &answers, images)?,
+            None if broken => return Err(Failure::Said),
+            None => return Err(Failure::Message("there is nothing to run on".into())),
+        }
+        if broken { Err(Failure::Said) } else { Ok(()) }
+    }
+
+    fn values_of_one(&self) -> usize {
+        let (channels, height, width) = self.compiled.input_dims();
+        (channels * height * width).max(1)
+    }
+
+    /// Names and values of `count` inputs from `start` on. A broken image is said and left out.
+    fn inputs(&self, start: usize, count: usize, broken: &mut bool) -> Result<(Vec<String>, Vec<f32>), Failure> {
+        let one = self.values_of_one();
+        match &self.source {
+            Source::Noise => {
+                let names = (start..start + count).map(|index| format!("noise {index}")).collect();
+                Ok((names, forward::noise(count * one, self.args.seed)))
+            }
+            Source::Tensors { values, path } => {
+                let names = (start..start + count).map(|index| format!("{}[{index}]", path.display())).collect();
+                Ok((names, values[start * one..(start + count) * one].to_vec()))
+            }
+            Source::Images(paths) => {
+                let (mut names, mut values) = (Vec::new(), Vec::new());
+                let architecture = &self.network.architecture;
+                for path in &paths[start..start + count] {
+                    match picture::read(path) {
+                        Ok(picture) => {
+                            let input = preprocess::preprocess(&picture, architecture.input, &architecture.preprocess);
+                            values.extend(input.map_err(Failure::because)?);
+                            names.push(path.display().to_string());
+                        }
+                        Err(error) => {
+                            *broken = true;
+                            self.context.say_failure(&Failure::Message(error.to_string()));
+                        }
+                    }
+                }
+                Ok((names, values))
+            }
+        }
+    }
+
+    fn probabilities(&self, logits: &[f32]) -> Vec<f64> {
+        let ends_in_softmax = self.network.layers.last().is_some_and(|layer| layer.operation.kind() == "softmax");
+        match ends_in_softmax {
+            true => logits.iter().map(|&value| value.into()).collect(),
+            false => forward::probabilities(logits),
+        }
+    }
+
+    fn label(&self, class: usize) -> Option<&str> {
+        self.labels.as_ref().and_then(|labels| labels.get(class)).map(String::as_str)
+    }
+
+    /// The last layer's `1000` for what an answer is about; a map has no classes.
+    fn has_classes(&self) -> bool {
+        self.network.layers.last().is_some_and(|layer| layer.output.is_flat())
+    }
+
+    fn weights_in_words(&self) -> String {
+        match (&self.args.weights, self.scheme) {
+            (Some(path), Some(scheme)) => format!("{}, matched {}", path.display(), scheme.describe()),
+            _ => format!("random (Kaiming, seed {}): the answer below means nothing", self.args.seed),
+        }
+    }
+
+    fn print(&self, first: &Forward, answers: &[Answer], images: usize) -> Result<(), Failure> {
+        let headers = vec![
+            ("name", false),
+            ("kind", false),
+            ("output", false),
+            ("ms", true),
+            ("share", true),
+            ("GFLOP/s", true),
+            ("mean", true),
+            ("std", true),
+            ("zeros", true),
+        ];
+        let median = first.median().as_secs_f64().max(1e-12);
+        let rows = first.layers.iter().map(|run| {
+            let layer = &self.network.layers[run.index];
+            let seconds = run.time.as_secs_f64();
+            let statistics = run.statistics;
+            let speed = match layer.macs {
+                0 => "–".to_string(),
+                macs => format!("{:.1}", 2.0 * macs as f64 * first.images as f64 / seconds.max(1e-9) / 1e9),
+            };
+            let mean = match statistics.non_finite {
+                0 => format!("{:.4}", statistics.mean),
+                count => format!("{} not finite", grouped(count as u64)),
+            };
+            vec![
+                layer.name.clone(),
+                layer.operation.kind().to_string(),
+                layer.output.to_string(),
+                format!("{:.3}", seconds * 1e3),
+                format!("{:.0}%", 100.0 * seconds / median),
+                speed,
+                mean,
+                format!("{:.4}", statistics.std),
+                format!("{:.0}%", 100.0 * statistics.zero_fraction),
+            ]
+        });
+        let rows = Rows { headers, rows: rows.collect() };
+        output::print(self.context, &rows, || self.json(first, answers, images), &self.footer(first, answers))
+    }
+
+    fn footer(&self, first: &Forward, answers: &[Answer]) -> Vec<String> {
+        let median = first.median().as_secs_f64();
+        let mut lines = vec![
+            String::new(),
+            format!("{}, weights {}", self.network.architecture.name, self.weights_in_words()),
+            format!(
+                "{:.1} ms for {} image{} ({:.1} images/s, {} thread{}, {} run{}){}",
+                median * 1e3,
+                first.images,
+                plural(first.images),
+                first.images as f64 / median.max(1e-12),
+                rayon::current_num_threads(),
+                plural(rayon::current_num_threads()),
+                self.args.runs,
+                plural(self.args.runs as usize),
+                machine::peak_bytes().map_or_else(String::new, |peak| format!(", {} of memory at most", bytes(peak))),
+            ),
+        ];
+        for answer in answers {
+            lines.push(String::new());
+            lines.push(answer.name.clone());
+            if self.has_classes() {
+                for (class, probability) in forward::top(&answer.probabilities, TOP) {
+                    let label = self.label(class).map_or_else(|| format!("class {class}"), str::to_string);
+                    lines.push(format!("  {:>6.2}%  {label}", 100.0 * probability));
+                }
+            }
+            if answer.logits.iter().any(|logit| !logit.is_finite()) {
+                lines.push("  the output is not finite; the table shows the layer where it began".into());
+            }
+            if self.args.logits {
+                let logits: Vec<String> = answer.logits.iter().map(f32::to_string).collect();
+                lines.push(format!("  logits  {}", logits.join(" ")));
+            }
+        }
+        lines
+    }
+
+    fn json(&self, first: &Forward, answers: &[Answer], images: usize) -> Value {
+        let (channels, height, width) = self.compiled.input_dims();
+        let source = match &self.source {
+            Source::Noise => json!("noise"),
+            Source::Tensors { path, .. } => json!(path.display().to_string()),
+            Source::Images(_) => json!(answers.iter().map(|answer| answer.name.as_str()).collect::<Vec<_>>()),
+        };
+        let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+        let median = milliseconds(first.median());
+        let layers = first.layers.iter().map(|run| {
+            let (layer, statistics) = (&self.network.layers[run.index], run.statistics);
+            json!({"name": layer.name, "kind": layer.operation.kind(), "ms": milliseconds(run.time), "macs": layer.macs,
+                "mean": statistics.mean, "std": statistics.std, "min": statistics.min, "max": statistics.max,
+                "zero_fraction": statistics.zero_fraction, "non_finite": statistics.non_finite})
+        });
+        let weights = self.args.weights.as_ref().map_or_else(
+            || json!(format!("random, seed {}", self.args.seed)),
+            |path| json!(path.display().to_string()),
+        );
+        let mut value = json!({
+            "arch": self.network.architecture.id, "input": [images, channels, height, width], "source": source,
+            "weights": weights, "matched": self.scheme.map(Scheme::describe), "batch": first.images,
+            "threads": rayon::current_num_threads(), "runs": self.args.runs, "median_ms": median,
+            "min_ms": milliseconds(first.fastest()), "images_per_second": first.images as f64 * 1e3 / median.max(1e-9),
+            "peak_rss_bytes": machine::peak_bytes(), "layers": layers.collect::<Vec<_>>(),
+        });
+        if self.has_classes() {
+            let top = answers.iter().map(|answer| {
+                let classes = forward::top(&answer.probabilities, TOP).into_iter();
+                let entry = |(class, probability)| json!({"class": class, "label": self.label(class), "probability": probability});
+                classes.map(entry).collect::<Vec<_>>()
+            });
+            value["top"] = json!(top.collect::<Vec<_>>());
+        }
+        if self.args.logits {
+            value["logits"] = json!(answers.iter().map(|answer| &answer.logits).collect::<Vec<_>>());
+        }
+        value
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

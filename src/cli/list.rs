@@ -1,0 +1,44 @@
+//! `convlens list`.
+
+use serde_json::json;
+
+use super::output::{self, Rows};
+use super::{Context, Failure};
+use crate::model;
+use crate::model::formulas::grouped;
+
+pub fn run(context: &Context) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    let mut items = Vec::new();
+    for origin in context.library.list() {
+        let id = origin.id();
+        let network = context
+            .library
+            .load_origin(&origin, &context.common.sets)
+            .and_then(|loaded| model::analyse(&loaded).map_err(crate::spec::LoadError::Invalid));
+        match network {
+            Ok(network) => {
+                let architecture = &network.architecture;
+                let totals = network.totals;
+                rows.push(vec![
+                    id.clone(),
+                    architecture.aliases.join(" "),
+                    grouped(totals.params),
+                    grouped(totals.macs),
+                    totals.weight_layers.to_string(),
+                    architecture.summary.clone().unwrap_or_default(),
+                ]);
+                items.push(json!({"id": id, "name": architecture.name, "aliases": architecture.aliases,
+                    "summary": architecture.summary, "source": architecture.source, "file": origin.display(),
+                    "params": totals.params, "macs": totals.macs, "weight_layers": totals.weight_layers}));
+            }
+            Err(error) => {
+                context.say(&format!("{}: has problems; `convlens check` shows them", origin.display()));
+                items.push(json!({"id": id, "file": origin.display(), "error": error.to_string()}));
+            }
+        }
+    }
+    let headers =
+        vec![("id", false), ("alias", false), ("params", true), ("MACs", true), ("layers", true), ("summary", false)];
+    output::print(context, &Rows { headers, rows }, || json!({"architectures": items}), &[])
+}

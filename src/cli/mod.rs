@@ -1,0 +1,182 @@
+//! The command line: results on stdout, messages on stderr, an exit code for scripts.
+
+mod check;
+mod explain;
+mod forward;
+mod list;
+mod output;
+mod show;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::{self, Network};
+use crate::spec::{Library, LoadError, Loaded};
+
+#[derive(Parser)]
+#[command(name = "convlens", version, about = "A lens on convolutional networks in the terminal", long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct Common {
+    /// Look for architectures in this folder first
+    #[arg(long, global = true, value_name = "PATH")]
+    dir: Option<PathBuf>,
+    /// Change a key of the architecture: `input=[3,32,32]`, `defaults.conv.kernel=5`, `block1.conv1.out=32`
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    sets: Vec<(String, String)>,
+    /// How tables are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    color: When,
+    /// No messages on stderr but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+    Markdown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Open the explorer
+    Explore { arch: Option<String> },
+    /// List the architectures found, with totals
+    List,
+    /// Show an architecture's layers
+    Show { arch: String },
+    /// Validate files; exit 1 if any is bad
+    Check {
+        #[arg(required = true)]
+        files: Vec<String>,
+    },
+    /// Show the working behind every number, of a network, a block or a layer
+    Explain { arch: String, layer: Option<String> },
+    /// Run the network on an image or on noise
+    Forward(forward::ForwardArgs),
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_string(), value.to_string())),
+        _ => Err("expected KEY=VALUE, such as `classes=10`".to_string()),
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    #[error("{0}")]
+    Output(#[from] std::io::Error),
+    #[error("{0}")]
+    Message(String),
+    /// What is wrong has been said already.
+    #[error("")]
+    Said,
+}
+
+impl Failure {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Failure::Message(error.to_string())
+    }
+}
+
+/// Parses the arguments, runs the command and turns its end into an exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe while printing help is no error.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common };
+    let ended = match cli.command {
+        None => context.explore(None),
+        Some(Command::Explore { arch }) => context.explore(arch),
+        Some(Command::List) => list::run(&context),
+        Some(Command::Show { arch }) => show::run(&context, &arch),
+        Some(Command::Check { files }) => check::run(&context, &files),
+        Some(Command::Explain { arch, layer }) => explain::run(&context, &arch, layer.as_deref()),
+        Some(Command::Forward(args)) => forward::run(&context, &args),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Said) => ExitCode::FAILURE,
+        Err(error) => {
+            context.say_failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What every command needs.
+struct Context {
+    library: Library,
+    common: Common,
+}
+
+impl Context {
+    fn load(&self, name: &str) -> Result<Loaded, LoadError> {
+        self.library.load(name, &self.common.sets)
+    }
+
+    fn network(&self, name: &str) -> Result<Network, LoadError> {
+        model::analyse(&self.load(name)?).map_err(LoadError::Invalid)
+    }
+
+    fn explore(&self, arch: Option<String>) -> Result<(), Failure> {
+        crate::tui::run(&self.library, arch.as_deref(), &self.common.sets)
+            .map_err(|error| Failure::Message(error.to_string()))
+    }
+
+    /// Whether to colour what goes to `stream`.
+    fn colours(&self, stream: &impl IsTerminal) -> bool {
+        match self.common.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+
+    /// A message for people, not part of the result.
+    fn say(&self, message: &str) {
+        if !self.common.quiet {
+            let _ = writeln!(std::io::stderr(), "{message}");
+        }
+    }
+
+    fn say_failure(&self, failure: &Failure) {
+        let text = match failure {
+            Failure::Load(LoadError::Invalid(report)) => output::render(report, self.colours(&std::io::stderr())),
+            other => format!("error: {other}"),
+        };
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}

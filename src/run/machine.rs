@@ -1,0 +1,35 @@
+//! What this machine has left, and what this process has used.
+
+/// The figure in front of `kB` after `key` in a `/proc` table.
+fn kilobytes(file: &str, key: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Bytes that can still be allocated without swapping; unknown outside Linux.
+pub fn available_bytes() -> Option<u64> {
+    kilobytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// The most memory this process has held at once; unknown outside Linux.
+pub fn peak_bytes() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmHWM:")
+}
+
+/// Work that would not fit into memory.
+#[derive(Debug, thiserror::Error)]
+#[error("this needs about {} of memory, and {} are free; use a smaller batch or input, or `--force` to go on", crate::model::formulas::bytes(*.needed), crate::model::formulas::bytes(*.available))]
+pub struct TooLarge {
+    pub needed: u64,
+    pub available: u64,
+}
+
+/// Refuses work that needs more than is free; lets it pass where that is unknown.
+pub fn check(needed: u64) -> Result<(), TooLarge> {
+    match available_bytes() {
+        Some(available) if needed > available => Err(TooLarge { needed, available }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,10 @@
+//! Work that takes time: images and tensors read, networks run. Reports through events and never prints.
+
+pub mod forward;
+pub mod labels;
+pub mod machine;
+pub mod picture;
+pub mod preprocess;
+pub mod tensors;
+
+pub use forward::{Forward, LayerRun, Statistics};
