@@ -1,0 +1,56 @@
+//! Helpers that several tests share.
+
+use std::path::{Path, PathBuf};
+
+use convlens::model::{self, Network};
+use convlens::spec::{Library, Origin};
+
+/// A file of the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A file of the shared real datasets, photos and weights; where they are missing the test says that it was skipped.
+pub fn data(path: &str) -> Option<PathBuf> {
+    let file = project("../shared/data").join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    // Not captured by the test harness, so that a skipped test is seen.
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "SKIPPED: needs ../shared/data/{path}");
+    None
+}
+
+/// The network of an architecture file, or of a bundled id.
+pub fn network(name: &str) -> Network {
+    let library = Library::new(None);
+    let loaded = match name.ends_with(".yaml") {
+        true => library.load_origin(&Origin::File(project(name)), &[]),
+        false => library.load(name, &[]),
+    };
+    let loaded = loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+    model::analyse(&loaded).unwrap_or_else(|report| panic!("{name}: {report}"))
+}
+
+/// The program, with a clean environment.
+pub fn convlens(arguments: &[&str]) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_convlens"));
+    command.args(arguments).current_dir(project("")).env_remove("NO_COLOR").env("COLUMNS", "120");
+    command
+}
+
+/// What the program prints when it succeeds.
+pub fn stdout(arguments: &[&str]) -> String {
+    let output = convlens(arguments).output().expect("the program starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?} failed: {errors}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// What the program prints with `--format json`.
+pub fn json(arguments: &[&str]) -> serde_json::Value {
+    let mut all = arguments.to_vec();
+    all.extend(["--format", "json"]);
+    serde_json::from_str(&stdout(&all)).expect("JSON")
+}

@@ -1,0 +1,142 @@
+//! Small networks against what PyTorch computes for them: logits, loss, gradients, three optimizer steps.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use convlens::network::kernels::view;
+use convlens::network::ops::cross_entropy::cross_entropy;
+use convlens::network::weights::{self, TensorFile};
+use convlens::network::{Compiled, Mode};
+use dfdx::prelude::*;
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::common::{network, project};
+
+const ALL: [&str; 6] = ["batchnorm", "deep3x3", "kernels", "lrn", "plain3x3", "strided"];
+const TRAIN: Mode = Mode::Train { dropout_seed: None };
+
+/// A fixture's tensors and the network with its first parameters.
+struct Fixture {
+    file: TensorFile,
+    compiled: Compiled,
+}
+
+impl Fixture {
+    fn open(name: &str) -> Self {
+        let file = TensorFile::open(&project(&format!("tests/fixtures/{name}.safetensors"))).expect("a fixture");
+        let compiled = load(name, &file, "param.");
+        Fixture { file, compiled }
+    }
+
+    fn values(&self, name: &str) -> Vec<f32> {
+        self.file.read(self.file.find(name).unwrap_or_else(|| panic!("no {name}"))).expect("values")
+    }
+
+    fn labels(&self) -> Vec<usize> {
+        self.values("labels").into_iter().map(|label| label as usize).collect()
+    }
+}
+
+/// The network with the fixture's tensors under `prefix`, written out under their plain names and read as any
+/// weights file is.
+fn load(name: &str, file: &TensorFile, prefix: &str) -> Compiled {
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = (file.entries.iter())
+        .filter_map(|entry| {
+            let key = entry.name.strip_prefix(prefix)?;
+            let values = file.read(entry).expect("values");
+            Some((key.to_string(), entry.shape.clone(), values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        })
+        .collect();
+    let views: HashMap<&str, TensorView> = (tensors.iter())
+        .map(|(key, shape, bytes)| {
+            (key.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a sound tensor"))
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("weights.safetensors");
+    safetensors::serialize_to_file(views, None, &path).expect("written");
+    let (compiled, scheme) = weights::read(&network(&format!("tests/fixtures/{name}.yaml")), &path).expect("weights");
+    assert_eq!(scheme, weights::Scheme::Torchvision);
+    compiled
+}
+
+/// Norm of the difference over the norm of the reference.
+fn relative_error(got: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(got.len(), expected.len());
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut got.iter().zip(expected).map(|(a, b)| f64::from(*a) - f64::from(*b)));
+    // A bias right before a batch norm has gradient 0; against that only the difference itself can be small.
+    difference / norm(&mut expected.iter().map(|&v| f64::from(v))).max(1e-2)
+}
+
+fn assert_close(fixture: &str, what: &str, got: &[f32], expected: &[f32], allowed: f64) {
+    let error = relative_error(got, expected);
+    assert!(error < allowed, "{fixture}: {what} is off by {error:.2e}");
+}
+
+fn go_on(_: usize, _: &convlens::network::Values) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// The fixtures' keys of every parameter and statistic: torchvision's numbering, in the network's order.
+fn keys(name: &str, compiled: &Compiled) -> Vec<String> {
+    let network = network(&format!("tests/fixtures/{name}.yaml"));
+    let slots = weights::names::slots(&network, compiled);
+    weights::names::names(weights::Scheme::Torchvision, &network, &slots).expect("names")
+}
+
+/// Parameters and statistics in PyTorch's layout, in the order of [`keys`].
+fn state(compiled: &Compiled) -> Vec<Vec<f32>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.safetensors");
+    weights::write(compiled, &path).expect("written");
+    let file = TensorFile::open(&path).expect("sound");
+    let mut state = Vec::new();
+    for layer in &compiled.layers {
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+            if let Some(entry) = file.find(&format!("{}.{part}", layer.name)) {
+                state.push(file.read(entry).expect("values"));
+            }
+        }
+    }
+    state
+}
+
+#[test]
+fn evaluation_gives_pytorchs_logits() {
+    for name in ALL {
+        let mut fixture = Fixture::open(name);
+        let input = fixture.compiled.batch(fixture.values("input"));
+        let logits = fixture.compiled.forward(input, Mode::Evaluate, false, go_on).expect("not stopped");
+        assert_close(name, "eval_logits", &view::values(&logits), &fixture.values("eval_logits"), 1e-4);
+    }
+}
+
+#[test]
+fn training_gives_pytorchs_loss_and_every_gradient() {
+    for name in ALL {
+        let mut fixture = Fixture::open(name);
+        let input = fixture.compiled.batch(fixture.values("input"));
+        let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, true, go_on).expect("not stopped");
+        assert_close(name, "train_logits", &view::values(&logits), &fixture.values("train_logits"), 1e-4);
+        let loss = cross_entropy(logits, &fixture.labels());
+        assert_close(name, "loss", &[loss.array()], &fixture.values("loss"), 1e-4);
+        let mut gradients = loss.backward();
+        let to_input = gradients.get_or_alloc_mut(&input).expect("a gradient").to_vec();
+        assert_close(name, "grad.input", &to_input, &fixture.values("grad.input"), 1e-3);
+        let keys = keys(name, &fixture.compiled);
+        let trained: Vec<&String> = keys.iter().filter(|key| !key.contains("running")).collect();
+        assert_eq!(trained.len(), fixture.compiled.parameters.len());
+        for (parameter, key) in fixture.compiled.parameters.iter().zip(trained) {
+            let gradient = gradients.get_or_alloc_mut(&parameter.values).expect("a gradient").to_vec();
+            let gradient = match parameter.transposed {
+                true => {
+                    let (outputs, inputs) = (parameter.shape[0], parameter.shape[1]);
+                    (0..outputs * inputs).map(|at| gradient[at % inputs * outputs + at / inputs]).collect()
+                }
+                false => gradient,
+            };
+            assert_close(name, key, &gradient, &fixture.values(&format!("grad.{key}")), 1e-3);
+        }
+    }
+}
