@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::{self, Network};
 use crate::spec::{Library, LoadError, Loaded};
+use crate::tui::{ExploreError, theme};
 
 #[derive(Parser)]
 #[command(name = "convlens", version, about = "A lens on convolutional networks in the terminal", long_about = None)]
@@ -59,10 +60,26 @@ enum When {
     Never,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ThemeName {
+    Auto,
+    Dark,
+    Light,
+    #[value(name = "16")]
+    Sixteen,
+    Plain,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Open the explorer
-    Explore { arch: Option<String> },
+    Explore {
+        /// An id, an alias or a file; VGG-16 without it
+        arch: Option<String>,
+        /// Colours; `auto` asks the terminal
+        #[arg(long, value_enum, default_value_t = ThemeName::Auto)]
+        theme: ThemeName,
+    },
     /// List the architectures found, with totals
     List,
     /// Show an architecture's layers
@@ -117,8 +134,8 @@ pub fn main() -> ExitCode {
     };
     let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common };
     let ended = match cli.command {
-        None => context.explore(None),
-        Some(Command::Explore { arch }) => context.explore(arch),
+        None => context.explore(None, ThemeName::Auto),
+        Some(Command::Explore { arch, theme }) => context.explore(arch, theme),
         Some(Command::List) => list::run(&context),
         Some(Command::Show { arch }) => show::run(&context, &arch),
         Some(Command::Check { files }) => check::run(&context, &files),
@@ -151,9 +168,18 @@ impl Context {
         model::analyse(&self.load(name)?).map_err(LoadError::Invalid)
     }
 
-    fn explore(&self, arch: Option<String>) -> Result<(), Failure> {
-        crate::tui::run(&self.library, arch.as_deref(), &self.common.sets)
-            .map_err(|error| Failure::Message(error.to_string()))
+    fn explore(&self, arch: Option<String>, theme: ThemeName) -> Result<(), Failure> {
+        let theme = match theme {
+            ThemeName::Auto => theme::detect(|name| std::env::var(name).ok()),
+            ThemeName::Dark => theme::DARK,
+            ThemeName::Light => theme::LIGHT,
+            ThemeName::Sixteen => theme::SIXTEEN,
+            ThemeName::Plain => theme::PLAIN,
+        };
+        crate::tui::run(&self.library, arch.as_deref(), &self.common.sets, theme).map_err(|error| match error {
+            ExploreError::Load(error) => Failure::Load(error),
+            other => Failure::because(other),
+        })
     }
 
     /// Whether to colour what goes to `stream`.

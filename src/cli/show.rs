@@ -43,7 +43,7 @@ pub fn run(context: &Context, arch: &str) -> Result<(), Failure> {
 fn cells(layer: &Layer) -> Vec<String> {
     let window = layer.operation.window();
     let pair =
-        |pick: fn(crate::model::Window) -> Pair| window.map_or_else(String::new, |window| pair_text(pick(window)));
+        |pick: fn(crate::model::Window) -> Pair| window.map_or_else(String::new, |window| formulas::pair(pick(window)));
     let count = |count: u64| if count == 0 { "–".to_string() } else { grouped(count) };
     vec![
         layer.name.clone(),
@@ -54,25 +54,8 @@ fn cells(layer: &Layer) -> Vec<String> {
         pair(|window| window.padding),
         count(layer.params()),
         count(layer.macs),
-        field_text(layer),
+        formulas::field(layer),
     ]
-}
-
-/// `3`, or `3×5` where rows and columns differ.
-pub fn pair_text(pair: Pair) -> String {
-    match pair.height == pair.width {
-        true => pair.height.to_string(),
-        false => format!("{}×{}", pair.height, pair.width),
-    }
-}
-
-/// The receptive field's size: `76`, `76×40`, or `?` where it is undefined.
-pub fn field_text(layer: &Layer) -> String {
-    match layer.field {
-        None => "?".to_string(),
-        Some([rows, columns]) if rows.size == columns.size => rows.size.to_string(),
-        Some([rows, columns]) => format!("{}×{}", rows.size, columns.size),
-    }
 }
 
 fn json(network: &Network) -> Value {

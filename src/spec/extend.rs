@@ -12,6 +12,8 @@ pub struct Document {
     pub entries: Vec<Entry>,
     /// Changes of single layers by path, in the order they apply: the base's first.
     pub overrides: Vec<Entry>,
+    /// Whether a part could not be read, so that what seems absent may stand there.
+    pub incomplete: bool,
 }
 
 impl Document {
@@ -22,7 +24,7 @@ impl Document {
 
     /// One file alone; its `extends` is left for the caller to follow.
     pub fn new(node: Node, problems: &mut Problems) -> Self {
-        let mut document = Document { root: node.mark, entries: Vec::new(), overrides: Vec::new() };
+        let mut document = Document { root: node.mark, entries: Vec::new(), overrides: Vec::new(), incomplete: false };
         let entries = match node.value {
             Value::Map(entries) => entries,
             other => {
@@ -31,6 +33,7 @@ impl Document {
                     other => format!("the file is {}, not an architecture", other.describe()),
                 };
                 problems.push(Problem::new(node.mark, message, "expected keys such as `input` and `layers`"));
+                document.incomplete = true;
                 return document;
             }
         };
@@ -60,7 +63,12 @@ impl Document {
     /// Puts this file on top of `base`: `defaults` field by field, changes of layers after the base's, every other
     /// key instead of the base's. The base keeps its aliases to itself.
     pub fn on_top_of(self, base: Document) -> Document {
-        let mut merged = Document { root: self.root, entries: base.entries, overrides: base.overrides };
+        let mut merged = Document {
+            root: self.root,
+            entries: base.entries,
+            overrides: base.overrides,
+            incomplete: self.incomplete || base.incomplete,
+        };
         merged.entries.retain(|entry| entry.key != "aliases");
         if self.find("layers").is_some() {
             // The base's changes were about layers that are gone.

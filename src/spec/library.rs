@@ -183,10 +183,11 @@ impl Library {
             Err(_) if text.trim().is_empty() => node::Node { mark: Mark { source, node: 0 }, value: Value::Null },
             Err(error) => return Err(LoadError::Invalid(syntax_error(sources, source, &error))),
         };
-        let document = Document::new(node, problems);
-        let Some(extends) = document.find("extends") else {
+        let mut document = Document::new(node, problems);
+        let Some(extends) = document.find("extends").cloned() else {
             return Ok(document);
         };
+        document.incomplete = true;
         let mark = extends.mark;
         let refuse = |message: String, problems: &mut Problems| {
             problems.push(Problem::new(
@@ -219,6 +220,7 @@ impl Library {
             }
         };
         chain.push(base.clone());
+        document.incomplete = false;
         let base = self.document(&base, text, chain, sources, problems)?;
         Ok(document.on_top_of(base))
     }

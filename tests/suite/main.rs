@@ -1,6 +1,10 @@
 //! What a user sees: numbers against references, commands, screens.
 
+mod commands;
 mod common;
+mod explorer;
+mod files;
 mod fixtures;
 mod forward;
 mod numbers;
+mod pseudo_terminal;

@@ -371,16 +371,14 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             if self.used_overrides.contains(&index) || self.too_many {
                 continue;
             }
-            let (message, help) = if self.block_paths.contains(&entry.key) {
-                (format!("`{}` is a block", entry.key), None)
-            } else {
-                let message = match entry.key.rsplit_once('.') {
-                    Some((layer, brought)) if self.paths.contains(&entry.key) => {
-                        format!("`{brought}` comes with `{layer}`; change it there")
-                    }
-                    _ => format!("there is no layer `{}`", shorten(&entry.key)),
-                };
-                (message, did_you_mean(&entry.key, &self.paths))
+            let (message, help) = match entry.key.rsplit_once('.') {
+                _ if self.block_paths.contains(&entry.key) => (format!("`{}` is a block", entry.key), None),
+                Some((layer, brought)) if self.paths.contains(&entry.key) => {
+                    (format!("`{brought}` comes with `{layer}`; change it there"), None)
+                }
+                _ => {
+                    (format!("there is no layer `{}`", shorten(&entry.key)), did_you_mean(&entry.key, &self.paths))
+                }
             };
             self.problems.push(
                 Problem::new(entry.key_mark, message, "expected the path of one layer, such as `block3.conv3`")

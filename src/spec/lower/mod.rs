@@ -37,6 +37,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     let aliases = find("aliases").map_or(Vec::new(), |node| aliases(node, problems));
     let input = match find("input") {
         Some(node) => sections::input(node, problems),
+        None if document.incomplete => None,
         None => {
             problems.push(Problem::new(
                 document.root,
@@ -54,6 +55,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     let defaults = defaults(find("defaults"), problems);
     let items = match find("layers") {
         Some(node) => layers::LayerReader::new(defaults, classes, &document.overrides, problems).read(node),
+        None if document.incomplete => Vec::new(),
         None => {
             problems.push(Problem::new(
                 document.root,

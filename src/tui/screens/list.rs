@@ -1,0 +1,50 @@
+//! The list of architectures.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::text::{frame, left, right};
+use crate::model::formulas::short;
+use crate::tui::layout::visible_rows;
+use crate::tui::msg::{Region, Target};
+use crate::tui::state::{ListLine, Opened, Pane, State};
+
+pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
+    if area.is_empty() {
+        return;
+    }
+    let theme = &state.theme;
+    let has_keys = state.pane == Pane::Architectures;
+    let block = frame(" Architectures ", theme, has_keys);
+    let inside = block.inner(area);
+    let width = usize::from(inside.width);
+    let visible = state.list_lines().into_iter().skip(state.list_offset).take(visible_rows(area, 0));
+    let mut lines = Vec::new();
+    for (at, line) in visible.enumerate() {
+        let index = match line {
+            ListLine::Heading(words) => {
+                lines.push(Line::styled(left(words, width), theme.dim));
+                continue;
+            }
+            ListLine::Entry(index) => index,
+        };
+        let entry = &state.entries[index];
+        let (figure, style) = match &entry.opened {
+            Opened::Network(network) => (short(network.totals.params).replace(' ', ""), theme.dim),
+            _ => ("broken".to_string(), theme.bad),
+        };
+        let name = left(&format!(" {}", entry.id), width.saturating_sub(8));
+        let row = match (index == state.selected, has_keys) {
+            (true, true) => theme.selected,
+            (true, false) => theme.marked,
+            (false, _) => theme.text,
+        };
+        let spans = vec![Span::styled(name, theme.text), Span::styled(right(&figure, 8.min(width)), style)];
+        lines.push(Line::from(spans).style(row));
+        let area = Rect { y: inside.y + at as u16, height: 1, ..inside };
+        regions.push(Region { area, target: Target::Architecture(index) });
+    }
+    frame_.render_widget(Paragraph::new(lines).block(block), area);
+}

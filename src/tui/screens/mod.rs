@@ -1,0 +1,5 @@
+//! The screens, one file each. A screen draws `&State` and says where its rows landed.
+
+pub mod layers;
+pub mod list;
+pub mod text;

@@ -1,0 +1,73 @@
+//! Pieces that every screen draws with: cells of a width, and framed panes.
+
+use ratatui::style::Style;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::tui::theme::Theme;
+
+/// Cut to `width` columns with `…`, or filled up with spaces on the right.
+pub fn left(text: &str, width: usize) -> String {
+    let cut = cut(text, width);
+    let fill = width.saturating_sub(cut.width());
+    cut + &" ".repeat(fill)
+}
+
+/// As [`left`], filled up on the left.
+pub fn right(text: &str, width: usize) -> String {
+    let cut = cut(text, width);
+    let fill = width.saturating_sub(cut.width());
+    " ".repeat(fill) + &cut
+}
+
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_string();
+    }
+    let mut kept = String::new();
+    let mut used = 0;
+    for character in text.chars() {
+        let own = character.width().unwrap_or(0);
+        if used + own + 1 > width {
+            break;
+        }
+        used += own;
+        kept.push(character);
+    }
+    if width > 0 { kept + "…" } else { kept }
+}
+
+/// A bar of `share` (0 to 1) in eighths of a column.
+pub fn bar(share: f64, width: usize) -> String {
+    const EIGHTHS: [&str; 9] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
+    if !share.is_finite() {
+        return " ".repeat(width);
+    }
+    let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
+    left(&("█".repeat(eighths / 8) + EIGHTHS[eighths % 8]), width)
+}
+
+/// A pane's frame with its title.
+pub fn frame<'a>(title: impl Into<Line<'a>>, theme: &Theme, has_keys: bool) -> Block<'a> {
+    let border: Style = if has_keys { theme.accent } else { theme.dim };
+    Block::bordered().border_type(BorderType::Plain).border_style(border).title(title.into().style(theme.accent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_have_their_width_whatever_is_in_them() {
+        for text in ["", "a", "conv2", "64×112×112", "層層層", "a long name indeed"] {
+            for width in 0..12 {
+                assert_eq!(left(text, width).width(), width, "{text} in {width}");
+                assert_eq!(right(text, width).width(), width, "{text} in {width}");
+            }
+        }
+        assert_eq!(bar(0.5, 4), "██  ");
+        assert_eq!(bar(f64::NAN, 3), "   ");
+        assert_eq!(bar(2.0, 3), "███");
+    }
+}

@@ -1,0 +1,82 @@
+//! Taking the terminal and giving it back: on leaving, on a panic, on suspending.
+
+use std::io::{self, Stdout, Write, stdout};
+use std::sync::Once;
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+
+/// The terminal while the explorer has it; dropping gives it back.
+pub struct Session {
+    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Session {
+    pub fn start(mouse: bool) -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        // A panic's message would be lost on the alternate screen.
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                restore();
+                before(panic);
+            }));
+        });
+        take(mouse)?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| restore())?;
+        Ok(Session { terminal })
+    }
+
+    /// Switches the mouse on or off.
+    pub fn mouse(&mut self, on: bool) -> io::Result<()> {
+        match on {
+            true => execute!(stdout(), EnableMouseCapture),
+            false => execute!(stdout(), DisableMouseCapture),
+        }
+    }
+
+    /// Gives the terminal back, stops the process until it is continued, and takes the terminal again.
+    pub fn suspend(&mut self, mouse: bool) -> io::Result<()> {
+        restore();
+        #[cfg(unix)]
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        take(mouse)?;
+        self.repaint()
+    }
+
+    /// Forgets what is on the screen, so that everything is painted again. (`Terminal::clear` would ask for the
+    /// cursor's position and wait for an answer that the keyboard's thread takes.)
+    pub fn repaint(&mut self) -> io::Result<()> {
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    let taken = match mouse {
+        true => execute!(stdout(), EnterAlternateScreen, EnableMouseCapture),
+        false => execute!(stdout(), EnterAlternateScreen),
+    };
+    taken.inspect_err(|_| restore())
+}
+
+/// Best effort: a terminal that has gone away needs nothing back.
+fn restore() {
+    let _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
+    let _ = disable_raw_mode();
+    let _ = stdout().flush();
+}

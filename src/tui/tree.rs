@@ -1,0 +1,133 @@
+//! The layer table as a tree of blocks: which rows are visible, and what each stands for.
+
+use std::collections::HashSet;
+
+use crate::model::{Layer, Network};
+
+/// One visible row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub depth: usize,
+    pub kind: RowKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowKind {
+    /// A block and the layers in it, as a range of indexes.
+    Block { path: String, layers: std::ops::Range<usize>, open: bool },
+    /// A layer, and those it brings along that are folded into its row.
+    Layer { layers: std::ops::Range<usize>, folds: bool, open: bool },
+}
+
+impl Row {
+    /// The layers whose numbers the row sums.
+    pub fn layers(&self) -> std::ops::Range<usize> {
+        match &self.kind {
+            RowKind::Block { layers, .. } => layers.clone(),
+            RowKind::Layer { layers, open: false, .. } => layers.clone(),
+            RowKind::Layer { layers, .. } => layers.start..layers.start + 1,
+        }
+    }
+
+    /// What opening and closing it is remembered under.
+    pub fn path<'a>(&'a self, network: &'a Network) -> &'a str {
+        match &self.kind {
+            RowKind::Block { path, .. } => path,
+            RowKind::Layer { layers, .. } => &network.layers[layers.start].name,
+        }
+    }
+
+    pub fn can_open(&self) -> bool {
+        matches!(self.kind, RowKind::Block { open: false, .. } | RowKind::Layer { folds: true, open: false, .. })
+    }
+
+    pub fn can_close(&self) -> bool {
+        matches!(self.kind, RowKind::Block { open: true, .. } | RowKind::Layer { folds: true, open: true, .. })
+    }
+}
+
+/// Which blocks and layers are not as they are at first: blocks open, layers closed over what they bring along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Folds {
+    pub closed_blocks: HashSet<String>,
+    pub open_layers: HashSet<String>,
+}
+
+impl Folds {
+    pub fn set(&mut self, row: &Row, network: &Network, open: bool) {
+        let path = row.path(network).to_string();
+        let (set, insert) = match row.kind {
+            RowKind::Block { .. } => (&mut self.closed_blocks, !open),
+            RowKind::Layer { .. } => (&mut self.open_layers, open),
+        };
+        if insert {
+            set.insert(path);
+        } else {
+            set.remove(&path);
+        }
+    }
+
+    pub fn close_all(&mut self, network: &Network) {
+        self.open_layers.clear();
+        self.closed_blocks = network.layers.iter().flat_map(|layer| layer.blocks.clone()).collect();
+    }
+
+    pub fn open_all(&mut self, network: &Network) {
+        self.closed_blocks.clear();
+        self.open_layers =
+            network.layers.iter().filter(|layer| !layer.brought).map(|layer| layer.name.clone()).collect();
+    }
+
+    /// Opens everything around a layer, so that its row is visible.
+    pub fn reveal(&mut self, layer: &Layer) {
+        for block in &layer.blocks {
+            self.closed_blocks.remove(block);
+        }
+        if layer.brought
+            && let Some((owner, _)) = layer.name.rsplit_once('.')
+        {
+            self.open_layers.insert(owner.to_string());
+        }
+    }
+}
+
+/// The visible rows, top to bottom.
+pub fn rows(network: &Network, folds: &Folds) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut index = 0;
+    let mut around: Vec<String> = Vec::new();
+    while index < network.layers.len() {
+        let layer = &network.layers[index];
+        let common = around.iter().zip(&layer.blocks).take_while(|(one, other)| one == other).count();
+        around.truncate(common);
+        let mut hidden = false;
+        for block in &layer.blocks[common..] {
+            let inside = |layer: &Layer| layer.blocks.get(around.len()) == Some(block);
+            let length = network.layers[index..].iter().take_while(|layer| inside(layer)).count();
+            let open = !folds.closed_blocks.contains(block);
+            let kind = RowKind::Block { path: block.clone(), layers: index..index + length, open };
+            rows.push(Row { depth: around.len(), kind });
+            if !open {
+                index += length;
+                hidden = true;
+                break;
+            }
+            around.push(block.clone());
+        }
+        if hidden {
+            continue;
+        }
+        let brought = network.layers[index + 1..].iter().take_while(|next| next.brought).count();
+        let open = folds.open_layers.contains(&layer.name);
+        let kind = RowKind::Layer { layers: index..index + 1 + brought, folds: brought > 0, open };
+        rows.push(Row { depth: around.len(), kind });
+        if open {
+            for own in index + 1..=index + brought {
+                let kind = RowKind::Layer { layers: own..own + 1, folds: false, open: false };
+                rows.push(Row { depth: around.len() + 1, kind });
+            }
+        }
+        index += 1 + brought;
+    }
+    rows
+}
