@@ -1,12 +1,13 @@
 //! Layers compiled into a dfdx network: parameters, initialisation, weight files, forward, backward.
 //!
 //! [`Compiled`] holds the parameters and walks the layers; [`ops`] are the operations on dfdx's tape, [`kernels`] their
-//! arithmetic on plain slices; [`init`] draws parameters, [`weights`] reads and writes them.
+//! arithmetic on plain slices; [`init`] draws parameters, [`optimizer`] moves them, [`weights`] reads and writes them.
 
 mod compiled;
 pub mod init;
 pub mod kernels;
 pub mod ops;
+pub mod optimizer;
 pub mod parameters;
 pub mod random;
 pub mod weights;

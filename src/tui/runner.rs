@@ -35,6 +35,7 @@ pub enum ExploreError {
 /// What the loop waits for.
 enum Input {
     Event(Event),
+    Resized,
     Terminate,
     /// The terminal has gone.
     Closed,
@@ -89,12 +90,14 @@ fn open(library: &Library, origin: &Origin, sets: &[(String, String)]) -> Opened
 fn listen(sender: Sender<Input>) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGHUP, SIGTERM};
-        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP])?;
+        use signal_hook::consts::{SIGHUP, SIGTERM, SIGWINCH};
+        // crossterm tells of a new size too, but can miss one that comes together with a key.
+        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGWINCH])?;
         let sender = sender.clone();
         std::thread::spawn(move || {
-            for _ in signals.forever() {
-                if sender.send(Input::Terminate).is_err() {
+            for signal in signals.forever() {
+                let input = if signal == SIGWINCH { Input::Resized } else { Input::Terminate };
+                if sender.send(input).is_err() {
                     break;
                 }
             }
@@ -154,6 +157,10 @@ impl Runner<'_> {
         let msg = match input {
             Input::Terminate => Some(Msg::Terminate),
             Input::Closed => return Ok(true),
+            Input::Resized => {
+                let size = self.session.terminal.size()?;
+                Some(Msg::Resize(size.width, size.height))
+            }
             Input::Event(event) => self.msg(event),
         };
         let mut queue: Vec<Msg> = msg.into_iter().collect();

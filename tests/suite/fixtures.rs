@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use convlens::network::kernels::view;
 use convlens::network::ops::cross_entropy::cross_entropy;
+use convlens::network::optimizer::{Algorithm, Optimizer, clip_gradients, gradient_norm};
 use convlens::network::weights::{self, TensorFile};
 use convlens::network::{Compiled, Mode};
 use dfdx::prelude::*;
@@ -139,4 +140,88 @@ fn training_gives_pytorchs_loss_and_every_gradient() {
             assert_close(name, key, &gradient, &fixture.values(&format!("grad.{key}")), 1e-3);
         }
     }
+}
+
+#[test]
+fn three_steps_of_sgd_end_at_pytorchs_parameters() {
+    for name in ALL {
+        let mut fixture = Fixture::open(name);
+        let algorithm = Algorithm::Sgd { momentum: 0.9, nesterov: false };
+        let mut optimizer = Optimizer::new(algorithm, 5e-4, &fixture.compiled).expect("memory");
+        let input = fixture.compiled.batch(fixture.values("input"));
+        let mut losses = Vec::new();
+        for _ in 0..3 {
+            let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
+            let loss = cross_entropy(logits, &fixture.labels());
+            losses.push(loss.array());
+            optimizer.step(&mut fixture.compiled, &mut loss.backward(), 0.01).expect("memory");
+        }
+        assert_close(name, "step_losses", &losses, &fixture.values("step_losses"), 1e-4);
+        let state = state(&fixture.compiled);
+        let keys = keys(name, &fixture.compiled);
+        assert_eq!(state.len(), keys.len());
+        for (values, key) in state.iter().zip(keys) {
+            assert_close(name, &key, values, &fixture.values(&format!("after.{key}")), 1e-4);
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit_of_a_training_step() {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            let mut fixture = Fixture::open("batchnorm");
+            let algorithm = Algorithm::Adam { betas: [0.9, 0.999], eps: 1e-8 };
+            let mut optimizer = Optimizer::new(algorithm, 1e-2, &fixture.compiled).expect("memory");
+            let input = fixture.compiled.batch(fixture.values("input"));
+            for seed in 0..2 {
+                let mode = Mode::Train { dropout_seed: Some(seed) };
+                let logits = fixture.compiled.forward(input.leaky_trace(), mode, false, go_on).expect("not stopped");
+                let mut gradients = cross_entropy(logits, &fixture.labels()).backward();
+                clip_gradients(&fixture.compiled, &mut gradients, 0.5).expect("memory");
+                optimizer.step(&mut fixture.compiled, &mut gradients, 1e-3).expect("memory");
+            }
+            state(&fixture.compiled)
+        })
+    };
+    let one = with(1);
+    assert_eq!(one, with(2));
+    assert_eq!(one, with(8));
+}
+
+#[test]
+fn an_optimizer_goes_on_from_its_saved_state_to_the_same_bits() {
+    let mut whole = Fixture::open("plain3x3");
+    let algorithm = Algorithm::AdamW { betas: [0.9, 0.999], eps: 1e-8 };
+    let input = whole.compiled.batch(whole.values("input"));
+    let labels = whole.labels();
+    let step = |compiled: &mut Compiled, optimizer: &mut Optimizer| {
+        let logits = compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
+        let mut gradients = cross_entropy(logits, &labels).backward();
+        optimizer.step(compiled, &mut gradients, 1e-3).expect("memory");
+    };
+    let mut optimizer = Optimizer::new(algorithm, 0.1, &whole.compiled).expect("memory");
+    step(&mut whole.compiled, &mut optimizer);
+    let mut resumed = whole.compiled.clone();
+    let (steps, moments) = optimizer.state();
+    let saved: Vec<Vec<Vec<f32>>> = moments.iter().map(|own| own.iter().map(|m| m.to_vec()).collect()).collect();
+    let mut restored = Optimizer::new(algorithm, 0.1, &resumed).expect("memory");
+    restored.restore(steps, &saved).expect("the same network");
+    step(&mut whole.compiled, &mut optimizer);
+    step(&mut resumed, &mut restored);
+    assert_eq!(state(&whole.compiled), state(&resumed));
+    assert!(restored.restore(steps, &saved[1..]).is_err());
+}
+
+#[test]
+fn clipped_gradients_have_the_norm_that_was_asked_for() {
+    let mut fixture = Fixture::open("plain3x3");
+    let input = fixture.compiled.batch(fixture.values("input"));
+    let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
+    let mut gradients = cross_entropy(logits, &fixture.labels()).backward();
+    let before = clip_gradients(&fixture.compiled, &mut gradients, 0.1).expect("memory");
+    assert!(before > 0.1);
+    let after = gradient_norm(&fixture.compiled, &mut gradients).expect("memory");
+    assert!((after - 0.1).abs() < 1e-5, "{after}");
 }

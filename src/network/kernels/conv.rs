@@ -57,7 +57,7 @@ impl Convolution {
         Plane { channels, ..self.plane }
     }
 
-    /// Y = W·X + b. `out` is [images, groups·out_channels, positions].
+    /// Y = W·X + b. `out` is `[images, groups·out_channels, positions]`.
     pub fn forward(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
         let positions = self.plane.positions();
         let matrices = out.chunks_exact_mut(self.outputs_per_group()).enumerate();
@@ -110,8 +110,8 @@ impl Convolution {
         let depth = self.plane.depth();
         if let Some(bias) = bias {
             let bias = &bias[group * self.out_channels + top..];
-            for row in 0..out.rows() {
-                out.row(row).fill(bias[row]);
+            for (row, bias) in (0..out.rows()).zip(bias) {
+                out.row(row).fill(*bias);
             }
         }
         let weight = Matrix::rows(&weight[group * self.weights_per_group()..], depth).from(top, 0);

@@ -56,7 +56,7 @@ mod tests {
                 for (row, column) in (0..4).flat_map(|row| (0..3).map(move |column| (row, column))) {
                     let mut sum = 0.0;
                     for (ky, kx) in (0..3).flat_map(|ky| (0..3).map(move |kx| (ky, kx))) {
-                        let (y, x) = ((2 * row + ky) as i32 - 1, (2 * column + kx) as i32 - 1);
+                        let (y, x) = (2 * row + ky - 1, 2 * column + kx - 1);
                         if (0..7).contains(&y) && (0..5).contains(&x) {
                             sum += plane[(y * 5 + x) as usize];
                         }

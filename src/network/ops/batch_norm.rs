@@ -53,7 +53,7 @@ impl Statistics {
     }
 }
 
-/// `gamma` and `beta` are [channels]. With `train` (a momentum) the mini-batch's statistics are used and `running`
+/// `gamma` and `beta` have one value a channel. With `train` (a momentum) the mini-batch's statistics are used and `running`
 /// follows them. For the backward pass the input is kept.
 pub fn batch_norm<T: Tape<f32, Cpu>>(
     input: Values<T>,
@@ -146,12 +146,12 @@ mod tests {
         let (images, channels, height, width) = DIMS;
         let area = height * width;
         let mut out = vec![0.0; input.len()];
-        for c in 0..channels {
+        for (c, (gamma, beta)) in parameters[0].iter().zip(&parameters[1]).enumerate() {
             let places: Vec<usize> =
                 (0..images).flat_map(|image| (0..area).map(move |at| (image * channels + c) * area + at)).collect();
             let (mean, variance) = of(&places.iter().map(|&place| input[place]).collect::<Vec<_>>());
             for place in places {
-                out[place] = parameters[0][c] * (input[place] - mean) / (variance + 1e-5).sqrt() + parameters[1][c];
+                out[place] = gamma * (input[place] - mean) / (variance + 1e-5).sqrt() + beta;
             }
         }
         out

@@ -1,4 +1,4 @@
-//! Convolution: y[o] = b[o] + Σ w[o, i, ky, kx] · x[i, y·s + ky·d − p, x·s + kx·d − p], as PyTorch's `Conv2d`.
+//! Convolution: `y[o] = b[o] + Σ w[o, i, ky, kx] · x[i, y·s + ky·d − p, x·s + kx·d − p]`, as PyTorch's `Conv2d`.
 
 use dfdx::prelude::*;
 
@@ -28,7 +28,7 @@ impl ConvShape {
     }
 }
 
-/// `weight` is [out, in/groups, kernel height, kernel width], `bias` [out]. For the backward pass the input is kept.
+/// `weight` is `[out, in/groups, kernel height, kernel width]`, `bias` `[out]`. For the backward pass the input is kept.
 pub fn conv<T: Tape<f32, Cpu>>(
     input: Values<T>,
     weight: &Row,

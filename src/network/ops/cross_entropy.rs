@@ -1,4 +1,4 @@
-//! Mean cross-entropy of logits against class indices: −1/N Σ log softmax(x)[label], through dfdx's own loss, which
+//! Mean cross-entropy of logits against class indices: −1/N Σ log softmax(x) at the label, through dfdx's own loss, which
 //! subtracts the largest logit before it exponentiates.
 
 use dfdx::losses::cross_entropy_with_logits_loss;
@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 
 use super::Values;
 
-/// `logits` is [N, classes, 1, 1]; every label is below `classes`.
+/// `logits` is `[N, classes, 1, 1]`; every label is below `classes`.
 pub fn cross_entropy<T: Tape<f32, Cpu>>(logits: Values<T>, labels: &[usize]) -> Tensor<Rank0, f32, Cpu, T> {
     let (images, classes, _, _) = *logits.shape();
     let mut targets = vec![0.0; images * classes];

@@ -1,4 +1,4 @@
-//! Flatten: [N, C, H, W] becomes [N, C·H·W, 1, 1]. dfdx does it without a copy; the gradient is shared too.
+//! Flatten: `[N, C, H, W]` becomes `[N, C·H·W, 1, 1]`. dfdx does it without a copy; the gradient is shared too.
 
 use dfdx::prelude::*;
 

@@ -10,7 +10,7 @@ use super::{Row, Values};
 use crate::network::kernels::matmul::{Matrix, product};
 use crate::network::kernels::view;
 
-/// `input` is [N, in, 1, 1], `weight` [in, out], `bias` [out]. For the backward pass the input is kept.
+/// `input` is `[N, in, 1, 1]`, `weight` `[in, out]`, `bias` `[out]`. For the backward pass the input is kept.
 pub fn linear<T: Tape<f32, Cpu>>(
     input: Values<T>,
     weight: &Row,

@@ -1,6 +1,6 @@
 //! Weight files: safetensors read and written, their tensors matched to a network's by name or by order.
 //!
-//! A file's header is read and checked first ([`file`]), then every tensor of the network is given one of the file
+//! A file's header is read and checked first ([`mod@file`]), then every tensor of the network is given one of the file
 //! ([`plan`]), and only if all fit are values read, a few megabytes at a time. Nothing is ever half loaded.
 
 pub mod file;

@@ -376,9 +376,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
                 Some((layer, brought)) if self.paths.contains(&entry.key) => {
                     (format!("`{brought}` comes with `{layer}`; change it there"), None)
                 }
-                _ => {
-                    (format!("there is no layer `{}`", shorten(&entry.key)), did_you_mean(&entry.key, &self.paths))
-                }
+                _ => (format!("there is no layer `{}`", shorten(&entry.key)), did_you_mean(&entry.key, &self.paths)),
             };
             self.problems.push(
                 Problem::new(entry.key_mark, message, "expected the path of one layer, such as `block3.conv3`")

@@ -1,0 +1,138 @@
+//! Optimizer steps through dfdx's own updates, one parameter at a time, with state that can be saved and restored.
+
+use dfdx::optim::{AdamConfig, Momentum, SgdConfig, WeightDecay};
+use dfdx::prelude::*;
+use rayon::prelude::*;
+
+use super::compiled::Compiled;
+
+/// How a step follows from gradients.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Algorithm {
+    /// v ← μ·v + g, p ← p − lr·v; with Nesterov p ← p − lr·(g + μ·v). Weight decay is added to g (L2).
+    Sgd { momentum: f64, nesterov: bool },
+    /// Kingma & Ba 2014. Weight decay is added to g (L2), as PyTorch's `Adam`.
+    Adam { betas: [f64; 2], eps: f64 },
+    /// Loshchilov & Hutter 2017: as Adam, but p also shrinks by lr·decay·p, as PyTorch's `AdamW`.
+    AdamW { betas: [f64; 2], eps: f64 },
+}
+
+impl Algorithm {
+    /// How many values of state it keeps for each parameter.
+    pub fn moments(self) -> usize {
+        match self {
+            Algorithm::Sgd { .. } => 1,
+            Algorithm::Adam { .. } | Algorithm::AdamW { .. } => 2,
+        }
+    }
+}
+
+type Buffer = <Cpu as Storage<f32>>::Vec;
+
+/// An algorithm with its state for one network.
+pub struct Optimizer {
+    pub algorithm: Algorithm,
+    pub weight_decay: f64,
+    /// Steps taken.
+    steps: i32,
+    /// Momentum, or Adam's two moments, of each parameter.
+    moments: Vec<Vec<Buffer>>,
+}
+
+/// Why saved state cannot be taken over.
+#[derive(Debug, thiserror::Error)]
+#[error("the optimizer's saved state is not that of this network: {0}")]
+pub struct StateError(String);
+
+impl Optimizer {
+    /// With all state 0.
+    pub fn new(algorithm: Algorithm, weight_decay: f64, network: &Compiled) -> Result<Self, CpuError> {
+        let mut moments = Vec::with_capacity(network.parameters.len());
+        for parameter in &network.parameters {
+            let of_one = (0..algorithm.moments()).map(|_| network.device.try_alloc_len(parameter.len()));
+            moments.push(of_one.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(Optimizer { algorithm, weight_decay, steps: 0, moments })
+    }
+
+    /// One step against `gradients`, at a learning rate.
+    pub fn step(
+        &mut self,
+        network: &mut Compiled,
+        gradients: &mut Gradients<f32, Cpu>,
+        lr: f64,
+    ) -> Result<(), CpuError> {
+        self.steps += 1;
+        let decay = |kind: fn(f64) -> WeightDecay| (self.weight_decay != 0.0).then(|| kind(self.weight_decay));
+        for (parameter, moments) in network.parameters.iter_mut().zip(&mut self.moments) {
+            let gradient = gradients.get_or_alloc_mut(&parameter.values)?;
+            match (self.algorithm, moments.as_mut_slice()) {
+                (Algorithm::Sgd { momentum, nesterov }, [velocity]) => {
+                    let momentum = match (momentum != 0.0, nesterov) {
+                        (false, _) => None,
+                        (true, false) => Some(Momentum::Classic(momentum)),
+                        (true, true) => Some(Momentum::Nesterov(momentum)),
+                    };
+                    let config = SgdConfig { lr, momentum, weight_decay: decay(WeightDecay::L2) };
+                    config.try_update(&mut parameter.values, velocity, gradient)?;
+                }
+                (Algorithm::Adam { betas, eps }, [first, second]) => {
+                    let config = AdamConfig { lr, betas, eps, weight_decay: decay(WeightDecay::L2) };
+                    config.try_update(self.steps, &mut parameter.values, first, second, gradient)?;
+                }
+                (Algorithm::AdamW { betas, eps }, [first, second]) => {
+                    let config = AdamConfig { lr, betas, eps, weight_decay: decay(WeightDecay::Decoupled) };
+                    config.try_update(self.steps, &mut parameter.values, first, second, gradient)?;
+                }
+                // `new` makes as many buffers as the algorithm has moments.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps taken and every moment, parameter by parameter.
+    pub fn state(&self) -> (i32, Vec<Vec<&[f32]>>) {
+        (self.steps, self.moments.iter().map(|own| own.iter().map(|moment| moment.as_slice()).collect()).collect())
+    }
+
+    /// Goes on from what [`Optimizer::state`] gave.
+    pub fn restore(&mut self, steps: i32, moments: &[Vec<Vec<f32>>]) -> Result<(), StateError> {
+        let fits = moments.len() == self.moments.len()
+            && moments.iter().zip(&self.moments).all(|(saved, own)| {
+                saved.len() == own.len() && saved.iter().zip(own).all(|(saved, own)| saved.len() == own.len())
+            });
+        if !fits {
+            return Err(StateError(format!("{} parameters, {} expected", moments.len(), self.moments.len())));
+        }
+        self.steps = steps;
+        for (own, saved) in self.moments.iter_mut().flatten().zip(moments.iter().flatten()) {
+            own.copy_from_slice(saved);
+        }
+        Ok(())
+    }
+}
+
+/// The Euclidean norm of all gradients together, summed in f64 in a fixed order.
+pub fn gradient_norm(network: &Compiled, gradients: &mut Gradients<f32, Cpu>) -> Result<f64, CpuError> {
+    let mut sum = 0.0;
+    for parameter in &network.parameters {
+        let gradient = gradients.get_or_alloc_mut(&parameter.values)?;
+        let parts: Vec<f64> =
+            gradient.par_chunks(1 << 16).map(|part| part.iter().map(|&g| f64::from(g) * f64::from(g)).sum()).collect();
+        sum += parts.iter().sum::<f64>();
+    }
+    Ok(sum.sqrt())
+}
+
+/// Scales all gradients down to a norm of at most `limit`, as PyTorch's `clip_grad_norm_`. Gives the norm before.
+pub fn clip_gradients(network: &Compiled, gradients: &mut Gradients<f32, Cpu>, limit: f64) -> Result<f64, CpuError> {
+    let norm = gradient_norm(network, gradients)?;
+    let scale = (limit / (norm + 1e-6)) as f32;
+    if scale < 1.0 {
+        for parameter in &network.parameters {
+            gradients.get_or_alloc_mut(&parameter.values)?.par_iter_mut().for_each(|gradient| *gradient *= scale);
+        }
+    }
+    Ok(norm)
+}
