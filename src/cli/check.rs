@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Context, Failure, Format, output};
 use crate::model;
-use crate::model::formulas::grouped;
+use crate::model::figures::grouped;
 use crate::spec::LoadError;
 
 pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure};
-use crate::model::formulas::{bytes, grouped};
-use crate::model::{self, Network};
+use crate::model::figures::{bytes, grouped};
+use crate::model::{self, Network, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::weights::{self, Scheme};
@@ -102,7 +102,7 @@ impl<'a> Work<'a> {
         };
         let batch = args.batch.map_or(default_batch, |batch| batch as usize).max(1);
         if !args.force {
-            machine::check(network.inference_bytes(batch as u64)).map_err(Failure::because)?;
+            machine::check(memory::inference(&network, batch as u64)).map_err(Failure::because)?;
         }
         let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
         let labels = match args.labels.clone().or_else(|| labels::path_of(loaded)) {

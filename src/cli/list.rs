@@ -5,7 +5,7 @@ use serde_json::json;
 use super::output::{self, Rows};
 use super::{Context, Failure};
 use crate::model;
-use crate::model::formulas::grouped;
+use crate::model::figures::grouped;
 
 pub fn run(context: &Context) -> Result<(), Failure> {
     let mut rows = Vec::new();

@@ -1,8 +1,10 @@
 //! The command line: results on stdout, messages on stderr, an exit code for scripts.
 
 mod check;
+mod compare;
 mod explain;
 mod forward;
+mod kernels;
 mod list;
 mod output;
 mod show;
@@ -83,14 +85,18 @@ enum Command {
     /// List the architectures found, with totals
     List,
     /// Show an architecture's layers
-    Show { arch: String },
+    Show(show::ShowArgs),
     /// Validate files; exit 1 if any is bad
     Check {
         #[arg(required = true)]
         files: Vec<String>,
     },
     /// Show the working behind every number, of a network, a block or a layer
-    Explain { arch: String, layer: Option<String> },
+    Explain(explain::ExplainArgs),
+    /// Put two to four architectures side by side
+    Compare(compare::CompareArgs),
+    /// Compare one large kernel with small ones of the same receptive field
+    Kernels(kernels::KernelsArgs),
     /// Run the network on an image or on noise
     Forward(forward::ForwardArgs),
 }
@@ -137,9 +143,11 @@ pub fn main() -> ExitCode {
         None => context.explore(None, ThemeName::Auto),
         Some(Command::Explore { arch, theme }) => context.explore(arch, theme),
         Some(Command::List) => list::run(&context),
-        Some(Command::Show { arch }) => show::run(&context, &arch),
+        Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Check { files }) => check::run(&context, &files),
-        Some(Command::Explain { arch, layer }) => explain::run(&context, &arch, layer.as_deref()),
+        Some(Command::Explain(args)) => explain::run(&context, &args),
+        Some(Command::Compare(args)) => compare::run(&context, &args),
+        Some(Command::Kernels(args)) => kernels::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
     };
     match ended {

@@ -9,15 +9,20 @@ use super::{Context, Failure, Format};
 use crate::spec::problem::Report;
 
 /// A table: headers with whether the column holds numbers, and rows of text.
-pub struct Rows {
-    pub headers: Vec<(&'static str, bool)>,
+pub struct Rows<H = &'static str> {
+    pub headers: Vec<(H, bool)>,
     pub rows: Vec<Vec<String>>,
 }
 
+/// An empty line between two tables.
+pub fn blank_line() -> Result<(), Failure> {
+    Ok(writeln!(std::io::stdout())?)
+}
+
 /// Prints rows as a table, CSV or Markdown, or the JSON that stands for them.
-pub fn print(
+pub fn print<H: AsRef<str>>(
     context: &Context,
-    rows: &Rows,
+    rows: &Rows<H>,
     json: impl FnOnce() -> serde_json::Value,
     footer: &[String],
 ) -> Result<(), Failure> {
@@ -30,7 +35,7 @@ pub fn print(
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(Vec::new());
             let message = |error: csv::Error| Failure::Message(error.to_string());
-            writer.write_record(rows.headers.iter().map(|(name, _)| name)).map_err(message)?;
+            writer.write_record(rows.headers.iter().map(|(name, _)| name.as_ref())).map_err(message)?;
             for row in &rows.rows {
                 writer.write_record(row).map_err(message)?;
             }
@@ -39,7 +44,7 @@ pub fn print(
         }
         Format::Markdown => {
             let line = |cells: Vec<&str>| format!("| {} |", cells.join(" | "));
-            writeln!(stdout, "{}", line(rows.headers.iter().map(|(name, _)| *name).collect()))?;
+            writeln!(stdout, "{}", line(rows.headers.iter().map(|(name, _)| name.as_ref()).collect()))?;
             let rules = rows.headers.iter().map(|(_, number)| if *number { "---:" } else { "---" });
             writeln!(stdout, "{}", line(rules.collect()))?;
             for row in &rows.rows {
@@ -50,7 +55,7 @@ pub fn print(
         Format::Table => {
             let mut table = Table::new();
             table.load_style(comfy_table::presets::NOTHING);
-            table.set_header(rows.headers.iter().map(|(name, _)| *name));
+            table.set_header(rows.headers.iter().map(|(name, _)| name.as_ref()));
             table.add_rows(rows.rows.iter());
             for (index, (_, number)) in rows.headers.iter().enumerate() {
                 if let Some(column) = table.column_mut(index).filter(|_| *number) {

@@ -1,15 +1,109 @@
 //! `convlens show ARCH`: the layer table.
 
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure};
-use crate::model::formulas::{self, grouped};
-use crate::model::{Layer, Network, Operation};
+use crate::model::conventions::Convention;
+use crate::model::figures::{self, bytes, grouped};
+use crate::model::lints::{self, Lint};
+use crate::model::memory::{self, OptimizerState};
+use crate::model::{Layer, Network, Operation, formulas};
 use crate::spec::describe::Pair;
 
-pub fn run(context: &Context, arch: &str) -> Result<(), Failure> {
-    let network = context.network(arch)?;
+/// MACs are multiply-adds of conv and linear layers without bias; FLOPs are twice that. Bytes are of f32 values.
+/// "Inference peak" is parameters, buffers and the largest input and output needed at once, for one image. "Training" is
+/// weights, gradients, the optimizer's moments, buffers, the mini-batch with all that is kept of it for the backward
+/// pass, and the largest pair of activation gradients.
+#[derive(Args)]
+pub struct ShowArgs {
+    arch: String,
+    /// Count operations as another tool does, for one image
+    #[arg(long, value_enum, default_value_t = ConventionName::Plain)]
+    convention: ConventionName,
+    /// Images in a training mini-batch
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// What training keeps beside weights and gradients
+    #[arg(long, value_enum, default_value_t = OptimizerName::Momentum)]
+    optimizer: OptimizerName,
+    /// Say the largest mini-batch whose training fits: `16GB`, `512MiB`
+    #[arg(long, value_name = "SIZE", value_parser = byte_size)]
+    memory: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ConventionName {
+    Plain,
+    Fvcore,
+    Thop,
+    Torchinfo,
+    Ptflops,
+    TorchFlops,
+}
+
+impl ConventionName {
+    fn convention(self) -> Convention {
+        match self {
+            ConventionName::Plain => Convention::Plain,
+            ConventionName::Fvcore => Convention::Fvcore,
+            ConventionName::Thop => Convention::Thop,
+            ConventionName::Torchinfo => Convention::Torchinfo,
+            ConventionName::Ptflops => Convention::Ptflops,
+            ConventionName::TorchFlops => Convention::TorchFlops,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OptimizerName {
+    /// SGD without momentum
+    Sgd,
+    /// SGD with momentum
+    Momentum,
+    Adam,
+}
+
+impl OptimizerName {
+    fn state(self) -> OptimizerState {
+        match self {
+            OptimizerName::Sgd => OptimizerState::None,
+            OptimizerName::Momentum => OptimizerState::Momentum,
+            OptimizerName::Adam => OptimizerState::Adam,
+        }
+    }
+}
+
+/// `16GB` (10⁹ each), `16GiB` (2³⁰ each), or bytes.
+fn byte_size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 9] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("tib", 1 << 40),
+        ("kb", 1000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("tb", 1_000_000_000_000),
+        ("b", 1),
+    ];
+    let lower = text.trim().to_lowercase();
+    let unit = UNITS.iter().find_map(|(name, size)| lower.strip_suffix(name).map(|number| (number, *size)));
+    let (number, size) = unit.unwrap_or((&lower, 1));
+    let value: Option<f64> = number.trim().parse().ok();
+    match value {
+        Some(value) if value.is_finite() && value >= 0.0 && value * size as f64 <= 1e18 => {
+            Ok((value * size as f64) as u64)
+        }
+        _ => Err("expected a size such as `16GB` or `512MiB`".to_string()),
+    }
+}
+
+pub fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
+    let network = context.network(&args.arch)?;
+    let convention = args.convention.convention();
+    let plain = convention == Convention::Plain;
     let headers = vec![
         ("name", false),
         ("kind", false),
@@ -18,32 +112,91 @@ pub fn run(context: &Context, arch: &str) -> Result<(), Failure> {
         ("s", true),
         ("p", true),
         ("params", true),
-        ("MACs", true),
+        (if plain { "MACs" } else { convention.name() }, true),
         ("field", true),
     ];
-    let rows = network.layers.iter().map(cells).collect();
+    let rows = network.layers.iter().map(|layer| cells(layer, convention)).collect();
+    output::print(context, &Rows { headers, rows }, || json(&network, args), &footer(&network, args))
+}
+
+fn footer(network: &Network, args: &ShowArgs) -> Vec<String> {
     let totals = network.totals;
-    let footer = [
+    let convention = args.convention.convention();
+    let (count, unknown) = convention.total(network);
+    let operations = match convention {
+        Convention::Plain => format!("MACs {}   FLOPs {}", grouped(totals.macs), grouped(2 * totals.macs)),
+        other => {
+            let rest = match unknown {
+                0 => String::new(),
+                rest => format!(", {rest} layers unknown to it"),
+            };
+            format!("{} {} ({}{rest})", other.name(), grouped(count), other.about())
+        }
+    };
+    let training = memory::training(network, args.batch.into(), args.optimizer.state());
+    let mut lines = vec![
         String::new(),
         format!(
             "{} ({}): {} layers, {} with weights",
             network.architecture.name, network.architecture.id, totals.layers, totals.weight_layers
         ),
+        format!("parameters {}   buffers {}   {operations}", grouped(totals.params), grouped(totals.buffers)),
         format!(
-            "parameters {}   buffers {}   MACs {}   FLOPs {}",
-            grouped(totals.params),
-            grouped(totals.buffers),
-            grouped(totals.macs),
-            grouped(2 * totals.macs)
+            "memory     {} of parameters, {} of activations, {} at the peak of inference",
+            bytes(4 * totals.params),
+            bytes(totals.activation_bytes),
+            bytes(totals.inference_peak_bytes)
+        ),
+        format!(
+            "training   {} with {}, batch {}: weights {} + gradients {} + optimizer {} + activations {} + their gradients {}",
+            bytes(training.total()),
+            args.optimizer.state().name(),
+            args.batch,
+            bytes(training.weights),
+            bytes(training.gradients),
+            bytes(training.optimizer),
+            bytes(training.activations),
+            bytes(training.activation_gradients),
         ),
     ];
-    output::print(context, &Rows { headers, rows }, || json(&network), &footer)
+    if let Some(size) = args.memory {
+        let batch = memory::largest_batch(network, size, args.optimizer.state());
+        lines.push(match batch {
+            0 => format!("           not even one image fits into {}", bytes(size)),
+            batch => format!("           the largest batch in {} is {}", bytes(size), grouped(batch)),
+        });
+    }
+    lines.extend(advice(&lints::lints(network)));
+    lines
 }
 
-fn cells(layer: &Layer) -> Vec<String> {
+/// Lints as lines, those of one code together.
+pub fn advice(lints: &[Lint]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut told: Vec<&str> = Vec::new();
+    for lint in lints.iter() {
+        if told.contains(&lint.code) {
+            continue;
+        }
+        told.push(lint.code);
+        let others = lints.iter().filter(|other| other.code == lint.code).count() - 1;
+        let more = match others {
+            0 => String::new(),
+            1 => " (and one more layer)".to_string(),
+            others => format!(" (and {others} more layers)"),
+        };
+        if lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(format!("{}: {}: {}{more}; try {}", lint.code, lint.layer, lint.message, lint.advice));
+    }
+    lines
+}
+
+fn cells(layer: &Layer, convention: Convention) -> Vec<String> {
     let window = layer.operation.window();
     let pair =
-        |pick: fn(crate::model::Window) -> Pair| window.map_or_else(String::new, |window| formulas::pair(pick(window)));
+        |pick: fn(crate::model::Window) -> Pair| window.map_or_else(String::new, |window| figures::pair(pick(window)));
     let count = |count: u64| if count == 0 { "–".to_string() } else { grouped(count) };
     vec![
         layer.name.clone(),
@@ -53,25 +206,55 @@ fn cells(layer: &Layer) -> Vec<String> {
         pair(|window| window.stride),
         pair(|window| window.padding),
         count(layer.params()),
-        count(layer.macs),
-        formulas::field(layer),
+        convention.count(layer).map_or_else(|| "unknown".to_string(), count),
+        figures::field(layer),
     ]
 }
 
-fn json(network: &Network) -> Value {
+fn json(network: &Network, args: &ShowArgs) -> Value {
     let architecture = &network.architecture;
-    let totals = network.totals;
+    let convention = args.convention.convention();
+    let layers = network.layers.iter().map(|layer| {
+        let mut value = layer_json(layer);
+        if convention != Convention::Plain {
+            value["operations"] = json!(convention.count(layer));
+        }
+        value
+    });
+    let lints = lints::lints(network)
+        .into_iter()
+        .map(|lint| json!({"code": lint.code, "layer": lint.layer, "message": lint.message, "advice": lint.advice}));
+    let mut totals = totals_json(network);
+    if convention != Convention::Plain {
+        let (count, unknown) = convention.total(network);
+        totals["operations"] = json!({"convention": convention.name(), "count": count, "unknown_layers": unknown});
+    }
+    let optimizer = args.optimizer.state();
+    let training = memory::training(network, args.batch.into(), optimizer);
+    let mut budget = json!({"batch": args.batch, "optimizer": optimizer.name(), "weights": training.weights,
+        "gradients": training.gradients, "moments": training.optimizer, "buffers": training.buffers,
+        "activations": training.activations, "activation_gradients": training.activation_gradients,
+        "total": training.total()});
+    if let Some(size) = args.memory {
+        budget["memory"] = json!(size);
+        budget["largest_batch"] = json!(memory::largest_batch(network, size, optimizer));
+    }
     json!({
         "id": architecture.id, "name": architecture.name, "summary": architecture.summary, "source": architecture.source,
         "input": [architecture.input.channels, architecture.input.height, architecture.input.width],
-        "classes": architecture.classes,
-        "layers": network.layers.iter().map(layer_json).collect::<Vec<_>>(),
-        "totals": {
-            "layers": totals.layers, "weight_layers": totals.weight_layers, "params": totals.params,
-            "buffers": totals.buffers, "macs": totals.macs, "flops": 2 * totals.macs, "param_bytes": 4 * totals.params,
-            "activation_bytes": totals.activation_bytes, "inference_peak_bytes": totals.inference_peak_bytes,
-            "training_bytes": totals.training_bytes, "receptive_field": network.receptive_field().map(whole),
-        },
+        "classes": architecture.classes, "layers": layers.collect::<Vec<_>>(), "totals": totals,
+        "training": budget, "lints": lints.collect::<Vec<_>>(),
+    })
+}
+
+pub fn totals_json(network: &Network) -> Value {
+    let totals = network.totals;
+    json!({
+        "layers": totals.layers, "weight_layers": totals.weight_layers, "params": totals.params,
+        "buffers": totals.buffers, "macs": totals.macs, "flops": 2 * totals.macs, "param_bytes": 4 * totals.params,
+        "activation_bytes": totals.activation_bytes, "inference_peak_bytes": totals.inference_peak_bytes,
+        "training_bytes": totals.training_bytes, "receptive_field": network.receptive_field().map(whole),
+        "conv_params": totals.conv_params, "conv_macs": totals.conv_macs, "map_field": network.map_field().map(whole),
     })
 }
 
@@ -97,7 +280,11 @@ pub fn layer_json(layer: &Layer) -> Value {
     value["params"] = json!(layer.params());
     value["buffers"] = json!(layer.buffers);
     value["macs"] = json!(layer.macs);
+    value["weights"] = json!(layer.weights);
+    value["biases"] = json!(layer.biases);
+    value["flops"] = json!(2 * layer.macs);
     value["output_bytes"] = json!(layer.output_bytes());
+    value["intensity"] = json!(memory::intensity(layer));
     value["receptive_field"] = layer.field.map_or(Value::Null, |field| whole(field.map(|axis| axis.size)));
     let both = |pick: fn(crate::model::Axis) -> Option<u128>| {
         let [rows, columns] = layer.field?.map(pick);

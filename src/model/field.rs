@@ -12,21 +12,14 @@ pub fn behind(operation: &Operation, before: Option<Field>, input: Shape, output
     let Some(before) = before else {
         return Ok(None);
     };
-    if let Some(window) = operation.window() {
+    if let Some(window) = operation.window().or_else(|| adaptive_window(operation, input, output)) {
         return slide(before, window).map(Some).ok_or(());
     }
     let Shape::Map { height, width, .. } = input else {
         return Ok(Some(before));
     };
     match (operation, output) {
-        (Operation::AdaptiveAvgPool, Shape::Map { height: rows, width: columns, .. }) => {
-            if height % rows != 0 || width % columns != 0 {
-                return Ok(None);
-            }
-            let kernel = Pair { height: height / rows, width: width / columns };
-            let window = Window { kernel, stride: kernel, padding: Pair::square(0), dilation: Pair::square(1) };
-            slide(before, window).map(Some).ok_or(())
-        }
+        (Operation::AdaptiveAvgPool, _) => Ok(None),
         (Operation::GlobalAvgPool | Operation::Flatten, _) => {
             let all = |axis: Axis, size: u64| {
                 let span = u128::from(size - 1).checked_mul(axis.jump.unwrap_or(0))?;
@@ -39,6 +32,19 @@ pub fn behind(operation: &Operation, before: Option<Field>, input: Shape, output
         }
         _ => Ok(Some(before)),
     }
+}
+
+/// The pool that an adaptive pool amounts to, where its output divides its input.
+pub fn adaptive_window(operation: &Operation, input: Shape, output: Shape) -> Option<Window> {
+    let (Operation::AdaptiveAvgPool, Shape::Map { height, width, .. }, Shape::Map { height: rows, width: columns, .. }) =
+        (operation, input, output)
+    else {
+        return None;
+    };
+    (height % rows == 0 && width % columns == 0).then(|| {
+        let kernel = Pair { height: height / rows, width: width / columns };
+        Window { kernel, stride: kernel, padding: Pair::square(0), dilation: Pair::square(1) }
+    })
 }
 
 fn slide(before: Field, window: Window) -> Option<Field> {

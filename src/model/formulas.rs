@@ -1,7 +1,7 @@
 //! The working behind a number, with the numbers put in, as a person would write it.
 
-use super::{Layer, Operation, Shape};
-use crate::spec::describe::Pair;
+use super::figures::grouped;
+use super::{Axis, Layer, Operation, Shape, Window};
 
 /// The formulas of one layer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -10,73 +10,9 @@ pub struct Formulas {
     pub params: String,
     pub macs: String,
     pub receptive_field: String,
-}
-
-/// `1792` as `1,792`.
-pub fn grouped(number: impl Into<u128>) -> String {
-    let digits = number.into().to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `3`, or `3×5` where rows and columns differ.
-pub fn pair(pair: Pair) -> String {
-    match pair.height == pair.width {
-        true => pair.height.to_string(),
-        false => format!("{}×{}", pair.height, pair.width),
-    }
-}
-
-/// The receptive field's size: `76`, `76×40`, or `?` where it is undefined.
-pub fn field(layer: &Layer) -> String {
-    match layer.field {
-        None => "?".to_string(),
-        Some([rows, columns]) if rows.size == columns.size => rows.size.to_string(),
-        Some([rows, columns]) => format!("{}×{}", rows.size, columns.size),
-    }
-}
-
-/// `138.4 M`, `15.47 G`, four figures; counts below 10,000 in full.
-pub fn short(count: u64) -> String {
-    const UNITS: [&str; 5] = ["k", "M", "G", "T", "P"];
-    if count < 10_000 {
-        return grouped(count);
-    }
-    let mut value = count as f64 / 1e3;
-    let mut unit = 0;
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1e3;
-        unit += 1;
-    }
-    let decimals = if value < 9.9995 {
-        3
-    } else if value < 99.995 {
-        2
-    } else {
-        1
-    };
-    format!("{value:.decimals$} {}", UNITS[unit])
-}
-
-/// `553.4 MB`: decimal units, as disks and PyTorch's tools count.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if count < 1000 {
-        return format!("{count} B");
-    }
-    let mut value = count as f64 / 1e3;
-    let mut unit = 0;
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1e3;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
+    pub jump: String,
+    pub center: String,
+    pub memory: String,
 }
 
 pub fn of(layer: &Layer) -> Formulas {
@@ -85,6 +21,9 @@ pub fn of(layer: &Layer) -> Formulas {
         params: params(layer),
         macs: macs(layer),
         receptive_field: receptive_field(layer),
+        jump: jump(layer),
+        center: center(layer),
+        memory: memory(layer),
     }
 }
 
@@ -192,6 +131,77 @@ fn receptive_field(layer: &Layer) -> String {
             _ => return size,
         };
         if jump == 0 { size } else { format!("{from} + {steps}·{jump} = {size}") }
+    })
+}
+
+/// The window that moves the field: a layer's own, or that of an adaptive pool that divides its input.
+fn moving_window(layer: &Layer) -> Option<Window> {
+    layer.operation.window().or_else(|| super::field::adaptive_window(&layer.operation, layer.input, layer.output))
+}
+
+fn jump(layer: &Layer) -> String {
+    let (Some(before), Some(after)) = (layer.field_before, layer.field) else { return "undefined".to_string() };
+    per_axis(|axis| match (before[axis].jump, after[axis].jump, moving_window(layer)) {
+        (Some(from), Some(to), Some(window)) => {
+            format!("{from}·{} = {}", window.stride.to_array()[axis], grouped(to))
+        }
+        (_, Some(same), _) => grouped(same),
+        (_, None, _) => "undefined: no map is left".to_string(),
+    })
+}
+
+/// `15.5` from twice its value.
+fn half(twice: i128) -> String {
+    let sign = if twice < 0 { "−" } else { "" };
+    let fraction = if twice % 2 == 0 { "" } else { ".5" };
+    format!("{sign}{}{fraction}", twice.unsigned_abs() / 2)
+}
+
+fn center(layer: &Layer) -> String {
+    let (Some(before), Some(after)) = (layer.field_before, layer.field) else { return "undefined".to_string() };
+    per_axis(|axis| match (before[axis], after[axis].twice_center, moving_window(layer)) {
+        (Axis { jump: Some(jump), twice_center: Some(from), .. }, Some(to), Some(window)) => {
+            let [kernel, padding, dilation] =
+                [window.kernel, window.padding, window.dilation].map(|pair| pair.to_array()[axis]);
+            let span = match dilation {
+                1 => format!("({kernel}−1)"),
+                _ => format!("{dilation}·({kernel}−1)"),
+            };
+            format!("{} + ({span}/2 − {padding})·{jump} = {}", half(from), half(to))
+        }
+        (_, Some(same), _) => half(same),
+        (_, None, _) => "undefined: no map is left".to_string(),
+    })
+}
+
+fn memory(layer: &Layer) -> String {
+    let sizes: Vec<String> = layer.output.to_vec().iter().map(u64::to_string).collect();
+    format!("{}·4 = {} bytes", sizes.join("·"), grouped(layer.output_bytes()))
+}
+
+/// The side of a block's convs in one formula, where all have one kernel and padding and stride 1:
+/// `(224 − 2·3 + 2·2·1) + 2 = 224`. Nothing where they differ.
+pub fn block_output(layers: &[&Layer]) -> Option<String> {
+    let convs: Vec<&&Layer> = layers.iter().filter(|layer| layer.is_conv()).collect();
+    let (first, last) = (convs.first()?, convs.last()?);
+    let window = first.operation.window()?;
+    let alike = |layer: &&&Layer| layer.operation.window() == Some(window);
+    // Nothing between them may change the side.
+    let between = layers.iter().filter(|layer| layer.index >= first.index && layer.index <= last.index);
+    let kept = |layer: &&&Layer| layer.is_conv() || sides(layer.input) == sides(layer.output);
+    let plain = window.stride.to_array() == [1, 1] && window.dilation.to_array() == [1, 1];
+    let (input, output) = (sides(first.input)?, sides(last.output)?);
+    (plain && convs.iter().all(alike) && between.into_iter().all(|layer| kept(&layer))).then(|| {
+        let count = convs.len();
+        per_axis(|axis| {
+            let [kernel, padding] = [window.kernel, window.padding].map(|pair| pair.to_array()[axis]);
+            match count {
+                1 => format!("({} − {kernel} + 2·{padding}) + 1 = {}", input[axis], output[axis]),
+                _ => {
+                    format!("({} − {count}·{kernel} + 2·{count}·{padding}) + {count} = {}", input[axis], output[axis])
+                }
+            }
+        })
     })
 }
 

@@ -154,6 +154,10 @@ impl Layer {
         self.blocks.last().map(String::as_str)
     }
 
+    pub fn is_conv(&self) -> bool {
+        matches!(self.operation, Operation::Conv { .. })
+    }
+
     /// Whether it counts as a weight layer, as the paper counts: conv and linear.
     pub fn has_weights(&self) -> bool {
         matches!(self.operation, Operation::Conv { .. } | Operation::Linear { .. })

@@ -1,9 +1,16 @@
 //! From a description to layers with every number. Pure and exact: integers, no files, no clock, no tensors.
 
+pub mod compare;
+pub mod conventions;
 mod field;
+pub mod figures;
 pub mod formulas;
+pub mod kernel_study;
 mod layer;
+pub mod lints;
+pub mod memory;
 mod resolve;
+pub mod unit;
 
 pub use layer::{Axis, Field, Layer, Operation, Shape, Source, Window};
 pub use resolve::output_size;
@@ -33,12 +40,15 @@ pub struct Totals {
     pub activation_bytes: u64,
     /// Parameters, buffers, and the largest input and output that are needed at once.
     pub inference_peak_bytes: u64,
-    /// Parameters three times (weights, gradients, momentum), buffers, the input and every layer's output.
+    /// A training step on one image with SGD and momentum, see [`memory`].
     pub training_bytes: u64,
+    /// Parameters of conv layers alone.
+    pub conv_params: u64,
+    pub conv_macs: u64,
 }
 
 impl Totals {
-    fn of(layers: &[Layer], input: Shape) -> Self {
+    fn of(layers: &[Layer]) -> Self {
         let sum = |count: fn(&Layer) -> u64| layers.iter().map(count).sum::<u64>();
         let (params, buffers) = (sum(Layer::params), sum(|layer| layer.buffers));
         let activation_bytes = sum(Layer::output_bytes);
@@ -51,7 +61,9 @@ impl Totals {
             macs: sum(|layer| layer.macs),
             activation_bytes,
             inference_peak_bytes: 4 * (params + buffers) + at_once.unwrap_or(0),
-            training_bytes: 12 * params + 4 * buffers + input.elements() as u64 * 4 + activation_bytes,
+            training_bytes: 0,
+            conv_params: layers.iter().filter(|layer| layer.is_conv()).map(Layer::params).sum(),
+            conv_macs: layers.iter().filter(|layer| layer.is_conv()).map(|layer| layer.macs).sum(),
         }
     }
 }
@@ -65,20 +77,17 @@ pub fn analyse(loaded: &Loaded) -> Result<Network, Report> {
     if !problems.is_empty() {
         return Err(problems.into_report(&loaded.sources));
     }
-    let input = architecture.input;
-    let input = Shape::Map { channels: input.channels, height: input.height, width: input.width };
-    let totals = Totals::of(&layers, input);
-    Ok(Network { architecture, layers, totals })
+    let totals = Totals::of(&layers);
+    let mut network = Network { architecture, layers, totals };
+    network.totals.training_bytes = memory::training(&network, 1, memory::OptimizerState::Momentum).total();
+    Ok(network)
 }
 
 impl Network {
-    /// Memory to run a mini-batch of `batch` images forward: parameters, buffers, the mini-batch itself, and the
-    /// largest input and output needed at once.
-    pub fn inference_bytes(&self, batch: u64) -> u64 {
-        let input = self.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
-        let at_once = self.totals.inference_peak_bytes - 4 * (self.totals.params + self.totals.buffers);
-        let fixed = 4 * (self.totals.params + self.totals.buffers);
-        fixed.saturating_add(batch.saturating_mul(input + at_once))
+    /// What a unit of the last map sees, before anything is flattened or pooled over the whole map.
+    pub fn map_field(&self) -> Option<[u128; 2]> {
+        let last = self.layers.iter().rev().find(|layer| layer.field.is_none_or(|field| field[0].jump.is_some()))?;
+        last.field.map(|field| field.map(|axis| axis.size))
     }
 
     /// What the last layer's units see of the input.

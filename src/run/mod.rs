@@ -3,6 +3,7 @@
 pub mod forward;
 pub mod labels;
 pub mod machine;
+pub mod measure;
 pub mod picture;
 pub mod preprocess;
 pub mod tensors;

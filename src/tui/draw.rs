@@ -12,7 +12,7 @@ use super::msg::Region;
 use super::screens::text::{frame, left};
 use super::screens::{layers, list};
 use super::state::State;
-use crate::model::formulas::short;
+use crate::model::figures::short;
 
 /// Paints everything, and says where what can be clicked landed.
 pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {

@@ -1,5 +1,6 @@
 //! What a user sees: numbers against references, commands, screens.
 
+mod arithmetic;
 mod commands;
 mod common;
 mod explorer;

@@ -7,7 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::text::{bar, frame, left, right};
-use crate::model::formulas::{self, bytes, grouped, short};
+use crate::model::figures::{self, bytes, grouped, short};
+use crate::model::formulas;
 use crate::model::{Layer, Network};
 use crate::tui::layout::visible_rows;
 use crate::tui::msg::{Region, Target};
@@ -198,7 +199,7 @@ fn table_line(state: &State, network: &Network, row: &Row, name_width: usize, co
             ColumnKind::Output => (figures.last.output.to_string(), theme.text),
             ColumnKind::Window => match window {
                 Some(window) => {
-                    let side = crate::model::formulas::pair;
+                    let side = figures::pair;
                     let sizes = [window.kernel, window.stride, window.padding].map(side);
                     (sizes.join(" "), theme.dim)
                 }
@@ -211,7 +212,7 @@ fn table_line(state: &State, network: &Network, row: &Row, name_width: usize, co
             ColumnKind::Bar => (bar(figures.share, column.width), theme.bar),
             ColumnKind::Share if figures.macs == 0 => ("–".into(), theme.dim),
             ColumnKind::Share => (format!("{:.0}%", 100.0 * figures.share), theme.text),
-            ColumnKind::Field => (formulas::field(figures.last), theme.text),
+            ColumnKind::Field => (figures::field(figures.last), theme.text),
         };
         let align = if column.number { right } else { left };
         spans.push(Span::raw(" "));

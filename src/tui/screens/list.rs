@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::text::{frame, left, right};
-use crate::model::formulas::short;
+use crate::model::figures::short;
 use crate::tui::layout::visible_rows;
 use crate::tui::msg::{Region, Target};
 use crate::tui::state::{ListLine, Opened, Pane, State};

@@ -1,0 +1,201 @@
+//! `convlens compare ARCH ARCH...`: totals, and rows aligned block by block.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::{self, Rows};
+use super::show::totals_json;
+use super::{Context, Failure, Format};
+use crate::model::Network;
+use crate::model::compare::{self, Cell, Row};
+use crate::model::figures::grouped;
+
+#[derive(Args)]
+pub struct CompareArgs {
+    /// Two to four architectures; differences are from the first
+    #[arg(required = true, num_args = 2..=4)]
+    archs: Vec<String>,
+    /// Only rows that differ
+    #[arg(long)]
+    changes: bool,
+}
+
+pub fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> {
+    let networks: Vec<Network> = args.archs.iter().map(|arch| context.network(arch)).collect::<Result<_, _>>()?;
+    let references: Vec<&Network> = networks.iter().collect();
+    let mut rows = compare::rows(&references);
+    if args.changes {
+        rows.retain(|row| !row.is_same());
+    }
+    let json = || {
+        let architectures: Vec<Value> = (networks.iter())
+            .map(|network| json!({"id": network.architecture.id, "name": network.architecture.name, "totals": totals_json(network)}))
+            .collect();
+        json!({"architectures": architectures, "rows": rows.iter().map(row_json).collect::<Vec<_>>()})
+    };
+    if context.common.format == Format::Table {
+        output::print(context, &totals(&networks), json, &[])?;
+        output::blank_line()?;
+        return output::print(context, &aligned(&networks, &rows), || Value::Null, &verdict(&networks));
+    }
+    output::print(context, &aligned(&networks, &rows), json, &[])
+}
+
+fn row_json(row: &Row) -> Value {
+    let cell = |cell: &Option<Cell>| {
+        cell.as_ref().map(|cell| {
+            let field = cell.field.map(|field| field.map(|size| size as f64));
+            json!({"name": cell.name, "kind": cell.kind, "kernel": cell.kernel, "output": cell.output,
+                "params": cell.params, "macs": cell.macs, "receptive_field": field})
+        })
+    };
+    let differences = (1..row.cells.len()).map(|index| {
+        json!({"params": row.difference(index, |cell| cell.params) as i64, "macs": row.difference(index, |cell| cell.macs) as i64})
+    });
+    json!({"block": row.block, "same": row.is_same(), "cells": row.cells.iter().map(cell).collect::<Vec<_>>(),
+        "differences": differences.collect::<Vec<_>>()})
+}
+
+/// `+12,345 (1.20×)` against the first.
+fn against(value: u64, first: u64) -> String {
+    let sign = if value >= first { "+" } else { "−" };
+    let ratio = if first == 0 { String::new() } else { format!(" ({:.2}×)", value as f64 / first as f64) };
+    match value == first {
+        true => "=".to_string(),
+        false => format!("{sign}{}{ratio}", grouped(value.abs_diff(first))),
+    }
+}
+
+fn field_text(field: Option<[u128; 2]>) -> String {
+    match field {
+        None => "?".to_string(),
+        Some([rows, columns]) if rows == columns => grouped(rows),
+        Some([rows, columns]) => format!("{}×{}", grouped(rows), grouped(columns)),
+    }
+}
+
+/// A line of the totals: its words and its figure.
+type Total = (&'static str, fn(&Network) -> u64);
+
+fn totals(networks: &[Network]) -> Rows<String> {
+    let lines: [Total; 9] = [
+        ("weight layers", |network| network.totals.weight_layers),
+        ("parameters", |network| network.totals.params),
+        ("  of convs", |network| network.totals.conv_params),
+        ("MACs", |network| network.totals.macs),
+        ("  of convs", |network| network.totals.conv_macs),
+        ("activations, bytes", |network| network.totals.activation_bytes),
+        ("inference peak, bytes", |network| network.totals.inference_peak_bytes),
+        ("training, bytes", |network| network.totals.training_bytes),
+        ("buffers", |network| network.totals.buffers),
+    ];
+    let mut headers = vec![("total".to_string(), false)];
+    for (index, network) in networks.iter().enumerate() {
+        headers.push((network.architecture.id.clone(), true));
+        if index > 0 {
+            headers.push(("difference".to_string(), true));
+        }
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (words, count) in lines {
+        let mut row = vec![words.to_string()];
+        for (index, network) in networks.iter().enumerate() {
+            row.push(grouped(count(network)));
+            if index > 0 {
+                row.push(against(count(network), count(&networks[0])));
+            }
+        }
+        rows.push(row);
+    }
+    let mut field = vec!["field of the last map".to_string()];
+    for (index, network) in networks.iter().enumerate() {
+        field.push(field_text(network.map_field()));
+        if index > 0 {
+            field.push(if network.map_field() == networks[0].map_field() { "=".into() } else { String::new() });
+        }
+    }
+    rows.push(field);
+    Rows { headers, rows }
+}
+
+fn aligned(networks: &[Network], rows: &[Row]) -> Rows<String> {
+    let mut headers = vec![("block".to_string(), false)];
+    for network in networks {
+        headers.extend([
+            (network.architecture.id.clone(), false),
+            ("output".to_string(), false),
+            ("params".to_string(), true),
+            ("MACs".to_string(), true),
+            ("field".to_string(), true),
+        ]);
+    }
+    if networks.len() == 2 {
+        headers.extend([("Δ params".to_string(), true), ("Δ MACs".to_string(), true)]);
+    }
+    let count = |count: u64| if count == 0 { "–".to_string() } else { grouped(count) };
+    let signed = |value: i128| match value {
+        0 => String::new(),
+        value => format!("{}{}", if value > 0 { "+" } else { "−" }, grouped(value.unsigned_abs())),
+    };
+    let mut block = None;
+    let rows = rows.iter().map(|row| {
+        let shown = if block == Some(&row.block) { String::new() } else { row.block.clone() };
+        block = Some(&row.block);
+        let mut cells = vec![shown];
+        for cell in &row.cells {
+            match cell {
+                None => cells.extend(std::iter::repeat_n(String::new(), 5)),
+                Some(cell) => {
+                    let own = cell.name.strip_prefix(&format!("{}.", row.block)).unwrap_or(&cell.name);
+                    let kernel = match cell.kernel {
+                        Some([height, width]) if cell.kind == "conv" => format!(" {height}×{width}"),
+                        _ => String::new(),
+                    };
+                    let (params, macs) = (count(cell.params), count(cell.macs));
+                    cells.extend([format!("{own}{kernel}"), cell.output.clone(), params, macs, field_text(cell.field)]);
+                }
+            }
+        }
+        if networks.len() == 2 {
+            cells.push(signed(row.difference(1, |cell| cell.params)));
+            cells.push(signed(row.difference(1, |cell| cell.macs)));
+        }
+        cells
+    });
+    let rows = rows.collect();
+    Rows { headers, rows }
+}
+
+/// Which sees more and which costs more, in sentences.
+fn verdict(networks: &[Network]) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let first = &networks[0];
+    for other in &networks[1..] {
+        let (one, two) = (&first.architecture.name, &other.architecture.name);
+        let sight = match (first.map_field(), other.map_field()) {
+            (Some(own), Some(theirs)) if own == theirs => {
+                format!("{one} and {two} see equally far: {}", field_text(Some(own)))
+            }
+            (Some(own), Some(theirs)) if own[0] * own[1] > theirs[0] * theirs[1] => {
+                format!("{one} sees more: {} against {}", field_text(Some(own)), field_text(Some(theirs)))
+            }
+            (Some(own), Some(theirs)) => {
+                format!("{two} sees more: {} against {}", field_text(Some(theirs)), field_text(Some(own)))
+            }
+            _ => "what one of them sees is undefined".to_string(),
+        };
+        let more = |what: &str, own: u64, theirs: u64| {
+            let (larger, smaller, name) = if own >= theirs { (own, theirs, one) } else { (theirs, own, two) };
+            match own == theirs {
+                true => format!("equally many {what}"),
+                false => {
+                    format!("{name} has {:.1}% more {what}", 100.0 * (larger as f64 / smaller.max(1) as f64 - 1.0))
+                }
+            }
+        };
+        let params = more("parameters", first.totals.params, other.totals.params);
+        let macs = more("MACs", first.totals.macs, other.totals.macs);
+        lines.push(format!("{sight}; {params}, {macs}"));
+    }
+    lines
+}

@@ -1,0 +1,156 @@
+//! `convlens kernels`: one large kernel against small ones of the same receptive field.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::{self, Rows};
+use super::{Context, Failure};
+use crate::model;
+use crate::model::figures::grouped;
+use crate::model::kernel_study::{Candidate, Kernel, Study};
+use crate::run::measure::{self, Timing};
+use crate::spec::{LoadError, Origin};
+
+/// Weights and MACs are counted without biases, as section 2.3 of the VGG paper counts; activations are the values that
+/// all layers of a candidate put out.
+#[derive(Args)]
+pub struct KernelsArgs {
+    /// Side of the receptive field: odd, 3 to 15
+    #[arg(long, default_value_t = 5)]
+    field: u64,
+    /// Output channels, and those between stacked layers
+    #[arg(long, default_value_t = 256)]
+    channels: u64,
+    /// Input channels; as many as output channels without it
+    #[arg(long, value_name = "N")]
+    in_channels: Option<u64>,
+    /// Rows and columns of the map
+    #[arg(long, default_value_t = 56)]
+    size: u64,
+    /// Run every candidate forward and add its median time
+    #[arg(long)]
+    measure: bool,
+    /// Runs of each candidate with --measure
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Threads with --measure; all cores without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+}
+
+pub fn run(context: &Context, args: &KernelsArgs) -> Result<(), Failure> {
+    let study = Study {
+        field: args.field,
+        in_channels: args.in_channels.unwrap_or(args.channels),
+        channels: args.channels,
+        size: args.size,
+    };
+    let candidates = study.candidates().map_err(Failure::because)?;
+    let times = if args.measure { Some(times(context, args, &study, &candidates)?) } else { None };
+    let mut headers = vec![
+        ("kernels", false),
+        ("field", true),
+        ("weights", true),
+        ("against first", true),
+        ("MACs", true),
+        ("activations", true),
+        ("ReLUs", true),
+    ];
+    if times.is_some() {
+        headers.extend([("ms", true), ("GFLOP/s", true)]);
+    }
+    let first = &candidates[0];
+    let rows = candidates.iter().enumerate().map(|(index, candidate)| {
+        let mut row = vec![
+            candidate.label.clone(),
+            candidate.receptive_field.to_string(),
+            grouped(candidate.params),
+            format!("{:.0}%", 100.0 * candidate.params as f64 / first.params as f64),
+            grouped(candidate.macs),
+            grouped(candidate.activations),
+            candidate.relu_layers.to_string(),
+        ];
+        if let Some(timing) = times.as_ref().and_then(|times| times.get(index)) {
+            let seconds = timing.median.as_secs_f64();
+            row.push(format!("{:.2}", seconds * 1e3));
+            row.push(format!("{:.1}", 2.0 * candidate.macs as f64 / seconds.max(1e-9) / 1e9));
+        }
+        row
+    });
+    let rows = Rows { headers, rows: rows.collect() };
+    let json = || {
+        json!({"field": study.field, "channels": study.channels, "in_channels": study.in_channels,
+        "size": study.size, "break_even": study.break_even(), "rows": candidates.iter().enumerate()
+            .map(|(index, candidate)| row_json(candidate, times.as_ref().and_then(|times| times.get(index)))).collect::<Vec<_>>()})
+    };
+    output::print(context, &rows, json, &words(&study, &candidates))
+}
+
+fn row_json(candidate: &Candidate, timing: Option<&Timing>) -> Value {
+    let kernels = candidate.kernels.iter().map(|kernel| {
+        json!({"kernel": [kernel.height, kernel.width], "in": kernel.input, "out": kernel.output, "groups": kernel.groups})
+    });
+    let mut row = json!({"label": candidate.label, "kernels": kernels.collect::<Vec<_>>(),
+        "receptive_field": candidate.receptive_field, "params": candidate.params, "macs": candidate.macs,
+        "activations": candidate.activations, "relu_layers": candidate.relu_layers, "formula": candidate.formula});
+    if let Some(timing) = timing {
+        row["forward_ms"] = json!(timing.median.as_secs_f64() * 1e3);
+        row["min_ms"] = json!(timing.fastest.as_secs_f64() * 1e3);
+    }
+    row
+}
+
+fn words(study: &Study, candidates: &[Candidate]) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let widest = candidates.iter().map(|candidate| candidate.label.chars().count()).max().unwrap_or(0);
+    for candidate in candidates {
+        let pad = " ".repeat(widest - candidate.label.chars().count());
+        lines.push(format!("{}{pad}  {}", candidate.label, candidate.formula));
+    }
+    lines.push(String::new());
+    lines.extend(study.sentence());
+    if let Some(ratio) = study.break_even() {
+        let (layers, k) = ((study.field - 1) / 2, study.field);
+        let now = study.in_channels as f64 / study.channels as f64;
+        let side = if now > ratio { "fewer MACs than" } else { "no fewer MACs than" };
+        // 9·C₀·C + (n − 1)·9·C² against k²·C₀·C, solved for C₀.
+        lines.push(format!(
+            "from C0 input channels: {layers} × 3×3 cost less than one {k}×{k} while 9·C0·C + {}·9·C² < {}·C0·C, that is C0 > {ratio:.4}·C; here C0 = {now:.4}·C: {side} the {k}×{k}",
+            layers - 1,
+            k * k
+        ));
+    }
+    lines
+}
+
+/// Median times of all candidates through the network's own code.
+fn times(
+    context: &Context,
+    args: &KernelsArgs,
+    study: &Study,
+    candidates: &[Candidate],
+) -> Result<Vec<Timing>, Failure> {
+    let network = |candidate: &Candidate| {
+        let layers: Vec<String> = candidate.kernels.iter().map(layer).collect();
+        let text = format!(
+            "input: [{}, {}, {}]\nlayers: [{}]\n",
+            study.in_channels,
+            study.size,
+            study.size,
+            layers.join(", ")
+        );
+        let loaded = context.library.load_text(&Origin::File("kernels.yaml".into()), text, &[])?;
+        model::analyse(&loaded).map_err(LoadError::Invalid)
+    };
+    let networks = candidates.iter().map(network).collect::<Result<Vec<_>, LoadError>>()?;
+    let needed = networks.iter().map(|network| model::memory::inference(network, 1)).sum();
+    crate::run::machine::check(needed).map_err(Failure::because)?;
+    let threads = args.threads.map_or(0, |threads| threads as usize);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Failure::because)?;
+    Ok(pool.install(|| measure::interleaved(&networks, args.runs as usize, 0)))
+}
+
+fn layer(kernel: &Kernel) -> String {
+    let Kernel { height, width, output, groups, .. } = kernel;
+    format!("conv: {{out: {output}, kernel: [{height}, {width}], groups: {groups}, bias: false, activation: relu}}")
+}

@@ -1,0 +1,204 @@
+//! Two to four designs side by side: totals, and rows aligned block by block.
+//!
+//! Rows are aligned by edit distance (Needleman & Wunsch 1970), first the blocks, then the layers inside two blocks that
+//! were matched, so that a layer more or less does not shift the rest.
+
+use super::{Layer, Network};
+
+/// A layer with what it brings along (norm, activation), as one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    pub name: String,
+    pub kind: &'static str,
+    /// The kernel, where there is one.
+    pub kernel: Option<[u64; 2]>,
+    pub output: String,
+    pub params: u64,
+    pub macs: u64,
+    pub field: Option<[u128; 2]>,
+}
+
+/// One row: what each design has at this place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The outermost block; empty for a layer outside blocks.
+    pub block: String,
+    pub cells: Vec<Option<Cell>>,
+}
+
+impl Row {
+    /// How many more of something the `index`-th design has than the first; what is absent counts 0.
+    pub fn difference(&self, index: usize, of: impl Fn(&Cell) -> u64) -> i128 {
+        let value =
+            |index: usize| self.cells.get(index).and_then(Option::as_ref).map_or(0, |cell| i128::from(of(cell)));
+        value(index) - value(0)
+    }
+
+    pub fn is_same(&self) -> bool {
+        let bare = |cell: &Option<Cell>| {
+            cell.as_ref().map(|cell| (cell.kind, cell.kernel, cell.output.clone(), cell.params, cell.macs))
+        };
+        self.cells.iter().all(|cell| bare(cell) == bare(&self.cells[0]))
+    }
+}
+
+/// A block, or a run of layers outside blocks.
+#[derive(Clone)]
+struct Section {
+    block: String,
+    rows: Vec<Vec<Option<Cell>>>,
+}
+
+/// Rows of all designs, those of the first in its order.
+pub fn rows(networks: &[&Network]) -> Vec<Row> {
+    let Some((first, others)) = networks.split_first() else { return Vec::new() };
+    let mut merged = sections(first);
+    for (count, network) in others.iter().enumerate() {
+        merged = merge_sections(merged, sections(network), count + 1);
+    }
+    let rows = merged.into_iter().flat_map(|section| {
+        let Section { block, rows } = section;
+        rows.into_iter().map(move |cells| Row { block: block.clone(), cells })
+    });
+    rows.collect()
+}
+
+fn sections(network: &Network) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    let mut index = 0;
+    while index < network.layers.len() {
+        let layer = &network.layers[index];
+        let brought = network.layers[index + 1..].iter().take_while(|next| next.brought).count();
+        let cell = cell(&network.layers[index..=index + brought]);
+        index += 1 + brought;
+        let block = layer.blocks.first().cloned().unwrap_or_default();
+        match sections.last_mut() {
+            Some(section) if section.block == block => section.rows.push(vec![cell]),
+            _ => sections.push(Section { block, rows: vec![vec![cell]] }),
+        }
+    }
+    sections
+}
+
+fn cell(layers: &[Layer]) -> Option<Cell> {
+    let (first, last) = (layers.first()?, layers.last()?);
+    Some(Cell {
+        name: first.name.clone(),
+        kind: first.operation.kind(),
+        kernel: first.operation.window().map(|window| window.kernel.to_array()),
+        output: last.output.to_string(),
+        params: layers.iter().map(Layer::params).sum(),
+        macs: layers.iter().map(|layer| layer.macs).sum(),
+        field: last.field.map(|field| field.map(|axis| axis.size)),
+    })
+}
+
+/// Which elements of two lists belong together.
+enum Step {
+    Both(usize, usize),
+    Left(usize),
+    Right(usize),
+}
+
+/// The cheapest alignment; leaving an element alone costs 2, putting two together what `cost` says (`None`: never).
+fn align<T, U>(left: &[T], right: &[U], cost: impl Fn(&T, &U) -> Option<u64>) -> Vec<Step> {
+    const ALONE: u64 = 2;
+    let width = right.len() + 1;
+    let mut costs = vec![0u64; (left.len() + 1) * width];
+    for i in (0..=left.len()).rev() {
+        for j in (0..=right.len()).rev() {
+            if i == left.len() || j == right.len() {
+                costs[i * width + j] = ALONE * (left.len() - i + right.len() - j) as u64;
+                continue;
+            }
+            let both = cost(&left[i], &right[j]).map(|cost| cost + costs[(i + 1) * width + j + 1]);
+            let alone = ALONE + costs[(i + 1) * width + j].min(costs[i * width + j + 1]);
+            costs[i * width + j] = both.map_or(alone, |both| both.min(alone));
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut steps = Vec::new();
+    while i < left.len() || j < right.len() {
+        let here = costs[i * width + j];
+        let both = (i < left.len() && j < right.len())
+            .then(|| cost(&left[i], &right[j]).map(|cost| cost + costs[(i + 1) * width + j + 1]))
+            .flatten();
+        if both == Some(here) {
+            steps.push(Step::Both(i, j));
+            (i, j) = (i + 1, j + 1);
+        } else if i < left.len() && (j == right.len() || ALONE + costs[(i + 1) * width + j] == here) {
+            steps.push(Step::Left(i));
+            i += 1;
+        } else {
+            steps.push(Step::Right(j));
+            j += 1;
+        }
+    }
+    steps
+}
+
+/// Lists longer than this are put together place by place: the table of costs grows with the product.
+const LONGEST: usize = 3000;
+
+fn merge_sections(left: Vec<Section>, right: Vec<Section>, count: usize) -> Vec<Section> {
+    let cost = |left: &Section, right: &Section| match (
+        left.block == right.block,
+        left.block.is_empty() || right.block.is_empty(),
+    ) {
+        (true, _) => Some(0),
+        (false, true) => None,
+        (false, false) => Some(1),
+    };
+    let steps = align(&left, &right, cost);
+    let mut merged = Vec::new();
+    for step in steps {
+        match step {
+            Step::Both(i, j) => merged
+                .push(Section { block: left[i].block.clone(), rows: merge_rows(&left[i].rows, &right[j].rows, count) }),
+            Step::Left(i) => {
+                let rows = left[i].rows.iter().map(|row| with(row.clone(), None)).collect();
+                merged.push(Section { block: left[i].block.clone(), rows });
+            }
+            Step::Right(j) => {
+                let rows = right[j].rows.iter().map(|row| with(vec![None; count], row[0].clone())).collect();
+                merged.push(Section { block: right[j].block.clone(), rows });
+            }
+        }
+    }
+    merged
+}
+
+fn with(mut row: Vec<Option<Cell>>, cell: Option<Cell>) -> Vec<Option<Cell>> {
+    row.push(cell);
+    row
+}
+
+fn merge_rows(left: &[Vec<Option<Cell>>], right: &[Vec<Option<Cell>>], count: usize) -> Vec<Vec<Option<Cell>>> {
+    let place_by_place = left.len().max(right.len()) > LONGEST;
+    let cost = |left: &Vec<Option<Cell>>, right: &Vec<Option<Cell>>| {
+        let own = left.iter().flatten().next()?;
+        let other = right[0].as_ref()?;
+        if own.kind != other.kind {
+            return None;
+        }
+        // A quarter of a point for each thing that differs: the nearest of several candidates is taken.
+        let differs = [own.kernel != other.kernel, own.output != other.output, own.params != other.params];
+        Some(differs.into_iter().filter(|&differs| differs).count() as u64)
+    };
+    let steps = match place_by_place {
+        false => align(left, right, |left, right| cost(left, right).map(|cost| cost.min(3))),
+        true => {
+            let both = left.len().min(right.len());
+            let rest = (both..left.len()).map(Step::Left).chain((both..right.len()).map(Step::Right));
+            (0..both).map(|at| Step::Both(at, at)).chain(rest).collect()
+        }
+    };
+    steps
+        .into_iter()
+        .map(|step| match step {
+            Step::Both(i, j) => with(left[i].clone(), right[j][0].clone()),
+            Step::Left(i) => with(left[i].clone(), None),
+            Step::Right(j) => with(vec![None; count], right[j][0].clone()),
+        })
+        .collect()
+}

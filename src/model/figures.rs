@@ -1,0 +1,71 @@
+//! Numbers as people read them.
+
+use super::Layer;
+use crate::spec::describe::Pair;
+
+/// `1792` as `1,792`.
+pub fn grouped(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `3`, or `3×5` where rows and columns differ.
+pub fn pair(pair: Pair) -> String {
+    match pair.height == pair.width {
+        true => pair.height.to_string(),
+        false => format!("{}×{}", pair.height, pair.width),
+    }
+}
+
+/// The receptive field's size: `76`, `76×40`, or `?` where it is undefined.
+pub fn field(layer: &Layer) -> String {
+    match layer.field {
+        None => "?".to_string(),
+        Some([rows, columns]) if rows.size == columns.size => rows.size.to_string(),
+        Some([rows, columns]) => format!("{}×{}", rows.size, columns.size),
+    }
+}
+
+/// `138.4 M`, `15.47 G`, four figures; counts below 10,000 in full.
+pub fn short(count: u64) -> String {
+    const UNITS: [&str; 5] = ["k", "M", "G", "T", "P"];
+    if count < 10_000 {
+        return grouped(count);
+    }
+    let mut value = count as f64 / 1e3;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1e3;
+        unit += 1;
+    }
+    let decimals = if value < 9.9995 {
+        3
+    } else if value < 99.995 {
+        2
+    } else {
+        1
+    };
+    format!("{value:.decimals$} {}", UNITS[unit])
+}
+
+/// `553.4 MB`: decimal units, as disks and PyTorch's tools count.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1e3;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1e3;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}

@@ -1,0 +1,186 @@
+//! Advice: what is legal but rarely meant, each with a way out.
+
+use super::figures::grouped;
+use super::{Layer, Network, Operation, Shape};
+use crate::spec::describe::Activation;
+
+/// One piece of advice about one layer or block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lint {
+    /// A stable name, for scripts to switch on.
+    pub code: &'static str,
+    /// The path of the layer or block it is about.
+    pub layer: String,
+    /// What is the case, as a sentence.
+    pub message: String,
+    /// What could be done.
+    pub advice: &'static str,
+}
+
+/// All advice, in the order of the layers.
+pub fn lints(network: &Network) -> Vec<Lint> {
+    let mut found = Vec::new();
+    for (index, layer) in network.layers.iter().enumerate() {
+        let next = network.layers.get(index + 1);
+        found.extend(bias_before_batch_norm(layer, next));
+        found.extend(adaptive_upsamples(layer, next_linear(network, index)));
+        found.extend(pool_drops(layer));
+        found.extend(most_parameters(network, layer));
+    }
+    found.extend(field_outgrows_input(network));
+    found.extend(relu_on_logits(network));
+    found.extend(only_shrinks(network));
+    found.extend(deep_plain(network));
+    let order = |lint: &Lint| {
+        network.layers.iter().position(|layer| layer.name == lint.layer || layer.blocks.contains(&lint.layer))
+    };
+    found.sort_by_key(order);
+    found
+}
+
+fn next_linear(network: &Network, index: usize) -> Option<&Layer> {
+    network.layers[index..].iter().find(|layer| matches!(layer.operation, Operation::Linear { .. }))
+}
+
+fn bias_before_batch_norm(layer: &Layer, next: Option<&Layer>) -> Option<Lint> {
+    let normed = matches!(next?.operation, Operation::BatchNorm(_));
+    (normed && layer.biases > 0 && layer.has_weights()).then(|| Lint {
+        code: "bias-before-batch-norm",
+        layer: layer.name.clone(),
+        message: format!("the {} biases do nothing: batch norm subtracts the mean they add to", grouped(layer.biases)),
+        advice: "`bias: false`",
+    })
+}
+
+fn adaptive_upsamples(layer: &Layer, linear: Option<&Layer>) -> Option<Lint> {
+    let (
+        Operation::AdaptiveAvgPool,
+        Shape::Map { height, width, .. },
+        Shape::Map { channels, height: rows, width: columns },
+    ) = (&layer.operation, layer.input, layer.output)
+    else {
+        return None;
+    };
+    if rows <= height && columns <= width {
+        return None;
+    }
+    let copies = (rows * columns) as f64 / (height * width) as f64;
+    let fed = linear.map_or_else(String::new, |linear| {
+        let wide = channels * rows * columns;
+        format!(", feeding `{}` {} values, {copies:.0} copies of each", linear.name, grouped(wide))
+    });
+    Some(Lint {
+        code: "adaptive-pool-copies",
+        layer: layer.name.clone(),
+        message: format!("a {rows}×{columns} adaptive pool on a {height}×{width} map only repeats values{fed}"),
+        advice: "a smaller `adaptive_avgpool`, or `global_avgpool`",
+    })
+}
+
+fn pool_drops(layer: &Layer) -> Option<Lint> {
+    let (Operation::MaxPool { window, .. } | Operation::AvgPool { window, .. }) = &layer.operation else { return None };
+    let (Shape::Map { height, width, .. }, Shape::Map { height: rows, width: columns, .. }) =
+        (layer.input, layer.output)
+    else {
+        return None;
+    };
+    let left = |size: u64, outputs: u64, kernel: u64, stride: u64, padding: u64| {
+        (size + padding).saturating_sub((outputs - 1) * stride + kernel)
+    };
+    let below = left(height, rows, window.kernel.height, window.stride.height, window.padding.height);
+    let right = left(width, columns, window.kernel.width, window.stride.width, window.padding.width);
+    (below > 0 || right > 0).then(|| Lint {
+        code: "pool-drops-rows",
+        layer: layer.name.clone(),
+        message: format!("the pool drops the last {below} rows and {right} columns of the {height}×{width} map"),
+        advice: "`ceil: true`, padding, or an input whose size divides",
+    })
+}
+
+fn most_parameters(network: &Network, layer: &Layer) -> Option<Lint> {
+    let (own, all) = (layer.params(), network.totals.params);
+    (2 * u128::from(own) > u128::from(all) && network.totals.weight_layers > 2).then(|| Lint {
+        code: "most-parameters-in-one-layer",
+        layer: layer.name.clone(),
+        message: format!(
+            "{:.0}% of all parameters are in this layer ({} of {})",
+            100.0 * own as f64 / all as f64,
+            grouped(own),
+            grouped(all)
+        ),
+        advice: "`global_avgpool` before it, or fewer outputs",
+    })
+}
+
+fn field_outgrows_input(network: &Network) -> Option<Lint> {
+    let input = network.architecture.input;
+    let sizes = [input.height, input.width];
+    let outgrown = |layer: &&Layer| {
+        layer
+            .field
+            .is_some_and(|field| (0..2).any(|axis| field[axis].jump.is_some() && field[axis].size > sizes[axis].into()))
+    };
+    let layer = network.layers.iter().find(outgrown)?;
+    let field = layer.field?;
+    Some(Lint {
+        code: "field-outgrows-input",
+        layer: layer.name.clone(),
+        message: format!(
+            "from here on a unit's field ({}×{}) is larger than the {}×{} input; the rest of it is padding",
+            field[0].size, field[1].size, input.height, input.width
+        ),
+        advice: "a larger input, less pooling, or fewer layers",
+    })
+}
+
+fn relu_on_logits(network: &Network) -> Option<Lint> {
+    let last = network.layers.iter().rev().find(|layer| !matches!(layer.operation, Operation::Softmax))?;
+    let cut = matches!(last.operation, Operation::Activation(Activation::Relu));
+    (cut && network.totals.weight_layers > 0).then(|| Lint {
+        code: "relu-on-logits",
+        layer: last.name.clone(),
+        message: "a ReLU on the logits: classes below 0 are told apart no more and get no gradient".into(),
+        advice: "`activation: none` on the last layer",
+    })
+}
+
+/// Blocks that make the map smaller and learn nothing.
+fn only_shrinks(network: &Network) -> Vec<Lint> {
+    let mut blocks: Vec<&String> = network.layers.iter().flat_map(|layer| &layer.blocks).collect();
+    blocks.dedup();
+    let mut seen = std::collections::HashSet::new();
+    blocks.retain(|block| seen.insert(*block));
+    let shrinks = |block: &&&String| {
+        let inside = || network.layers.iter().filter(|layer| layer.blocks.contains(block));
+        let smaller = inside().any(|layer| !layer.output.is_flat() && layer.output.elements() < layer.input.elements());
+        smaller && inside().all(|layer| layer.params() == 0)
+    };
+    blocks
+        .iter()
+        .filter(shrinks)
+        .map(|block| Lint {
+            code: "block-only-shrinks",
+            layer: block.to_string(),
+            message: "this block makes the map smaller and learns nothing".into(),
+            advice: "a conv in it, or the pool in the block before",
+        })
+        .collect()
+}
+
+/// Weight layers above which the paper could not train from small random weights: configuration A has 11.
+const SHALLOW: u64 = 11;
+
+fn deep_plain(network: &Network) -> Option<Lint> {
+    let normed =
+        network.layers.iter().any(|layer| matches!(layer.operation, Operation::BatchNorm(_) | Operation::Lrn(_)));
+    let scaled = matches!(network.architecture.train.init.as_deref(), Some("kaiming" | "xavier"));
+    let layers = network.totals.weight_layers;
+    (layers > SHALLOW && !normed && !scaled).then(|| Lint {
+        code: "deep-plain-stack",
+        layer: network.layers.first().map_or_else(String::new, |layer| layer.name.clone()),
+        message: format!(
+            "{layers} weight layers without normalisation: from small random weights training may stall (the paper began with A's)"
+        ),
+        advice: "`defaults: {conv: {norm: batch}}`, or `train: {init: kaiming}`",
+    })
+}

@@ -1,0 +1,142 @@
+//! What running and training a network takes in memory, counted in f32 values of 4 bytes.
+//!
+//! Training keeps, for the backward pass, what [`crate::network::ops`] keep: conv, linear, batch norm, LRN and the
+//! smooth activations their input (one tensor, however many layers read it), softmax its output, max-pooling 4 bytes an
+//! output value, ReLU, leaky ReLU and dropout one bit a value, the average pools and flatten nothing. Not counted:
+//! a few megabytes of scratch, and what an image decoder or the optimizer's own code takes.
+
+use super::{Layer, Network, Operation, Source};
+use crate::spec::describe::Activation;
+
+/// What an optimizer keeps beside weights and gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptimizerState {
+    /// Plain SGD: nothing.
+    None,
+    /// SGD with momentum: one value a parameter.
+    Momentum,
+    /// Adam: two moments a parameter.
+    Adam,
+}
+
+impl OptimizerState {
+    pub fn per_parameter(self) -> u64 {
+        match self {
+            OptimizerState::None => 0,
+            OptimizerState::Momentum => 1,
+            OptimizerState::Adam => 2,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            OptimizerState::None => "SGD without momentum",
+            OptimizerState::Momentum => "SGD with momentum",
+            OptimizerState::Adam => "Adam",
+        }
+    }
+}
+
+/// Bytes of a training step, part by part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Training {
+    pub weights: u64,
+    pub gradients: u64,
+    pub optimizer: u64,
+    pub buffers: u64,
+    /// The mini-batch and all that is kept of it for the backward pass.
+    pub activations: u64,
+    /// The largest pair of gradients, with respect to a layer's output and its input, that is held at once.
+    pub activation_gradients: u64,
+}
+
+impl Training {
+    pub fn total(&self) -> u64 {
+        let parts = [self.gradients, self.optimizer, self.buffers, self.activations, self.activation_gradients];
+        parts.into_iter().fold(self.weights, u64::saturating_add)
+    }
+}
+
+/// Bytes that one image's input and everything kept of it for the backward pass take.
+pub fn kept_bytes(network: &Network) -> u64 {
+    let mut kept = vec![false; network.layers.len()];
+    let mut own = 0u64;
+    for layer in &network.layers {
+        let values = layer.output.elements() as u64;
+        match &layer.operation {
+            Operation::Softmax => kept[layer.index] = true,
+            Operation::MaxPool { .. } => own += 4 * values,
+            Operation::Dropout { .. } => own += values.div_ceil(8),
+            Operation::Activation(Activation::Relu | Activation::LeakyRelu { .. }) => own += values.div_ceil(8),
+            _ => {}
+        }
+        if keeps_input(&layer.operation)
+            && let Some(source) = owner(network, layer)
+        {
+            kept[source] = true;
+        }
+    }
+    let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
+    let outputs = network.layers.iter().filter(|layer| kept[layer.index]).map(Layer::output_bytes);
+    outputs.sum::<u64>() + own + input
+}
+
+fn keeps_input(operation: &Operation) -> bool {
+    match operation {
+        Operation::Conv { .. } | Operation::Linear { .. } | Operation::BatchNorm(_) | Operation::Lrn(_) => true,
+        Operation::Activation(activation) => !matches!(activation, Activation::Relu | Activation::LeakyRelu { .. }),
+        _ => false,
+    }
+}
+
+/// The layer whose values a layer reads: flatten hands its input on without a copy.
+fn owner(network: &Network, layer: &Layer) -> Option<usize> {
+    let mut source = layer.inputs.first()?;
+    while let Source::Layer(index) = source {
+        let layer = network.layers.get(*index)?;
+        if !matches!(layer.operation, Operation::Flatten) {
+            return Some(*index);
+        }
+        source = layer.inputs.first()?;
+    }
+    None
+}
+
+/// What a training step on `batch` images takes.
+pub fn training(network: &Network, batch: u64, optimizer: OptimizerState) -> Training {
+    let parameters = 4 * network.totals.params;
+    Training {
+        weights: parameters,
+        gradients: parameters,
+        optimizer: parameters * optimizer.per_parameter(),
+        buffers: 4 * network.totals.buffers,
+        activations: batch.saturating_mul(kept_bytes(network)),
+        activation_gradients: batch.saturating_mul(gradient_pair_bytes(network)),
+    }
+}
+
+fn gradient_pair_bytes(network: &Network) -> u64 {
+    let pair = |layer: &Layer| layer.output_bytes() + layer.input.elements() as u64 * 4;
+    network.layers.iter().map(pair).max().unwrap_or(0)
+}
+
+/// The largest mini-batch whose training step stays within `bytes`; 0 if not even one image does.
+pub fn largest_batch(network: &Network, bytes: u64, optimizer: OptimizerState) -> u64 {
+    let fixed = training(network, 0, optimizer).total();
+    let each = kept_bytes(network).saturating_add(gradient_pair_bytes(network)).max(1);
+    bytes.saturating_sub(fixed) / each
+}
+
+/// Memory to run a mini-batch of `batch` images forward: parameters, buffers, the mini-batch itself, and the largest
+/// input and output needed at once.
+pub fn inference(network: &Network, batch: u64) -> u64 {
+    let fixed = 4 * (network.totals.params + network.totals.buffers);
+    let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
+    fixed.saturating_add(batch.saturating_mul(input + gradient_pair_bytes(network)))
+}
+
+/// FLOPs (2·MACs) per byte that a layer moves for one image: its weights, input and output once each.
+pub fn intensity(layer: &Layer) -> f64 {
+    let moved = 4 * layer.params() + layer.output_bytes() + layer.input.elements() as u64 * 4;
+    2.0 * layer.macs as f64 / moved.max(1) as f64
+}
