@@ -8,6 +8,8 @@ mod kernels;
 mod list;
 mod output;
 mod show;
+mod train;
+mod weights;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -53,6 +55,8 @@ enum Format {
     Json,
     Csv,
     Markdown,
+    /// One event a line, for `train`
+    Jsonl,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,6 +103,10 @@ enum Command {
     Kernels(kernels::KernelsArgs),
     /// Run the network on an image or on noise
     Forward(forward::ForwardArgs),
+    /// Train the network
+    Train(train::TrainArgs),
+    /// List the tensors of a weights file, and how they fit an architecture
+    Weights(weights::WeightsArgs),
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -149,6 +157,8 @@ pub fn main() -> ExitCode {
         Some(Command::Compare(args)) => compare::run(&context, &args),
         Some(Command::Kernels(args)) => kernels::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
+        Some(Command::Train(args)) => train::run(&context, &args),
+        Some(Command::Weights(args)) => weights::run(&context, &args),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

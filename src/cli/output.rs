@@ -32,6 +32,7 @@ pub fn print<H: AsRef<str>>(
             let text = serde_json::to_string_pretty(&json()).map_err(|error| Failure::Message(error.to_string()))?;
             writeln!(stdout, "{text}")?;
         }
+        Format::Jsonl => return Err(Failure::Message("`--format jsonl` is for `train`; use `--format json`".into())),
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(Vec::new());
             let message = |error: csv::Error| Failure::Message(error.to_string());

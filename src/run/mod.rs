@@ -1,5 +1,6 @@
-//! Work that takes time: images and tensors read, networks run. Reports through events and never prints.
+//! Work that takes time: images and tensors read, networks run and trained. Reports through events and never prints.
 
+pub mod data;
 pub mod forward;
 pub mod labels;
 pub mod machine;
@@ -7,5 +8,6 @@ pub mod measure;
 pub mod picture;
 pub mod preprocess;
 pub mod tensors;
+pub mod train;
 
 pub use forward::{Forward, LayerRun, Statistics};

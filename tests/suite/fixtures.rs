@@ -80,9 +80,9 @@ fn go_on(_: usize, _: &convlens::network::Values) -> ControlFlow<()> {
 }
 
 /// The fixtures' keys of every parameter and statistic: torchvision's numbering, in the network's order.
-fn keys(name: &str, compiled: &Compiled) -> Vec<String> {
+fn keys(name: &str) -> Vec<String> {
     let network = network(&format!("tests/fixtures/{name}.yaml"));
-    let slots = weights::names::slots(&network, compiled);
+    let slots = weights::names::slots(&network);
     weights::names::names(weights::Scheme::Torchvision, &network, &slots).expect("names")
 }
 
@@ -125,7 +125,7 @@ fn training_gives_pytorchs_loss_and_every_gradient() {
         let mut gradients = loss.backward();
         let to_input = gradients.get_or_alloc_mut(&input).expect("a gradient").to_vec();
         assert_close(name, "grad.input", &to_input, &fixture.values("grad.input"), 1e-3);
-        let keys = keys(name, &fixture.compiled);
+        let keys = keys(name);
         let trained: Vec<&String> = keys.iter().filter(|key| !key.contains("running")).collect();
         assert_eq!(trained.len(), fixture.compiled.parameters.len());
         for (parameter, key) in fixture.compiled.parameters.iter().zip(trained) {
@@ -158,7 +158,7 @@ fn three_steps_of_sgd_end_at_pytorchs_parameters() {
         }
         assert_close(name, "step_losses", &losses, &fixture.values("step_losses"), 1e-4);
         let state = state(&fixture.compiled);
-        let keys = keys(name, &fixture.compiled);
+        let keys = keys(name);
         assert_eq!(state.len(), keys.len());
         for (values, key) in state.iter().zip(keys) {
             assert_close(name, &key, values, &fixture.values(&format!("after.{key}")), 1e-4);

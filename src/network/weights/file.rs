@@ -24,6 +24,10 @@ impl Entry {
         self.shape.iter().product()
     }
 
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Bytes of one value, for the types that are read as numbers.
     fn width(&self) -> Option<usize> {
         match self.dtype {

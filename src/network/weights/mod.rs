@@ -40,8 +40,7 @@ pub enum WeightsError {
 /// A network with the weights of a file, and how they were matched.
 pub fn read(network: &Network, path: &Path) -> Result<(Compiled, Scheme), WeightsError> {
     let file = TensorFile::open(path)?;
-    let mut compiled = Compiled::zeroed(network);
-    let slots = names::slots(network, &compiled);
+    let slots = names::slots(network);
     let plan = plan::plan(network, &slots, &file);
     let problems = plan.problems();
     if !problems.is_empty() {
@@ -51,6 +50,7 @@ pub fn read(network: &Network, path: &Path) -> Result<(Compiled, Scheme), Weight
             problems,
         });
     }
+    let mut compiled = Compiled::zeroed(network);
     for (slot, entry) in plan.pairs.iter().map(|&(slot, entry)| (&slots[slot], &file.entries[entry])) {
         match slot.target {
             Target::Parameter(index) => {

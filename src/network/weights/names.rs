@@ -2,7 +2,7 @@
 
 use super::plan::Scheme;
 use crate::model::{Layer, Network, Operation};
-use crate::network::compiled::Compiled;
+use crate::network::parameters::shapes_of;
 
 /// Which value of the network a tensor goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,18 +25,21 @@ pub struct Slot {
     pub shape: Vec<usize>,
 }
 
-pub fn slots(network: &Network, compiled: &Compiled) -> Vec<Slot> {
+/// The slots of a network, numbered as its compiled form numbers parameters and running statistics.
+pub fn slots(network: &Network) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
+    let (mut parameters, mut running) = (0, 0);
     for layer in &network.layers {
-        for (index, parameter) in compiled.parameters.iter().enumerate().filter(|(_, own)| own.layer == layer.index) {
-            let (target, shape) = (Target::Parameter(index), parameter.shape.clone());
-            slots.push(Slot { target, layer: layer.index, part: parameter.role.name(), shape });
+        for (role, shape) in shapes_of(layer) {
+            slots.push(Slot { target: Target::Parameter(parameters), layer: layer.index, part: role.name(), shape });
+            parameters += 1;
         }
-        for (index, running) in compiled.running.iter().enumerate().filter(|(_, own)| own.layer == layer.index) {
-            let shape = vec![running.statistics.mean.len()];
+        if layer.buffers > 0 {
+            let shape = vec![layer.weights as usize];
             let slot = |target, part| Slot { target, layer: layer.index, part, shape: shape.clone() };
-            slots.push(slot(Target::Mean(index), "running_mean"));
-            slots.push(slot(Target::Variance(index), "running_var"));
+            slots.push(slot(Target::Mean(running), "running_mean"));
+            slots.push(slot(Target::Variance(running), "running_var"));
+            running += 1;
         }
     }
     slots

@@ -1,0 +1,78 @@
+//! `convlens weights FILE [ARCH]`: what a weights file holds, and how it fits an architecture.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::{self, Rows};
+use super::{Context, Failure};
+use crate::model::figures::{bytes, grouped};
+use crate::network::weights::names::slots;
+use crate::network::weights::plan::{self, dims};
+use crate::network::weights::{Plan, TensorFile};
+
+#[derive(Args)]
+pub struct WeightsArgs {
+    /// A safetensors file; only its header is read
+    file: PathBuf,
+    /// Say what of it fits this architecture, what is missing, extra or of another shape
+    arch: Option<String>,
+}
+
+pub fn run(context: &Context, args: &WeightsArgs) -> Result<(), Failure> {
+    let file = TensorFile::open(&args.file).map_err(Failure::because)?;
+    let network = args.arch.as_ref().map(|arch| context.network(arch)).transpose()?;
+    let slots = network.as_ref().map(slots).unwrap_or_default();
+    let plan = network.as_ref().map(|network| plan::plan(network, &slots, &file));
+    let goes_to = |entry: usize| -> Option<String> {
+        let (network, plan) = (network.as_ref()?, plan.as_ref()?);
+        let (slot, _) = plan.pairs.iter().find(|(_, index)| *index == entry)?;
+        Some(format!("{}.{}", network.layers[slots[*slot].layer].name, slots[*slot].part))
+    };
+    let mut headers = vec![("tensor", false), ("type", false), ("shape", false), ("values", true)];
+    if plan.is_some() {
+        headers.push(("goes to", false));
+    }
+    let rows = file.entries.iter().enumerate().map(|(index, entry)| {
+        let (name, dtype) = (entry.name.clone(), format!("{:?}", entry.dtype));
+        let mut row = vec![name, dtype, dims(&entry.shape), grouped(entry.elements() as u64)];
+        if plan.is_some() {
+            row.push(goes_to(index).unwrap_or_else(|| "–".to_string()));
+        }
+        row
+    });
+    let rows = Rows { headers, rows: rows.collect() };
+    let json = || {
+        let tensors = file.entries.iter().enumerate().map(|(index, entry)| {
+            json!({"name": entry.name, "dtype": format!("{:?}", entry.dtype), "shape": entry.shape, "goes_to": goes_to(index)})
+        });
+        let fit = plan.as_ref().map(|plan| {
+            let misshapen = plan.misshapen.iter().map(|tensor| {
+                json!({"name": tensor.name, "layer": tensor.layer, "found": tensor.found, "wanted": tensor.wanted})
+            });
+            json!({"fits": plan.fits(), "matched": plan.scheme.describe(), "missing": plan.missing, "extra": plan.extra,
+                "misshapen": misshapen.collect::<Vec<_>>(), "disorder": plan.disorder})
+        });
+        json!({"file": file.path, "tensors": tensors.collect::<Vec<_>>(), "fit": fit})
+    };
+    output::print(context, &rows, json, &words(&file, plan.as_ref(), args.arch.as_deref()))?;
+    if plan.is_some_and(|plan| !plan.fits()) { Err(Failure::Said) } else { Ok(()) }
+}
+
+fn words(file: &TensorFile, plan: Option<&Plan>, arch: Option<&str>) -> Vec<String> {
+    let values: u64 = file.entries.iter().map(|entry| entry.elements() as u64).sum();
+    let size: u64 = file.entries.iter().map(|entry| entry.bytes() as u64).sum();
+    let mut lines =
+        vec![String::new(), format!("{} tensors, {} values, {}", file.entries.len(), grouped(values), bytes(size))];
+    if let (Some(plan), Some(arch)) = (plan, arch) {
+        match plan.fits() {
+            true => lines.push(format!("all of {arch} is there, matched {}", plan.scheme.describe())),
+            false => {
+                lines.push(format!("does not fit {arch}:"));
+                lines.extend(plan.problems());
+            }
+        }
+    }
+    lines
+}
