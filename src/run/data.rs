@@ -72,8 +72,10 @@ pub enum DataError {
     Label { path: String, at: usize, label: f32, classes: usize },
 }
 
-/// Images of a generated data set.
+/// Images of a generated data set, fewer where they are large.
 const GENERATED: usize = 512;
+/// Most values of a generated data set: 64 MiB.
+const GENERATED_VALUES: usize = 16 << 20;
 
 /// Reads or makes the data for a network with this input and so many classes.
 pub fn load(source: &Source, input: Input, classes: usize, seed: u64) -> Result<Labelled, DataError> {
@@ -125,10 +127,11 @@ fn synthetic(input: Input, classes: usize, seed: u64) -> Labelled {
         }
         values
     };
-    let patterns: Vec<Vec<f32>> = (0..classes.min(GENERATED)).map(pattern).collect();
+    let images = (GENERATED_VALUES / one.max(1)).clamp(16, GENERATED);
+    let patterns: Vec<Vec<f32>> = (0..classes.min(images)).map(pattern).collect();
     let mut generator = Xoshiro256PlusPlus::seed_from_u64(mix(seed, u64::MAX - 1));
-    let mut inputs = Vec::with_capacity(GENERATED * one);
-    let labels: Vec<usize> = (0..GENERATED).map(|image| image % patterns.len().max(1)).collect();
+    let mut inputs = Vec::with_capacity(images * one);
+    let labels: Vec<usize> = (0..images).map(|image| image % patterns.len().max(1)).collect();
     for &label in &labels {
         inputs.extend(patterns[label].iter().map(|value| value + generator.sample::<f32, _>(StandardNormal)));
     }

@@ -9,3 +9,5 @@ mod fixtures;
 mod forward;
 mod numbers;
 mod pseudo_terminal;
+mod train;
+mod weights;
