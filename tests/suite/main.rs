@@ -9,5 +9,6 @@ mod fixtures;
 mod forward;
 mod numbers;
 mod pseudo_terminal;
+mod readme;
 mod train;
 mod weights;

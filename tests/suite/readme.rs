@@ -1,0 +1,89 @@
+//! Every command that the README shows is run, in a folder with the files it names.
+
+use std::process::Command;
+
+use image::{Rgb, RgbImage};
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::common::project;
+
+const NET: &str = "input: [3, 16, 16]\nclasses: 4\nlayers: [conv3-4, relu, maxpool, flatten, fc-classes]\n";
+
+/// The files that the README's commands speak of.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("my-net.yaml"), NET).expect("written");
+    std::fs::write(path("labels.txt"), "one\ntwo\nthree\nfour\n").expect("written");
+    RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8 * 6, y as u8 * 8, 90])).save(path("photo.png")).expect("written");
+    let floats = |count: usize| (0..count).flat_map(|at| (at as f32 * 0.01).sin().to_le_bytes()).collect::<Vec<u8>>();
+    let labels: Vec<u8> = (0..8i64).flat_map(|at| (at % 4).to_le_bytes()).collect();
+    let inputs = floats(8 * 3 * 16 * 16);
+    let data = [
+        ("input", TensorView::new(Dtype::F32, vec![8, 3, 16, 16], &inputs).expect("sound")),
+        ("labels", TensorView::new(Dtype::I64, vec![8], &labels).expect("sound")),
+    ];
+    safetensors::serialize_to_file(data, None, &path("data.safetensors")).expect("written");
+    let shapes = [
+        ("conv1.weight", vec![4, 3, 3, 3]),
+        ("conv1.bias", vec![4]),
+        ("linear1.weight", vec![4, 256]),
+        ("linear1.bias", vec![4]),
+    ];
+    let values: Vec<Vec<u8>> = shapes.iter().map(|(_, shape)| floats(shape.iter().product())).collect();
+    let weights = shapes
+        .iter()
+        .zip(&values)
+        .map(|((name, shape), values)| (*name, TensorView::new(Dtype::F32, shape.clone(), values).expect("sound")));
+    safetensors::serialize_to_file(weights, None, &path("weights.safetensors")).expect("written");
+    folder
+}
+
+#[test]
+fn every_command_of_the_readme_does_what_it_says() {
+    let readme = std::fs::read_to_string(project("README.md")).expect("the README");
+    let folder = folder();
+    let mut inside = false;
+    let mut run = 0;
+    for line in readme.lines() {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+            continue;
+        }
+        let Some(command) = line.strip_prefix("convlens ").filter(|_| inside) else { continue };
+        let command = command.split(" #").next().unwrap_or(command);
+        let output = Command::new(env!("CARGO_BIN_EXE_convlens"))
+            .args(command.split_whitespace())
+            .current_dir(folder.path())
+            .output()
+            .expect("the program starts");
+        assert!(output.status.success(), "convlens {command}: {}", String::from_utf8_lossy(&output.stderr));
+        run += 1;
+    }
+    assert!(run >= 18, "only {run} commands were found");
+    assert!(folder.path().join("trained.safetensors").exists());
+}
+
+#[test]
+fn the_yaml_on_a_page_is_a_sound_file() {
+    let readme = std::fs::read_to_string(project("README.md")).expect("the README");
+    let yaml = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the YAML");
+    let folder = folder();
+    std::fs::write(folder.path().join("page.yaml"), yaml).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_convlens"))
+        .args(["check", "page.yaml"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_readmes_picture_is_the_screen_as_it_is() {
+    let readme = std::fs::read_to_string(project("README.md")).expect("the README");
+    let picture = readme.split("```text\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("the picture");
+    let snapshot = std::fs::read_to_string(project("tests/suite/snapshots/suite__explorer__layers-80x24.snap"));
+    let snapshot = snapshot.expect("the snapshot");
+    let screen = snapshot.splitn(3, "---\n").nth(2).expect("a screen");
+    assert_eq!(picture.trim_end(), screen.trim_end());
+}
