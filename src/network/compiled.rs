@@ -1,10 +1,13 @@
 //! The network that runs: a description's layers with their parameters, walked on dfdx tensors.
 
 use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
 
 use dfdx::prelude::*;
 
 use super::init::{self, Init};
+use super::kernels::conv::Algorithm;
+use super::kernels::winograd::Transformed;
 use super::ops::activation::activate;
 use super::ops::adaptive_avgpool::adaptive_avgpool;
 use super::ops::avgpool::avgpool;
@@ -39,6 +42,10 @@ pub struct Compiled {
     pub parameters: Vec<Parameter>,
     pub running: Vec<Running>,
     pub device: Cpu,
+    /// How convolutions are computed; each the cheapest way without it.
+    pub conv_algorithm: Option<Algorithm>,
+    /// Weights transformed for Winograd, by layer; made by the first evaluation and kept until parameters change.
+    transforms: Vec<OnceLock<Arc<Transformed>>>,
 }
 
 impl Compiled {
@@ -76,7 +83,21 @@ impl Compiled {
                 running.push(Running { layer: layer.index, name: layer.name.clone(), statistics });
             }
         }
-        Compiled { layers: network.layers.clone(), parameters, running, device }
+        let transforms = vec![OnceLock::new(); network.layers.len()];
+        let layers = network.layers.clone();
+        Compiled { layers, parameters, running, device, conv_algorithm: None, transforms }
+    }
+
+    /// To be called when parameters have changed: what was worked out from them is forgotten.
+    pub fn parameters_changed(&mut self) {
+        self.transforms.iter_mut().for_each(|place| drop(place.take()));
+    }
+
+    /// How a conv layer is computed for a mini-batch of `images`.
+    pub fn algorithm_of(&self, layer: &Layer, images: usize) -> Option<Algorithm> {
+        let (channels, height, width) = dims(layer.input);
+        let shape = conv_shape(layer, self.conv_algorithm)?;
+        Some(shape.over((images, channels, height, width)).algorithm(self.conv_algorithm))
     }
 
     /// Channels, rows and columns of the input.
@@ -137,7 +158,13 @@ impl Compiled {
             let (weight, bias) = self.parameters_of(index);
             wanted[index] = wants || weight.is_some();
             let own = running.iter_mut().find(|running| running.layer == index).map(|own| &mut own.statistics);
-            let output = apply(&self.layers[index], input.put_tape(tape), weight, bias, own, mode, wants);
+            let extras = Extras {
+                mode,
+                wants_input_gradient: wants,
+                algorithm: self.conv_algorithm,
+                transformed: (!T::OWNS_TAPE).then(|| &self.transforms[index]),
+            };
+            let output = apply(&self.layers[index], input.put_tape(tape), weight, bias, own, extras);
             let (output, new_tape) = output.split_tape();
             tape = new_tape;
             if after(index, &output).is_break() {
@@ -173,27 +200,36 @@ pub(super) fn dims(shape: Shape) -> (usize, usize, usize) {
     }
 }
 
+fn conv_shape(layer: &Layer, algorithm: Option<Algorithm>) -> Option<ConvShape> {
+    let Operation::Conv { window, groups, .. } = &layer.operation else { return None };
+    let (out_channels, out_height, out_width) = dims(layer.output);
+    Some(ConvShape { window: *window, groups: *groups as usize, out_channels, out_height, out_width, algorithm })
+}
+
+/// What a layer needs to know beside its input and parameters.
+#[derive(Clone, Copy)]
+struct Extras<'a> {
+    mode: Mode,
+    wants_input_gradient: bool,
+    algorithm: Option<Algorithm>,
+    transformed: Option<&'a OnceLock<Arc<Transformed>>>,
+}
+
 fn apply<T: Tape<f32, Cpu>>(
     layer: &Layer,
     input: Values<T>,
     weight: Option<&Row>,
     bias: Option<&Row>,
     running: Option<&mut Statistics>,
-    mode: Mode,
-    wants_input_gradient: bool,
+    extras: Extras,
 ) -> Values<T> {
     let (channels, rows, columns) = dims(layer.output);
+    let Extras { mode, wants_input_gradient, algorithm, transformed } = extras;
     match (&layer.operation, weight) {
-        (Operation::Conv { window, groups, .. }, Some(weight)) => {
-            let shape = ConvShape {
-                window: *window,
-                groups: *groups as usize,
-                out_channels: channels,
-                out_height: rows,
-                out_width: columns,
-            };
-            conv(input, weight, bias, &shape, wants_input_gradient)
-        }
+        (Operation::Conv { .. }, Some(weight)) => match conv_shape(layer, algorithm) {
+            Some(shape) => conv(input, weight, bias, &shape, wants_input_gradient, transformed),
+            None => input,
+        },
         (Operation::Linear { .. }, Some(weight)) => linear(input, weight, bias, channels, wants_input_gradient),
         (Operation::BatchNorm(norm), Some(weight)) => match (bias, running) {
             (Some(bias), Some(running)) => {

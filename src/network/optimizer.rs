@@ -63,6 +63,7 @@ impl Optimizer {
         lr: f64,
     ) -> Result<(), CpuError> {
         self.steps += 1;
+        network.parameters_changed();
         let decay = |kind: fn(f64) -> WeightDecay| (self.weight_decay != 0.0).then(|| kind(self.weight_decay));
         for (parameter, moments) in network.parameters.iter_mut().zip(&mut self.moments) {
             let gradient = gradients.get_or_alloc_mut(&parameter.values)?;

@@ -1,14 +1,18 @@
-//! Convolution and its two gradients on plain slices, as matrix products over im2col columns.
+//! Convolution and its two gradients on plain slices: by Winograd's tiles, directly, or as matrix products over im2col
+//! columns, whichever a small cost model takes for the shape.
 //!
-//! With weights W (out × depth, depth = channels·taps) and columns X (depth × positions) of one image and group:
+//! The matrix products: with weights W (out × depth, depth = channels·taps) and columns X (depth × positions) of one image and group:
 //! Y = W·X, dX = Wᵀ·dY put back by col2im, dW = Σ images dY·Xᵀ. The work is cut into tasks by shape alone, so the
 //! number of threads changes no bit of the result.
 
 use rayon::prelude::*;
 
 use super::block::Block;
+use super::direct::Direct;
 use super::im2col::{Plane, col2im, im2col};
 use super::matmul::{Matrix, matmul};
+use super::winograd::{Transformed, Winograd};
+use crate::spec::describe::Pair;
 
 /// The sizes of a convolution over a batch.
 #[derive(Clone, Copy)]
@@ -20,6 +24,30 @@ pub struct Convolution {
     /// Output channels of one group.
     pub out_channels: usize,
 }
+
+/// How a convolution is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Tiles of 4×4 outputs with 36 products instead of 144; only 3×3 with stride 1.
+    Winograd,
+    /// The windows side by side as columns, then one matrix product.
+    Im2col,
+    /// The definition, row by row.
+    Direct,
+}
+
+impl Algorithm {
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Winograd => "winograd",
+            Algorithm::Im2col => "im2col",
+            Algorithm::Direct => "direct",
+        }
+    }
+}
+
+/// Channels on either side below which the tiles' transforms cost more than their products save.
+const WINOGRAD_CHANNELS: usize = 16;
 
 /// Values of a column matrix to aim for: 1 MiB, about the second-level cache.
 const COLUMN_VALUES: usize = 1 << 18;
@@ -57,8 +85,86 @@ impl Convolution {
         Plane { channels, ..self.plane }
     }
 
-    /// Y = W·X + b. `out` is `[images, groups·out_channels, positions]`.
-    pub fn forward(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+    /// The same sizes for Winograd's tiles, where these can be used: 3×3, stride and dilation 1, one group.
+    pub fn winograd(&self) -> Option<Winograd> {
+        let window = self.plane.window;
+        let plain =
+            window.kernel == Pair::square(3) && window.stride == Pair::square(1) && window.dilation == Pair::square(1);
+        let winograd = Winograd {
+            images: self.images,
+            inputs: self.plane.channels,
+            outputs: self.out_channels,
+            height: self.plane.height,
+            width: self.plane.width,
+            padding: (window.padding.height as usize, window.padding.width as usize),
+        };
+        (plain && self.groups == 1 && winograd.applies()).then_some(winograd)
+    }
+
+    fn direct(&self) -> Direct {
+        let Convolution { images, groups, plane, out_channels } = *self;
+        Direct { images, groups, plane, out_channels }
+    }
+
+    /// What is used: what is wanted where it can be, else the cheapest by multiplications. Tiles are made sixteen at a
+    /// time and reach over the map's edge, so small maps in small batches are better off with columns; a fifth is
+    /// added for the transforms.
+    pub fn algorithm(&self, wanted: Option<Algorithm>) -> Algorithm {
+        let winograd = self.winograd();
+        match (wanted, winograd) {
+            (Some(Algorithm::Winograd), None) => Algorithm::Im2col,
+            (Some(wanted), _) => wanted,
+            (None, _) if self.plane.channels == 1 && self.out_channels == 1 => Algorithm::Direct,
+            (None, Some(winograd)) => {
+                let products = 36 * winograd.tiles().next_multiple_of(16);
+                let direct = 9 * self.images * self.plane.positions();
+                let wide = self.plane.channels.min(self.out_channels) >= WINOGRAD_CHANNELS;
+                if wide && 6 * products < 5 * direct { Algorithm::Winograd } else { Algorithm::Im2col }
+            }
+            (None, None) => Algorithm::Im2col,
+        }
+    }
+
+    /// Y = W∗X + b. `out` is `[images, groups·out_channels, positions]`. Transformed weights, if there are any, are those
+    /// of `weight`.
+    pub fn forward(
+        &self,
+        algorithm: Algorithm,
+        input: &[f32],
+        weight: &[f32],
+        transformed: Option<&Transformed>,
+        bias: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        match (algorithm, self.winograd(), transformed) {
+            (Algorithm::Winograd, Some(winograd), Some(weight)) => winograd.forward(input, weight, bias, out),
+            (Algorithm::Winograd, Some(winograd), None) => {
+                winograd.forward(input, &winograd.transform(weight), bias, out);
+            }
+            (Algorithm::Direct, ..) => self.direct().forward(input, weight, bias, out),
+            _ => self.forward_im2col(input, weight, bias, out),
+        }
+    }
+
+    /// Adds dX to `to_input`, which has the input's layout.
+    pub fn backward_input(&self, algorithm: Algorithm, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
+        match (algorithm, self.winograd()) {
+            (Algorithm::Winograd, Some(winograd)) => winograd.backward_input(upstream, weight, to_input),
+            (Algorithm::Direct, _) => self.direct().backward_input(upstream, weight, to_input),
+            _ => self.backward_input_im2col(upstream, weight, to_input),
+        }
+    }
+
+    /// Adds dW to `to_weight`.
+    pub fn backward_weight(&self, algorithm: Algorithm, upstream: &[f32], input: &[f32], to_weight: &mut [f32]) {
+        match (algorithm, self.winograd()) {
+            (Algorithm::Winograd, Some(winograd)) => winograd.backward_weight(upstream, input, to_weight),
+            (Algorithm::Direct, _) => self.direct().backward_weight(upstream, input, to_weight),
+            _ => self.backward_weight_im2col(upstream, input, to_weight),
+        }
+    }
+
+    fn forward_im2col(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
         let positions = self.plane.positions();
         let matrices = out.chunks_exact_mut(self.outputs_per_group()).enumerate();
         if self.images * self.groups * self.chunks().count() >= FEW_CHUNKS {
@@ -123,8 +229,7 @@ impl Convolution {
         &input[unit * self.plane.values()..][..self.plane.values()]
     }
 
-    /// Adds dX to `to_input`, which has the input's layout.
-    pub fn backward_input(&self, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
+    fn backward_input_im2col(&self, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
         let (positions, depth) = (self.plane.positions(), self.plane.depth());
         let taps = depth / self.plane.channels;
         let area = self.plane.height * self.plane.width;
@@ -147,8 +252,7 @@ impl Convolution {
         });
     }
 
-    /// Adds dW to `to_weight`.
-    pub fn backward_weight(&self, upstream: &[f32], input: &[f32], to_weight: &mut [f32]) {
+    fn backward_weight_im2col(&self, upstream: &[f32], input: &[f32], to_weight: &mut [f32]) {
         let (positions, depth) = (self.plane.positions(), self.plane.depth());
         let taps = depth / self.plane.channels;
         let area = self.plane.height * self.plane.width;

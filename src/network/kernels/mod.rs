@@ -2,6 +2,8 @@
 
 pub mod block;
 pub mod conv;
+pub mod direct;
 pub mod im2col;
 pub mod matmul;
 pub mod view;
+pub mod winograd;

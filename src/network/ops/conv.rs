@@ -1,13 +1,16 @@
 //! Convolution: `y[o] = b[o] + Σ w[o, i, ky, kx] · x[i, y·s + ky·d − p, x·s + kx·d − p]`, as PyTorch's `Conv2d`.
 
+use std::sync::{Arc, OnceLock};
+
 use dfdx::prelude::*;
 
 use super::tape::{Backward, record};
 use super::{Dims, Row, Values, count};
 use crate::model::Window;
-use crate::network::kernels::conv::Convolution;
+use crate::network::kernels::conv::{Algorithm, Convolution};
 use crate::network::kernels::im2col::Plane;
 use crate::network::kernels::view;
+use crate::network::kernels::winograd::Transformed;
 
 /// What is fixed about a conv layer.
 #[derive(Clone, Copy)]
@@ -17,10 +20,13 @@ pub struct ConvShape {
     pub out_channels: usize,
     pub out_height: usize,
     pub out_width: usize,
+    /// How to compute it; the cheapest way without it.
+    pub algorithm: Option<Algorithm>,
 }
 
 impl ConvShape {
-    fn over(&self, (images, channels, height, width): Dims) -> Convolution {
+    /// The sizes over a mini-batch.
+    pub fn over(&self, (images, channels, height, width): Dims) -> Convolution {
         let (out_height, out_width) = (self.out_height, self.out_width);
         let plane =
             Plane { channels: channels / self.groups, height, width, out_height, out_width, window: self.window };
@@ -29,19 +35,30 @@ impl ConvShape {
 }
 
 /// `weight` is `[out, in/groups, kernel height, kernel width]`, `bias` `[out]`. For the backward pass the input is kept.
+/// Weights transformed for Winograd are made once and kept in `transformed`, if there is such a place.
 pub fn conv<T: Tape<f32, Cpu>>(
     input: Values<T>,
     weight: &Row,
     bias: Option<&Row>,
     shape: &ConvShape,
     wants_input_gradient: bool,
+    transformed: Option<&OnceLock<Arc<Transformed>>>,
 ) -> Values<T> {
     let sizes = shape.over(*input.shape());
     let dims = (sizes.images, shape.out_channels, shape.out_height, shape.out_width);
     let (input, tape) = input.split_tape();
     let mut values = vec![0.0; count(dims)];
     let bias_values = bias.map(view::values);
-    sizes.forward(&view::values(&input), &view::values(weight), bias_values.as_deref(), &mut values);
+    let algorithm = sizes.algorithm(shape.algorithm);
+    let weights = view::values(weight);
+    let transformed = match (algorithm, sizes.winograd(), transformed) {
+        (Algorithm::Winograd, Some(winograd), Some(place)) => {
+            Some(place.get_or_init(|| Arc::new(winograd.transform(&weights))).as_ref())
+        }
+        _ => None,
+    };
+    sizes.forward(algorithm, &view::values(&input), &weights, transformed, bias_values.as_deref(), &mut values);
+    drop(weights);
     let (kept_input, kept_weight) = (input.clone(), weight.clone());
     let parameters: Vec<&Row> = std::iter::once(weight).chain(bias).collect();
     record(
@@ -52,13 +69,13 @@ pub fn conv<T: Tape<f32, Cpu>>(
         &parameters,
         move |Backward { upstream, to_input, to_parameters }| {
             if let [to_weight, to_bias @ ..] = to_parameters {
-                sizes.backward_weight(upstream, &view::values(&kept_input), to_weight);
+                sizes.backward_weight(algorithm, upstream, &view::values(&kept_input), to_weight);
                 if let [to_bias] = to_bias {
                     sizes.backward_bias(upstream, to_bias);
                 }
             }
             if !to_input.is_empty() {
-                sizes.backward_input(upstream, &view::values(&kept_weight), to_input);
+                sizes.backward_input(algorithm, upstream, &view::values(&kept_weight), to_input);
             }
         },
     )
@@ -109,22 +126,83 @@ mod tests {
         fn forward_and_gradients_are_those_of_the_definition(
             images in 1usize..3, groups in 1usize..4, (inputs, outputs) in (1usize..4, 1usize..5),
             (height, width) in (1usize..12, 1usize..40), kernel in (1u64..5, 1u64..5), stride in (1u64..4, 1u64..3),
-            padding in (0u64..4, 0u64..3), dilation in (1u64..3, 1u64..3),
+            padding in (0u64..4, 0u64..3), dilation in (1u64..3, 1u64..3), direct in any::<bool>(),
+
         ) {
+            let algorithm = if direct { Algorithm::Direct } else { Algorithm::Im2col };
             let pair = |(height, width)| Pair { height, width };
             let window = Window { kernel: pair(kernel), stride: pair(stride), padding: pair(padding), dilation: pair(dilation) };
             let rows = output_size(height as u64, kernel.0, stride.0, padding.0, dilation.0, false);
             let columns = output_size(width as u64, kernel.1, stride.1, padding.1, dilation.1, false);
             let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(()) };
-            let shape = ConvShape { window, groups, out_channels: groups * outputs, out_height: rows as usize, out_width: columns as usize };
+            let shape = ConvShape { window, groups, out_channels: groups * outputs, out_height: rows as usize, out_width: columns as usize, algorithm: Some(algorithm) };
             let dims = (images, groups * inputs, height, width);
             let weights = shape.out_channels * inputs * (kernel.0 * kernel.1) as usize;
             check::against(
                 dims,
                 &[weights, shape.out_channels],
-                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, true),
+                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, true, None),
                 |input, parameters| by_definition(input, &parameters[0], &parameters[1], dims, &shape),
             );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn winograds_tiles_give_the_definition_and_its_gradients(
+            images in 1usize..4, (inputs, outputs) in (1usize..5, 1usize..5), (height, width) in (1usize..12, 1usize..20),
+            padding in (0u64..3, 0u64..3),
+        ) {
+            let pair = |(height, width)| Pair { height, width };
+            let window = Window { kernel: Pair::square(3), stride: Pair::square(1), padding: pair(padding), dilation: Pair::square(1) };
+            let rows = output_size(height as u64, 3, 1, padding.0, 1, false);
+            let columns = output_size(width as u64, 3, 1, padding.1, 1, false);
+            let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(()) };
+            let shape = ConvShape { window, groups: 1, out_channels: outputs, out_height: rows as usize, out_width: columns as usize,
+                algorithm: Some(Algorithm::Winograd) };
+            let dims = (images, inputs, height, width);
+            prop_assert_eq!(shape.over(dims).algorithm(shape.algorithm), Algorithm::Winograd);
+            check::against(
+                dims,
+                &[outputs * inputs * 9, outputs],
+                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, true, None),
+                |input, parameters| by_definition(input, &parameters[0], &parameters[1], dims, &shape),
+            );
+        }
+    }
+
+    #[test]
+    fn over_many_channels_and_tiles_the_algorithms_agree_to_the_error_that_is_stated() {
+        let dims = (3, 40, 37, 29);
+        let window = Window {
+            kernel: Pair::square(3),
+            stride: Pair::square(1),
+            padding: Pair::square(1),
+            dilation: Pair::square(1),
+        };
+        let device = Cpu::default();
+        let input: Values = device.tensor_from_vec(check::numbers(count(dims), 1), dims);
+        // As large as He et al. draw them, so that outputs are near 1.
+        let scale = (2.0f32 / (40.0 * 9.0)).sqrt() * 1.7;
+        let weight: Vec<f32> = check::numbers(50 * 40 * 9, 2).into_iter().map(|value| value * scale).collect();
+        let weight: Row = device.tensor_from_vec(weight, (50 * 40 * 9,));
+        let run = |algorithm| {
+            let shape = ConvShape {
+                window,
+                groups: 1,
+                out_channels: 50,
+                out_height: 37,
+                out_width: 29,
+                algorithm: Some(algorithm),
+            };
+            view::values(&conv(input.clone(), &weight, None, &shape, false, None)).to_vec()
+        };
+        let direct = run(Algorithm::Direct);
+        for algorithm in [Algorithm::Winograd, Algorithm::Im2col] {
+            for (value, exact) in run(algorithm).iter().zip(&direct) {
+                assert!((value - exact).abs() < 3e-5, "{algorithm:?}: {value} for {exact}");
+            }
         }
     }
 }
