@@ -2,65 +2,74 @@
 
 use std::io::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Context, Failure, Format, output};
+use super::output::{self, Rows};
+use super::{Context, Failure, Format};
 use crate::model;
 use crate::model::figures::grouped;
 use crate::spec::LoadError;
+use crate::spec::problem::Diagnostic;
 
 pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
     let mut bad = false;
     let mut results = Vec::new();
-    let mut stdout = std::io::stdout().lock();
+    let mut rows = Vec::new();
+    let plain = matches!(context.common.format, Format::Table | Format::Jsonl);
     for file in files {
         let network = context.load(file).and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid));
         match network {
             Ok(network) => {
                 let totals = network.totals;
-                if context.common.format == Format::Json {
-                    results.push(
-                        json!({"file": file, "ok": true, "params": totals.params, "macs": totals.macs, "problems": []}),
-                    );
-                } else {
-                    writeln!(stdout, "{file}: ok, {} layers, {} parameters", totals.layers, grouped(totals.params))?;
+                results.push(
+                    json!({"file": file, "ok": true, "params": totals.params, "macs": totals.macs, "problems": []}),
+                );
+                rows.push(vec![
+                    file.clone(),
+                    "ok".into(),
+                    grouped(totals.layers),
+                    grouped(totals.params),
+                    String::new(),
+                ]);
+                if plain {
+                    say(&format!("{file}: ok, {} layers, {} parameters", totals.layers, grouped(totals.params)))?;
                 }
             }
             Err(error) => {
                 bad = true;
-                let problems = match &error {
-                    LoadError::Invalid(report) => report
-                        .diagnostics
-                        .iter()
-                        .map(|diagnostic| {
-                            json!({
-                        "file": diagnostic.file, "line": diagnostic.place.line, "column": diagnostic.place.column,
-                        "path": diagnostic.place.path, "message": diagnostic.message,
-                        "expected": diagnostic.expected, "help": diagnostic.help})
-                        })
-                        .collect(),
-                    other => vec![json!({"file": file, "message": other.to_string()})],
-                };
-                if context.common.format == Format::Json {
-                    results.push(json!({"file": file, "ok": false, "problems": problems}));
-                } else {
-                    match &error {
-                        LoadError::Invalid(report) => {
-                            let count = report.count();
-                            writeln!(stdout, "{file}: {count} problem{}", if count == 1 { "" } else { "s" })?;
-                            let text = output::render(report, context.colours(&std::io::stderr()));
-                            writeln!(std::io::stderr(), "{text}")?;
-                        }
-                        other => writeln!(std::io::stderr(), "error: {other}")?,
+                let problems = problems(file, &error);
+                rows.push(vec![file.clone(), "bad".into(), String::new(), String::new(), error.to_string()]);
+                results.push(json!({"file": file, "ok": false, "problems": problems}));
+                if plain {
+                    if let LoadError::Invalid(report) = &error {
+                        let count = report.count();
+                        say(&format!("{file}: {count} problem{}", if count == 1 { "" } else { "s" }))?;
                     }
+                    context.say_failure(&Failure::Load(error));
                 }
             }
         }
     }
-    if context.common.format == Format::Json {
-        let text = serde_json::to_string_pretty(&json!({"files": results}))
-            .map_err(|error| Failure::Message(error.to_string()))?;
-        writeln!(stdout, "{text}")?;
+    if !plain {
+        let names = [("file", false), ("result", false), ("layers", true), ("params", true), ("problems", false)];
+        let rows = Rows { headers: names.to_vec(), rows };
+        output::print(context, &rows, || json!({"files": results}), &[])?;
     }
     if bad { Err(Failure::Said) } else { Ok(()) }
+}
+
+fn say(line: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
+fn problems(file: &str, error: &LoadError) -> Vec<Value> {
+    let LoadError::Invalid(report) = error else {
+        return vec![json!({"file": file, "message": error.to_string()})];
+    };
+    let of = |diagnostic: &Diagnostic| {
+        json!({"file": diagnostic.file, "line": diagnostic.place.line, "column": diagnostic.place.column,
+            "path": diagnostic.place.path, "message": diagnostic.message, "expected": diagnostic.expected,
+            "help": diagnostic.help})
+    };
+    report.diagnostics.iter().map(of).collect()
 }

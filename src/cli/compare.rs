@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
-use super::show::totals_json;
+use super::show::{totals_json, whole};
 use super::{Context, Failure, Format};
 use crate::model::Network;
 use crate::model::compare::{self, Cell, Row};
@@ -29,23 +29,30 @@ pub fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> {
     }
     let json = || {
         let architectures: Vec<Value> = (networks.iter())
-            .map(|network| json!({"id": network.architecture.id, "name": network.architecture.name, "totals": totals_json(network)}))
+            .map(|network| {
+                let (own, first) = (&network.totals, &networks[0].totals);
+                let ratio = |own: u64, first: u64| own as f64 / first.max(1) as f64;
+                json!({"id": network.architecture.id, "name": network.architecture.name, "totals": totals_json(network),
+                    "against_first": {"params": own.params as i64 - first.params as i64, "params_ratio": ratio(own.params, first.params),
+                        "macs": own.macs as i64 - first.macs as i64, "macs_ratio": ratio(own.macs, first.macs)}})
+            })
             .collect();
-        json!({"architectures": architectures, "rows": rows.iter().map(row_json).collect::<Vec<_>>()})
+        json!({"architectures": architectures, "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
+            "verdict": verdict(&networks).into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>()})
     };
     if context.common.format == Format::Table {
         output::print(context, &totals(&networks), json, &[])?;
         output::blank_line()?;
-        return output::print(context, &aligned(&networks, &rows), || Value::Null, &verdict(&networks));
+        return output::print(context, &aligned(&networks, &rows, true), || Value::Null, &verdict(&networks));
     }
-    output::print(context, &aligned(&networks, &rows), json, &[])
+    output::print(context, &aligned(&networks, &rows, false), json, &[])
 }
 
 fn row_json(row: &Row) -> Value {
     let cell = |cell: &Option<Cell>| {
         cell.as_ref().map(|cell| {
-            let field = cell.field.map(|field| field.map(|size| size as f64));
-            json!({"name": cell.name, "kind": cell.kind, "kernel": cell.kernel, "output": cell.output,
+            let field = cell.field.map(whole);
+            json!({"name": cell.name, "kind": cell.kind, "kernel": cell.kernel, "output": cell.output.to_vec(),
                 "params": cell.params, "macs": cell.macs, "receptive_field": field})
         })
     };
@@ -118,19 +125,19 @@ fn totals(networks: &[Network]) -> Rows<String> {
     Rows { headers, rows }
 }
 
-fn aligned(networks: &[Network], rows: &[Row]) -> Rows<String> {
+/// `for_reading` names a block once; for a program every row does, and the totals stand in the last row.
+fn aligned(networks: &[Network], rows: &[Row], for_reading: bool) -> Rows<String> {
     let mut headers = vec![("block".to_string(), false)];
     for network in networks {
-        headers.extend([
-            (network.architecture.id.clone(), false),
-            ("output".to_string(), false),
-            ("params".to_string(), true),
-            ("MACs".to_string(), true),
-            ("field".to_string(), true),
-        ]);
+        let id = &network.architecture.id;
+        // Programs want every column's name once.
+        let name = |column: &str| if for_reading { column.to_string() } else { format!("{id} {column}") };
+        headers.push((id.clone(), false));
+        headers.extend([(name("output"), false), (name("params"), true), (name("MACs"), true), (name("field"), true)]);
     }
-    if networks.len() == 2 {
-        headers.extend([("Δ params".to_string(), true), ("Δ MACs".to_string(), true)]);
+    for network in &networks[1..] {
+        let of = if networks.len() == 2 { String::new() } else { format!(" {}", network.architecture.id) };
+        headers.extend([(format!("Δ params{of}"), true), (format!("Δ MACs{of}"), true)]);
     }
     let count = |count: u64| if count == 0 { "–".to_string() } else { grouped(count) };
     let signed = |value: i128| match value {
@@ -139,7 +146,7 @@ fn aligned(networks: &[Network], rows: &[Row]) -> Rows<String> {
     };
     let mut block = None;
     let rows = rows.iter().map(|row| {
-        let shown = if block == Some(&row.block) { String::new() } else { row.block.clone() };
+        let shown = if for_reading && block == Some(&row.block) { String::new() } else { row.block.clone() };
         block = Some(&row.block);
         let mut cells = vec![shown];
         for cell in &row.cells {
@@ -152,17 +159,43 @@ fn aligned(networks: &[Network], rows: &[Row]) -> Rows<String> {
                         _ => String::new(),
                     };
                     let (params, macs) = (count(cell.params), count(cell.macs));
-                    cells.extend([format!("{own}{kernel}"), cell.output.clone(), params, macs, field_text(cell.field)]);
+                    cells.extend([
+                        format!("{own}{kernel}"),
+                        cell.output.to_string(),
+                        params,
+                        macs,
+                        field_text(cell.field),
+                    ]);
                 }
             }
         }
-        if networks.len() == 2 {
-            cells.push(signed(row.difference(1, |cell| cell.params)));
-            cells.push(signed(row.difference(1, |cell| cell.macs)));
+        for index in 1..networks.len() {
+            cells.push(signed(row.difference(index, |cell| cell.params)));
+            cells.push(signed(row.difference(index, |cell| cell.macs)));
         }
         cells
     });
-    let rows = rows.collect();
+    let mut rows: Vec<Vec<String>> = rows.collect();
+    if !for_reading {
+        let mut last = vec!["total".to_string()];
+        for network in networks {
+            let totals = network.totals;
+            let weights = format!("{} weight layers", totals.weight_layers);
+            last.extend([
+                weights,
+                String::new(),
+                grouped(totals.params),
+                grouped(totals.macs),
+                field_text(network.map_field()),
+            ]);
+        }
+        for network in &networks[1..] {
+            let (own, first) = (network.totals, networks[0].totals);
+            last.push(signed(i128::from(own.params) - i128::from(first.params)));
+            last.push(signed(i128::from(own.macs) - i128::from(first.macs)));
+        }
+        rows.push(last);
+    }
     Rows { headers, rows }
 }
 
@@ -176,7 +209,7 @@ fn verdict(networks: &[Network]) -> Vec<String> {
             (Some(own), Some(theirs)) if own == theirs => {
                 format!("{one} and {two} see equally far: {}", field_text(Some(own)))
             }
-            (Some(own), Some(theirs)) if own[0] * own[1] > theirs[0] * theirs[1] => {
+            (Some(own), Some(theirs)) if own[0].saturating_mul(own[1]) > theirs[0].saturating_mul(theirs[1]) => {
                 format!("{one} sees more: {} against {}", field_text(Some(own)), field_text(Some(theirs)))
             }
             (Some(own), Some(theirs)) => {

@@ -1,5 +1,6 @@
 //! `convlens explain ARCH [LAYER]`: the working behind every number.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use clap::Args;
@@ -10,11 +11,12 @@ use super::show::layer_json;
 use super::{Context, Failure, Format};
 use crate::model::figures::{bytes, grouped};
 use crate::model::unit::{self, Span};
-use crate::model::{Layer, Network, formulas, lints};
+use crate::model::{Layer, Network, formulas, lints, memory};
 use crate::spec::problem::did_you_mean;
 
 #[derive(Args)]
 pub struct ExplainArgs {
+    /// An id, an alias or a file
     arch: String,
     /// A layer or a block by its path: `block3.conv2`, `classifier`
     layer: Option<String>,
@@ -69,15 +71,17 @@ fn choose<'a>(network: &'a Network, name: Option<&str>) -> Result<Vec<&'a Layer>
     Ok(chosen)
 }
 
-/// The layers of every innermost block among the chosen, in order.
+/// The layers of every block among the chosen, those of inner blocks too, in order of the blocks' beginnings.
 fn blocks<'a>(chosen: &[&'a Layer]) -> Vec<(&'a str, Vec<&'a Layer>)> {
     let mut blocks: Vec<(&str, Vec<&Layer>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for layer in chosen {
-        if let Some(block) = layer.block() {
-            match blocks.iter_mut().find(|(name, _)| *name == block) {
-                Some((_, layers)) => layers.push(layer),
-                None => blocks.push((block, vec![layer])),
-            }
+        for block in &layer.blocks {
+            let place = *places.entry(block).or_insert_with(|| {
+                blocks.push((block, Vec::new()));
+                blocks.len() - 1
+            });
+            blocks[place].1.push(layer);
         }
     }
     blocks
@@ -107,12 +111,12 @@ fn walk(network: &Network, layers: &[&Layer], whole: bool) -> Result<(), Failure
     }
     let alone = layers.len() == 1;
     let blocks = blocks(layers);
-    for (index, layer) in layers.iter().enumerate() {
+    for layer in layers {
         explain_layer(&mut stdout, layer, alone)?;
-        let next = layers.get(index + 1).and_then(|next| next.block());
-        if let Some(name) = layer.block().filter(|block| Some(*block) != next) {
-            let Some((_, inside)) = blocks.iter().find(|(block, _)| *block == name) else { continue };
-            if alone || inside.last().map(|last| last.index) != Some(layer.index) {
+        // Blocks that end here, the innermost first.
+        for name in layer.blocks.iter().rev().filter(|_| !alone) {
+            let Some((_, inside)) = blocks.iter().find(|(block, _)| block == name) else { continue };
+            if inside.last().map(|last| last.index) != Some(layer.index) {
                 continue;
             }
             let macs: u64 = inside.iter().map(|layer| layer.macs).sum();
@@ -166,6 +170,13 @@ fn explain_layer(stdout: &mut impl Write, layer: &Layer, alone: bool) -> Result<
     }
     if alone {
         writeln!(stdout, "  memory  {}", own.memory)?;
+        if layer.macs > 0 {
+            writeln!(
+                stdout,
+                "  work    {:.1} FLOPs for each byte of weights, input and output",
+                memory::intensity(layer)
+            )?;
+        }
     }
     Ok(())
 }
@@ -221,7 +232,12 @@ fn explain_unit(context: &Context, network: &Network, chosen: &[&Layer], y: u64,
             grouped(spans[1].size() as u128),
             network.architecture.input.height,
             network.architecture.input.width,
-            if inside { "all inside it" } else { "in part padding" }
+            match (inside, spans.iter().all(|span| span.clipped().is_some())) {
+                (true, _) => "all inside it",
+                (false, true) =>
+                    "in part padding (by the recurrence; where inner layers pad too, it may depend on less)",
+                (false, false) => "padding alone",
+            }
         ),
     ];
     output::print(context, &Rows { headers, rows }, json, &footer)

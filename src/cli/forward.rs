@@ -3,15 +3,16 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure};
 use crate::model::figures::{bytes, grouped};
-use crate::model::{self, Network, memory};
+use crate::model::{self, Layer, Network, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
+use crate::network::kernels::conv::Algorithm;
 use crate::network::weights::{self, Scheme};
 use crate::run::forward::{self, Forward};
 use crate::run::{labels, machine, picture, preprocess, tensors};
@@ -19,6 +20,7 @@ use crate::spec::{LoadError, Loaded};
 
 #[derive(Args)]
 pub struct ForwardArgs {
+    /// An id, an alias or a file
     arch: String,
     /// A photograph (PNG or JPEG); several are run one mini-batch after the other
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "input")]
@@ -41,6 +43,9 @@ pub struct ForwardArgs {
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
+    /// How convolutions are computed; `auto` takes the cheapest for each shape
+    #[arg(long, value_enum, default_value_t = AlgorithmName::Auto)]
+    conv_algorithm: AlgorithmName,
     /// Class names, one a line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -50,6 +55,27 @@ pub struct ForwardArgs {
     /// Go on although memory may not suffice
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AlgorithmName {
+    Auto,
+    /// Tiles of 4×4, for 3×3 with stride 1; im2col elsewhere
+    Winograd,
+    Im2col,
+    /// The definition
+    Direct,
+}
+
+impl AlgorithmName {
+    fn wanted(self) -> Option<Algorithm> {
+        match self {
+            AlgorithmName::Auto => None,
+            AlgorithmName::Winograd => Some(Algorithm::Winograd),
+            AlgorithmName::Im2col => Some(Algorithm::Im2col),
+            AlgorithmName::Direct => Some(Algorithm::Direct),
+        }
+    }
 }
 
 /// How many classes are listed for each image.
@@ -91,6 +117,10 @@ struct Answer {
 impl<'a> Work<'a> {
     fn new(context: &'a Context, args: &'a ForwardArgs, loaded: &Loaded, network: Network) -> Result<Self, Failure> {
         let values = network.layers.first().map_or(0, |layer| layer.input.elements() as usize);
+        let batch_wanted = args.batch.map_or(1, u64::from);
+        if !args.force {
+            machine::check(memory::inference(&network, batch_wanted)).map_err(Failure::because)?;
+        }
         let (source, default_batch) = match (&args.input, args.image.as_slice()) {
             (Some(path), _) => {
                 let values_read = tensors::read(path, network.architecture.input).map_err(Failure::because)?;
@@ -109,13 +139,14 @@ impl<'a> Work<'a> {
             Some(path) => Some(labels::read(&path, classes).map_err(Failure::because)?),
             None => None,
         };
-        let (compiled, scheme) = match &args.weights {
+        let (mut compiled, scheme) = match &args.weights {
             Some(path) => {
                 let (compiled, scheme) = weights::read(&network, path).map_err(Failure::because)?;
                 (compiled, Some(scheme))
             }
             None => (Compiled::initialised(&network, Init::Kaiming, args.seed), None),
         };
+        compiled.conv_algorithm = args.conv_algorithm.wanted();
         Ok(Work { context, args, network, compiled, scheme, labels, source, batch })
     }
 
@@ -199,6 +230,10 @@ impl<'a> Work<'a> {
         }
     }
 
+    fn algorithm(&self, layer: &Layer, images: usize) -> Option<&'static str> {
+        self.compiled.algorithm_of(layer, images).map(Algorithm::name)
+    }
+
     fn label(&self, class: usize) -> Option<&str> {
         self.labels.as_ref().and_then(|labels| labels.get(class)).map(String::as_str)
     }
@@ -223,6 +258,7 @@ impl<'a> Work<'a> {
             ("ms", true),
             ("share", true),
             ("GFLOP/s", true),
+            ("by", false),
             ("mean", true),
             ("std", true),
             ("zeros", true),
@@ -247,6 +283,7 @@ impl<'a> Work<'a> {
                 format!("{:.3}", seconds * 1e3),
                 format!("{:.0}%", 100.0 * seconds / median),
                 speed,
+                self.algorithm(layer, first.images).unwrap_or_default().to_string(),
                 mean,
                 format!("{:.4}", statistics.std),
                 format!("{:.0}%", 100.0 * statistics.zero_fraction),
@@ -306,6 +343,7 @@ impl<'a> Work<'a> {
         let layers = first.layers.iter().map(|run| {
             let (layer, statistics) = (&self.network.layers[run.index], run.statistics);
             json!({"name": layer.name, "kind": layer.operation.kind(), "ms": milliseconds(run.time), "macs": layer.macs,
+                "algorithm": self.algorithm(layer, first.images),
                 "mean": statistics.mean, "std": statistics.std, "min": statistics.min, "max": statistics.max,
                 "zero_fraction": statistics.zero_fraction, "non_finite": statistics.non_finite})
         });

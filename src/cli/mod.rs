@@ -47,6 +47,9 @@ struct Common {
     /// No messages on stderr but errors
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Say on stderr what was read from where
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -92,6 +95,7 @@ enum Command {
     Show(show::ShowArgs),
     /// Validate files; exit 1 if any is bad
     Check {
+        /// Files, or ids
         #[arg(required = true)]
         files: Vec<String>,
     },
@@ -125,6 +129,8 @@ pub enum Failure {
     Output(#[from] std::io::Error),
     #[error("{0}")]
     Message(String),
+    #[error("interrupted")]
+    Interrupted,
     /// What is wrong has been said already.
     #[error("")]
     Said,
@@ -146,6 +152,16 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
+    let trains = matches!(cli.command, Some(Command::Train(_)));
+    if cli.common.format == Format::Jsonl && !trains {
+        let _ =
+            writeln!(std::io::stderr(), "error: `--format jsonl` is for `train`; elsewhere there is `--format json`");
+        return ExitCode::from(2);
+    }
+    if let Some(folder) = cli.common.dir.as_ref().filter(|folder| !folder.is_dir()) {
+        let _ = writeln!(std::io::stderr(), "error: --dir {}: there is no such folder", folder.display());
+        return ExitCode::FAILURE;
+    }
     let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common };
     let ended = match cli.command {
         None => context.explore(None, ThemeName::Auto),
@@ -164,6 +180,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
+        Err(Failure::Interrupted) => ExitCode::from(130),
         Err(error) => {
             context.say_failure(&error);
             ExitCode::FAILURE
@@ -179,7 +196,13 @@ struct Context {
 
 impl Context {
     fn load(&self, name: &str) -> Result<Loaded, LoadError> {
-        self.library.load(name, &self.common.sets)
+        let loaded = self.library.load(name, &self.common.sets)?;
+        if self.common.verbose {
+            for source in &loaded.sources.0 {
+                self.say(&format!("read {}", source.name));
+            }
+        }
+        Ok(loaded)
     }
 
     fn network(&self, name: &str) -> Result<Network, LoadError> {

@@ -32,13 +32,16 @@ pub fn print<H: AsRef<str>>(
             let text = serde_json::to_string_pretty(&json()).map_err(|error| Failure::Message(error.to_string()))?;
             writeln!(stdout, "{text}")?;
         }
-        Format::Jsonl => return Err(Failure::Message("`--format jsonl` is for `train`; use `--format json`".into())),
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(Vec::new());
             let message = |error: csv::Error| Failure::Message(error.to_string());
             writer.write_record(rows.headers.iter().map(|(name, _)| name.as_ref())).map_err(message)?;
             for row in &rows.rows {
-                writer.write_record(row).map_err(message)?;
+                let cells = row.iter().zip(&rows.headers).map(|(cell, (_, number))| match number {
+                    true => bare(cell),
+                    false => cell.clone(),
+                });
+                writer.write_record(cells).map_err(message)?;
             }
             let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
             stdout.write_all(&bytes)?;
@@ -53,7 +56,8 @@ pub fn print<H: AsRef<str>>(
                 writeln!(stdout, "{}", line(escaped.iter().map(String::as_str).collect()))?;
             }
         }
-        Format::Table => {
+        // Refused before any work, for all but `train`, which prints its own lines.
+        Format::Table | Format::Jsonl => {
             let mut table = Table::new();
             table.load_style(comfy_table::presets::NOTHING);
             table.set_header(rows.headers.iter().map(|(name, _)| name.as_ref()));
@@ -78,6 +82,14 @@ pub fn print<H: AsRef<str>>(
         }
     }
     Ok(())
+}
+
+/// A figure as programs read it: no thousands' commas, an ASCII minus, nothing for "none".
+fn bare(cell: &str) -> String {
+    match cell {
+        "–" => String::new(),
+        cell => cell.replace(',', "").replace('−', "-"),
+    }
 }
 
 /// All problems of a report, each with its source line and a caret.

@@ -18,6 +18,7 @@ use crate::spec::describe::Pair;
 /// pass, and the largest pair of activation gradients.
 #[derive(Args)]
 pub struct ShowArgs {
+    /// An id, an alias or a file
     arch: String,
     /// Count operations as another tool does, for one image
     #[arg(long, value_enum, default_value_t = ConventionName::Plain)]
@@ -254,12 +255,12 @@ pub fn totals_json(network: &Network) -> Value {
         "buffers": totals.buffers, "macs": totals.macs, "flops": 2 * totals.macs, "param_bytes": 4 * totals.params,
         "activation_bytes": totals.activation_bytes, "inference_peak_bytes": totals.inference_peak_bytes,
         "training_bytes": totals.training_bytes, "receptive_field": network.receptive_field().map(whole),
-        "conv_params": totals.conv_params, "conv_macs": totals.conv_macs, "map_field": network.map_field().map(whole),
+        "intensity": memory::total_intensity(network), "conv_params": totals.conv_params, "conv_macs": totals.conv_macs, "map_field": network.map_field().map(whole),
     })
 }
 
 /// JSON numbers hold 64 bits; a field beyond that is printed as its nearest float.
-fn whole(pair: [u128; 2]) -> Value {
+pub fn whole(pair: [u128; 2]) -> Value {
     json!(pair.map(|size| u64::try_from(size).map_or_else(|_| json!(size as f64), |size| json!(size))))
 }
 

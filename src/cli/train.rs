@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ use crate::spec::LoadError;
 /// What a flag does not say comes from the file's `train:`, then from the defaults in brackets.
 #[derive(Args)]
 pub struct TrainArgs {
+    /// An id, an alias or a file
     arch: String,
     /// `synthetic[:CLASSES]`, generated patterns, or `tensors:FILE.safetensors` with `input` [N,C,H,W] and `labels` [N]
     #[arg(long, value_name = "SPEC", default_value = "synthetic")]
@@ -40,16 +43,16 @@ pub struct TrainArgs {
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerName>,
     /// Learning rate [0.01; 0.001 for adam and adamw]
-    #[arg(long, value_parser = positive)]
+    #[arg(long, allow_negative_numbers = true, value_parser = positive)]
     lr: Option<f64>,
     /// Momentum of sgd, below 1 [0.9]
-    #[arg(long, value_parser = below_one)]
+    #[arg(long, allow_negative_numbers = true, value_parser = below_one)]
     momentum: Option<f64>,
     /// Nesterov's momentum
     #[arg(long)]
     nesterov: bool,
     /// L2 penalty on every parameter; with adamw decoupled [5e-4]
-    #[arg(long, value_parser = not_negative)]
+    #[arg(long, allow_negative_numbers = true, value_parser = not_negative)]
     weight_decay: Option<f64>,
     /// Scale gradients down to this norm of all together
     #[arg(long, value_name = "NORM", value_parser = positive)]
@@ -115,6 +118,7 @@ impl TrainArgs {
     fn recipe(&self, file: &crate::spec::recipe::Recipe) -> Recipe {
         let optimizer = self.optimizer.unwrap_or(match file.optimizer.as_deref() {
             Some("adam") => OptimizerName::Adam,
+            Some("adamw") => OptimizerName::Adamw,
             _ => OptimizerName::Sgd,
         });
         const ADAM: ([f64; 2], f64) = ([0.9, 0.999], 1e-8);
@@ -125,11 +129,15 @@ impl TrainArgs {
             OptimizerName::Adamw => Algorithm::AdamW { betas: ADAM.0, eps: ADAM.1 },
         };
         let default_lr = if optimizer == OptimizerName::Sgd { 0.01 } else { 0.001 };
-        let steps = self.steps.or(file.steps);
+        // A length given here replaces the file's, whichever of both it is.
+        let (epochs, steps) = match (self.epochs, self.steps) {
+            (None, None) => (file.epochs, file.steps),
+            own => own,
+        };
         // Steps without epochs mean: as many passes as they take.
         let default_epochs = if steps.is_some() { u64::MAX } else { 1 };
         Recipe {
-            epochs: self.epochs.or(file.epochs).unwrap_or(default_epochs),
+            epochs: epochs.unwrap_or(default_epochs),
             steps,
             batch: self.batch.or(file.batch).unwrap_or(32) as usize,
             algorithm,
@@ -163,15 +171,32 @@ fn train(context: &Context, args: &TrainArgs, network: &Network) -> Result<(), F
     let file = &network.architecture.train;
     let recipe = args.recipe(file);
     let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
-    let data = data::load(&args.data, network.architecture.input, classes, recipe.seed).map_err(Failure::because)?;
+    let (images, data_bytes) = data::size(&args.data, network.architecture.input).map_err(Failure::because)?;
     let state = match recipe.algorithm.moments() {
         2 => OptimizerState::Adam,
         _ => OptimizerState::Momentum,
     };
-    let estimate = memory::training(network, recipe.batch.min(data.len()) as u64, state).total();
+    let estimate =
+        memory::training(network, (recipe.batch as u64).min(images), state).total().saturating_add(data_bytes);
     if !args.force {
         machine::check(estimate).map_err(Failure::because)?;
     }
+    if let Some(path) = &args.save {
+        weights::check_writable(path).map_err(Failure::because)?;
+    }
+    let ends_in_softmax = network.layers.last().is_some_and(|layer| layer.operation.kind() == "softmax");
+    if ends_in_softmax {
+        return Err(Failure::Message(
+            "the network ends in softmax, which the loss applies itself; leave it out to train (weights stay the same)"
+                .into(),
+        ));
+    }
+    for (key, given) in file.unused() {
+        if given {
+            context.say(&format!("`train: {{{key}: …}}` is not used yet"));
+        }
+    }
+    let data = data::load(&args.data, network.architecture.input, classes, recipe.seed).map_err(Failure::because)?;
     let mut compiled = match &args.weights {
         Some(path) => {
             let (compiled, scheme) = weights::read(network, path).map_err(Failure::because)?;
@@ -180,18 +205,26 @@ fn train(context: &Context, args: &TrainArgs, network: &Network) -> Result<(), F
         }
         None => Compiled::initialised(network, args.init(file), recipe.seed),
     };
+    if recipe.batch as u64 > images {
+        context.say(&format!("there are only {images} images, so a mini-batch has no more"));
+    }
     let start = json!({"event": "start", "arch": network.architecture.id, "images": data.len(),
         "params": network.totals.params, "batch": recipe.batch, "lr": recipe.lr, "weight_decay": recipe.weight_decay,
         "seed": recipe.seed, "shuffle": recipe.shuffle, "threads": rayon::current_num_threads(), "estimated_bytes": estimate});
     let mut report = Report { context, steps: Vec::new(), failed: None };
     report.start(&start);
-    let ended = train::train(&mut compiled, &data, &recipe, |event| report.event(event));
-    if let Some(failure) = report.failed.take() {
-        return Err(failure);
-    }
+    let interrupted = interrupts()?;
+    let ended = train::train(&mut compiled, &data, &recipe, |event| match interrupted.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => report.event(event),
+    });
     let steps = ended.map_err(Failure::because)?;
+    // What was learned until the reader went away is kept all the same.
     if let Some(path) = &args.save {
         weights::write(&compiled, path).map_err(Failure::because)?;
+    }
+    if let Some(failure) = report.failed.take() {
+        return Err(failure);
     }
     let saved = args.save.as_ref().map(|path| path.display().to_string());
     report.finish(
@@ -200,7 +233,16 @@ fn train(context: &Context, args: &TrainArgs, network: &Network) -> Result<(), F
     let used = machine::peak_bytes()
         .map_or_else(String::new, |peak| format!(" ({} estimated, {} used at most)", bytes(estimate), bytes(peak)));
     context.say(&format!("{} steps on {} images{used}", grouped(steps), grouped(data.len() as u64)));
-    Ok(())
+    if interrupted.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }
+}
+
+/// Set by the first Ctrl-C, which ends training after its step and keeps what was learned; the second ends at once.
+fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let signal = signal_hook::consts::SIGINT;
+    signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag)).map_err(Failure::because)?;
+    signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(Failure::because)?;
+    Ok(flag)
 }
 
 /// Tells of events in the format that was asked for.

@@ -3,7 +3,7 @@
 //! Rows are aligned by edit distance (Needleman & Wunsch 1970), first the blocks, then the layers inside two blocks that
 //! were matched, so that a layer more or less does not shift the rest.
 
-use super::{Layer, Network};
+use super::{Layer, Network, Shape};
 
 /// A layer with what it brings along (norm, activation), as one row.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Cell {
     pub kind: &'static str,
     /// The kernel, where there is one.
     pub kernel: Option<[u64; 2]>,
-    pub output: String,
+    pub output: Shape,
     pub params: u64,
     pub macs: u64,
     pub field: Option<[u128; 2]>,
@@ -36,7 +36,7 @@ impl Row {
 
     pub fn is_same(&self) -> bool {
         let bare = |cell: &Option<Cell>| {
-            cell.as_ref().map(|cell| (cell.kind, cell.kernel, cell.output.clone(), cell.params, cell.macs))
+            cell.as_ref().map(|cell| (cell.kind, cell.kernel, cell.output, cell.params, cell.macs))
         };
         self.cells.iter().all(|cell| bare(cell) == bare(&self.cells[0]))
     }
@@ -86,7 +86,7 @@ fn cell(layers: &[Layer]) -> Option<Cell> {
         name: first.name.clone(),
         kind: first.operation.kind(),
         kernel: first.operation.window().map(|window| window.kernel.to_array()),
-        output: last.output.to_string(),
+        output: last.output,
         params: layers.iter().map(Layer::params).sum(),
         macs: layers.iter().map(|layer| layer.macs).sum(),
         field: last.field.map(|field| field.map(|axis| axis.size)),
@@ -149,7 +149,10 @@ fn merge_sections(left: Vec<Section>, right: Vec<Section>, count: usize) -> Vec<
         (false, true) => None,
         (false, false) => Some(1),
     };
-    let steps = align(&left, &right, cost);
+    let steps = match left.len().max(right.len()) > LONGEST {
+        false => align(&left, &right, cost),
+        true => place_by_place(left.len(), right.len()),
+    };
     let mut merged = Vec::new();
     for step in steps {
         match step {
@@ -168,30 +171,31 @@ fn merge_sections(left: Vec<Section>, right: Vec<Section>, count: usize) -> Vec<
     merged
 }
 
+fn place_by_place(left: usize, right: usize) -> Vec<Step> {
+    let both = left.min(right);
+    let rest = (both..left).map(Step::Left).chain((both..right).map(Step::Right));
+    (0..both).map(|at| Step::Both(at, at)).chain(rest).collect()
+}
+
 fn with(mut row: Vec<Option<Cell>>, cell: Option<Cell>) -> Vec<Option<Cell>> {
     row.push(cell);
     row
 }
 
 fn merge_rows(left: &[Vec<Option<Cell>>], right: &[Vec<Option<Cell>>], count: usize) -> Vec<Vec<Option<Cell>>> {
-    let place_by_place = left.len().max(right.len()) > LONGEST;
     let cost = |left: &Vec<Option<Cell>>, right: &Vec<Option<Cell>>| {
         let own = left.iter().flatten().next()?;
         let other = right[0].as_ref()?;
         if own.kind != other.kind {
             return None;
         }
-        // A quarter of a point for each thing that differs: the nearest of several candidates is taken.
+        // A point for each thing that differs: the nearest of several candidates is taken, before leaving both alone.
         let differs = [own.kernel != other.kernel, own.output != other.output, own.params != other.params];
         Some(differs.into_iter().filter(|&differs| differs).count() as u64)
     };
-    let steps = match place_by_place {
-        false => align(left, right, |left, right| cost(left, right).map(|cost| cost.min(3))),
-        true => {
-            let both = left.len().min(right.len());
-            let rest = (both..left.len()).map(Step::Left).chain((both..right.len()).map(Step::Right));
-            (0..both).map(|at| Step::Both(at, at)).chain(rest).collect()
-        }
+    let steps = match left.len().max(right.len()) > LONGEST {
+        false => align(left, right, cost),
+        true => place_by_place(left.len(), right.len()),
     };
     steps
         .into_iter()

@@ -50,6 +50,8 @@ fn output(layer: &Layer) -> String {
             (Operation::Flatten, Shape::Map { channels, height, width }) => {
                 format!("{channels}·{height}·{width} = {}", grouped(layer.output.elements()))
             }
+            (Operation::AdaptiveAvgPool, _) => adaptive_output(layer),
+            (Operation::GlobalAvgPool, input) => format!("1, the mean of all of {input}"),
             _ => layer.output.to_string(),
         };
     };
@@ -71,6 +73,19 @@ fn output(layer: &Layer) -> String {
         let dropped = room.div_ceil(stride) + 1 != output[axis] && ceil && room % stride != 0;
         let note = if dropped { " − 1 (a window wholly in the padding)" } else { "" };
         format!("{fraction} + 1{note} = {}", output[axis])
+    })
+}
+
+fn adaptive_output(layer: &Layer) -> String {
+    let (Some(input), Some(output)) = (sides(layer.input), sides(layer.output)) else {
+        return layer.output.to_string();
+    };
+    per_axis(|axis| {
+        let (from, to) = (input[axis], output[axis]);
+        match from % to {
+            0 => format!("{to}, windows of {from}/{to} = {}", from / to),
+            _ => format!("{to}, window i from ⌊i·{from}/{to}⌋ to ⌈(i+1)·{from}/{to}⌉"),
+        }
     })
 }
 

@@ -1,5 +1,7 @@
 //! Advice: what is legal but rarely meant, each with a way out.
 
+use std::collections::HashMap;
+
 use super::figures::grouped;
 use super::{Layer, Network, Operation, Shape};
 use crate::spec::describe::Activation;
@@ -23,18 +25,22 @@ pub fn lints(network: &Network) -> Vec<Lint> {
     for (index, layer) in network.layers.iter().enumerate() {
         let next = network.layers.get(index + 1);
         found.extend(bias_before_batch_norm(layer, next));
-        found.extend(adaptive_upsamples(layer, next_linear(network, index)));
+        found.extend(adaptive_upsamples(layer, || next_linear(network, index)));
         found.extend(pool_drops(layer));
         found.extend(most_parameters(network, layer));
     }
     found.extend(field_outgrows_input(network));
     found.extend(relu_on_logits(network));
+    found.extend(classes_differ(network));
     found.extend(only_shrinks(network));
     found.extend(deep_plain(network));
-    let order = |lint: &Lint| {
-        network.layers.iter().position(|layer| layer.name == lint.layer || layer.blocks.contains(&lint.layer))
-    };
-    found.sort_by_key(order);
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for layer in &network.layers {
+        for name in layer.blocks.iter().chain([&layer.name]) {
+            places.entry(name).or_insert(layer.index);
+        }
+    }
+    found.sort_by_key(|lint| places.get(lint.layer.as_str()).copied());
     found
 }
 
@@ -52,7 +58,7 @@ fn bias_before_batch_norm(layer: &Layer, next: Option<&Layer>) -> Option<Lint> {
     })
 }
 
-fn adaptive_upsamples(layer: &Layer, linear: Option<&Layer>) -> Option<Lint> {
+fn adaptive_upsamples<'n>(layer: &Layer, linear: impl FnOnce() -> Option<&'n Layer>) -> Option<Lint> {
     let (
         Operation::AdaptiveAvgPool,
         Shape::Map { height, width, .. },
@@ -61,11 +67,11 @@ fn adaptive_upsamples(layer: &Layer, linear: Option<&Layer>) -> Option<Lint> {
     else {
         return None;
     };
-    if rows <= height && columns <= width {
+    if rows < height || columns < width || (rows, columns) == (height, width) {
         return None;
     }
     let copies = (rows * columns) as f64 / (height * width) as f64;
-    let fed = linear.map_or_else(String::new, |linear| {
+    let fed = linear().map_or_else(String::new, |linear| {
         let wide = channels * rows * columns;
         format!(", feeding `{}` {} values, {copies:.0} copies of each", linear.name, grouped(wide))
     });
@@ -78,7 +84,9 @@ fn adaptive_upsamples(layer: &Layer, linear: Option<&Layer>) -> Option<Lint> {
 }
 
 fn pool_drops(layer: &Layer) -> Option<Lint> {
-    let (Operation::MaxPool { window, .. } | Operation::AvgPool { window, .. }) = &layer.operation else { return None };
+    let (Operation::MaxPool { window, ceil } | Operation::AvgPool { window, ceil }) = &layer.operation else {
+        return None;
+    };
     let (Shape::Map { height, width, .. }, Shape::Map { height: rows, width: columns, .. }) =
         (layer.input, layer.output)
     else {
@@ -93,7 +101,10 @@ fn pool_drops(layer: &Layer) -> Option<Lint> {
         code: "pool-drops-rows",
         layer: layer.name.clone(),
         message: format!("the pool drops the last {below} rows and {right} columns of the {height}×{width} map"),
-        advice: "`ceil: true`, padding, or an input whose size divides",
+        advice: match ceil {
+            true => "a smaller stride, or an input whose size divides",
+            false => "`ceil: true`, padding, or an input whose size divides",
+        },
     })
 }
 
@@ -144,21 +155,35 @@ fn relu_on_logits(network: &Network) -> Option<Lint> {
     })
 }
 
+fn classes_differ(network: &Network) -> Option<Lint> {
+    let (classes, last) = (network.architecture.classes?, network.layers.last()?);
+    let outputs = last.output.elements();
+    (last.output.is_flat() && outputs != u128::from(classes)).then(|| Lint {
+        code: "classes-differ",
+        layer: last.name.clone(),
+        message: format!("the file says {classes} classes, but {outputs} values come out"),
+        advice: "`out: classes` in the last layer",
+    })
+}
+
 /// Blocks that make the map smaller and learn nothing.
 fn only_shrinks(network: &Network) -> Vec<Lint> {
-    let mut blocks: Vec<&String> = network.layers.iter().flat_map(|layer| &layer.blocks).collect();
-    blocks.dedup();
-    let mut seen = std::collections::HashSet::new();
-    blocks.retain(|block| seen.insert(*block));
-    let shrinks = |block: &&&String| {
-        let inside = || network.layers.iter().filter(|layer| layer.blocks.contains(block));
-        let smaller = inside().any(|layer| !layer.output.is_flat() && layer.output.elements() < layer.input.elements());
-        smaller && inside().all(|layer| layer.params() == 0)
-    };
-    blocks
-        .iter()
-        .filter(shrinks)
-        .map(|block| Lint {
+    // Path, whether the map gets smaller inside, whether anything inside has parameters.
+    let mut blocks: Vec<(&str, bool, bool)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for layer in &network.layers {
+        for block in &layer.blocks {
+            let place = *places.entry(block).or_insert_with(|| {
+                blocks.push((block, false, false));
+                blocks.len() - 1
+            });
+            blocks[place].1 |= !layer.output.is_flat() && layer.output.elements() < layer.input.elements();
+            blocks[place].2 |= layer.params() > 0;
+        }
+    }
+    let shrinking = blocks.into_iter().filter(|(_, smaller, learns)| *smaller && !learns);
+    shrinking
+        .map(|(block, ..)| Lint {
             code: "block-only-shrinks",
             layer: block.to_string(),
             message: "this block makes the map smaller and learns nothing".into(),
@@ -173,13 +198,13 @@ const SHALLOW: u64 = 11;
 fn deep_plain(network: &Network) -> Option<Lint> {
     let normed =
         network.layers.iter().any(|layer| matches!(layer.operation, Operation::BatchNorm(_) | Operation::Lrn(_)));
-    let scaled = matches!(network.architecture.train.init.as_deref(), Some("kaiming" | "xavier"));
+    let unscaled = network.architecture.train.init.as_deref() == Some("paper");
     let layers = network.totals.weight_layers;
-    (layers > SHALLOW && !normed && !scaled).then(|| Lint {
+    (layers > SHALLOW && !normed && unscaled).then(|| Lint {
         code: "deep-plain-stack",
         layer: network.layers.first().map_or_else(String::new, |layer| layer.name.clone()),
         message: format!(
-            "{layers} weight layers without normalisation: from small random weights training may stall (the paper began with A's)"
+            "{layers} weight layers without normalisation, drawn as `init: paper` does: training may stall (the paper itself began with A's weights)"
         ),
         advice: "`defaults: {conv: {norm: batch}}`, or `train: {init: kaiming}`",
     })

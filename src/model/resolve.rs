@@ -3,6 +3,7 @@
 use super::field::{self, PIXEL};
 use super::layer::{Field, Layer, Operation, Shape, Source, Window};
 use crate::spec::describe::{self, Architecture, Groups, Item, Norm, Pair};
+use crate::spec::limits;
 use crate::spec::problem::{Problem, Problems};
 
 /// Resolves all layers; the first shape that does not fit ends the walk, since nothing after it is known.
@@ -105,8 +106,7 @@ impl Walk<'_> {
         let input = self.shape;
         let (channels, height, width) = match (input, &layer.operation) {
             (Shape::Map { channels, height, width }, _) => (channels, height, width),
-            (Shape::Flat(features), describe::Operation::Linear(linear)) => {
-                let _ = features;
+            (Shape::Flat(_), describe::Operation::Linear(linear)) => {
                 return Some((Operation::Linear { bias: linear.bias }, Shape::Flat(linear.out)));
             }
             (Shape::Flat(_), operation) => return self.flat(operation, layer, path),
@@ -121,7 +121,7 @@ impl Walk<'_> {
             describe::Operation::Conv(conv) => {
                 let window =
                     Window { kernel: conv.kernel, stride: conv.stride, padding: conv.padding, dilation: conv.dilation };
-                let groups = match conv.groups {
+                let mut groups = match conv.groups {
                     Groups::Count(groups) => groups,
                     Groups::Depthwise => channels,
                 };
@@ -129,20 +129,22 @@ impl Walk<'_> {
                     self.refuse(layer, "groups", format!(
                         "`{path}` has {groups} groups, which do not divide its {channels} input and {} output channels", conv.out),
                         "expected a number that divides both");
-                    return None;
+                    // Its output is known all the same, so what follows can be judged too.
+                    groups = 1;
                 }
                 let size = self.slide(layer, path, window, [height, width], false)?;
                 let output = Shape::Map { channels: conv.out, height: size[0], width: size[1] };
                 (Operation::Conv { window, groups, bias: conv.bias }, output)
             }
-            describe::Operation::Linear(_) => {
+            describe::Operation::Linear(linear) => {
                 self.refuse(
                     layer,
                     "",
                     format!("`{path}` needs a flat input, but {input} arrives"),
                     "expected `flatten` (or `global_avgpool` and `flatten`) before it",
                 );
-                return None;
+                // Its output is known all the same, so what follows can be judged too.
+                (Operation::Linear { bias: linear.bias }, Shape::Flat(linear.out))
             }
             describe::Operation::MaxPool(max) => {
                 let (window, output) = pool(self, max)?;
@@ -217,6 +219,11 @@ impl Walk<'_> {
                 );
                 return None;
             };
+            if size > limits::DIMENSION {
+                let message = format!("`{path}` makes a map {size} wide or high");
+                self.refuse(layer, "padding", message, "expected at most 2^24");
+                return None;
+            }
             output[axis] = size;
         }
         Some(output)

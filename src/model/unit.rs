@@ -33,7 +33,9 @@ impl Span {
 pub enum UnitError {
     #[error("`{layer}` has {height}×{width} units (rows 0 to {}, columns 0 to {}); there is no unit {y},{x}", .height - 1, .width - 1)]
     Outside { layer: String, height: u64, width: u64, y: u64, x: u64 },
-    #[error("the field of `{0}` is undefined: an adaptive pool before it does not divide its input")]
+    #[error(
+        "the field of `{0}` is undefined: an adaptive pool before it does not divide its input, or it outgrows 128 bits"
+    )]
     Undefined(String),
 }
 
@@ -52,7 +54,8 @@ pub fn seen(network: &Network, layer: &Layer, y: u64, x: u64) -> Result<[Span; 2
     let spans = [(0, y, input.height), (1, x, input.width)].map(|(axis, unit, length)| {
         let start = match field[axis] {
             Axis { jump: Some(jump), twice_center: Some(twice), size } => {
-                let center = twice.checked_add(2 * i128::try_from(jump).ok()? * i128::from(unit))?;
+                let moved = i128::try_from(jump).ok()?.checked_mul(2 * i128::from(unit))?;
+                let center = twice.checked_add(moved)?;
                 (center - (i128::try_from(size).ok()? - 1)) / 2
             }
             // From flatten or a global pool on a unit sees what all units of the map before it see together.

@@ -128,7 +128,7 @@ impl Compiled {
 
     /// Runs every layer. `after` sees each output as it is made and may end the run, which then gives `None`.
     ///
-    /// With a tape, gradients of the input are recorded only if `wants_input_gradient`.
+    /// With a tape, the first conv or linear layer works out its input's gradient only if `wants_input_gradient`.
     pub fn forward<T: Tape<f32, Cpu>>(
         &mut self,
         input: Values<T>,

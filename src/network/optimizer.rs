@@ -137,3 +137,62 @@ pub fn clip_gradients(network: &Compiled, gradients: &mut Gradients<f32, Cpu>, l
     }
     Ok(norm)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+    use crate::network::init::Init;
+    use crate::network::kernels::view;
+    use crate::spec::{Library, Origin};
+
+    const LR: f64 = 0.05;
+    const DECAY: f64 = 0.1;
+
+    /// Four steps with made-up gradients, and what `follow` (in f64) makes of the same.
+    fn assert_follows(algorithm: Algorithm, follow: impl Fn(i32, f64, f64, &mut [f64; 2]) -> f64) {
+        let text = "input: [2, 1, 1]\nlayers: [flatten, linear: {out: 3, bias: false}]".to_string();
+        let loaded = Library::new(None).load_text(&Origin::File("small.yaml".into()), text, &[]).expect("sound");
+        let mut network = Compiled::initialised(&model::analyse(&loaded).expect("fits"), Init::Xavier, 1);
+        let mut expected: Vec<(f64, [f64; 2])> =
+            view::values(&network.parameters[0].values).iter().map(|&p| (f64::from(p), [0.0; 2])).collect();
+        let mut optimizer = Optimizer::new(algorithm, DECAY, &network).expect("memory");
+        for step in 1..=4 {
+            let gradient = |at: usize| ((at as f64 + 1.0) * f64::from(step)).sin() as f32;
+            let mut gradients = Gradients::leaky();
+            let slots = gradients.get_or_alloc_mut(&network.parameters[0].values).expect("memory");
+            slots.iter_mut().enumerate().for_each(|(at, slot)| *slot = gradient(at));
+            optimizer.step(&mut network, &mut gradients, LR).expect("memory");
+            for (at, (value, moments)) in expected.iter_mut().enumerate() {
+                *value = follow(step, *value, gradient(at).into(), moments);
+            }
+        }
+        for (value, (expected, _)) in view::values(&network.parameters[0].values).iter().zip(expected) {
+            assert!((f64::from(*value) - expected).abs() < 2e-5, "{algorithm:?}: {value} for {expected}");
+        }
+    }
+
+    #[test]
+    fn every_algorithm_steps_as_pytorchs_documentation_defines_it() {
+        for nesterov in [false, true] {
+            assert_follows(Algorithm::Sgd { momentum: 0.9, nesterov }, |_, value, gradient, moments| {
+                let gradient = gradient + DECAY * value;
+                moments[0] = 0.9 * moments[0] + gradient;
+                value - LR * if nesterov { gradient + 0.9 * moments[0] } else { moments[0] }
+            });
+        }
+        let (betas, eps) = ([0.9, 0.99], 1e-6);
+        let adam = |step: i32, gradient: f64, moments: &mut [f64; 2]| {
+            moments[0] = betas[0] * moments[0] + (1.0 - betas[0]) * gradient;
+            moments[1] = betas[1] * moments[1] + (1.0 - betas[1]) * gradient * gradient;
+            let (mean, square) = (moments[0] / (1.0 - betas[0].powi(step)), moments[1] / (1.0 - betas[1].powi(step)));
+            LR * mean / (square.sqrt() + eps)
+        };
+        assert_follows(Algorithm::Adam { betas, eps }, |step, value, gradient, moments| {
+            value - adam(step, gradient + DECAY * value, moments)
+        });
+        assert_follows(Algorithm::AdamW { betas, eps }, |step, value, gradient, moments| {
+            value - LR * DECAY * value - adam(step, gradient, moments)
+        });
+    }
+}

@@ -73,9 +73,29 @@ pub enum DataError {
 }
 
 /// Images of a generated data set, fewer where they are large.
-const GENERATED: usize = 512;
+const GENERATED: u64 = 512;
 /// Most values of a generated data set: 64 MiB.
-const GENERATED_VALUES: usize = 16 << 20;
+const GENERATED_VALUES: u64 = 16 << 20;
+
+/// How many images there are, and how many bytes they take, without reading or making them.
+pub fn size(source: &Source, input: Input) -> Result<(u64, u64), DataError> {
+    let one = input.channels.saturating_mul(input.height).saturating_mul(input.width);
+    match source {
+        Source::Synthetic(_) => {
+            let images = generated_images(one);
+            Ok((images, images.saturating_mul(8).saturating_mul(one)))
+        }
+        Source::Tensors(path) => {
+            let file = TensorFile::open(Path::new(path)).map_err(TensorError::from)?;
+            let values = file.find("input").map_or(0, |entry| entry.elements() as u64);
+            Ok((values / one.max(1), 4 * values))
+        }
+    }
+}
+
+fn generated_images(values_of_one: u64) -> u64 {
+    (GENERATED_VALUES / values_of_one.max(1)).clamp(16, GENERATED)
+}
 
 /// Reads or makes the data for a network with this input and so many classes.
 pub fn load(source: &Source, input: Input, classes: usize, seed: u64) -> Result<Labelled, DataError> {
@@ -127,7 +147,7 @@ fn synthetic(input: Input, classes: usize, seed: u64) -> Labelled {
         }
         values
     };
-    let images = (GENERATED_VALUES / one.max(1)).clamp(16, GENERATED);
+    let images = generated_images(one as u64) as usize;
     let patterns: Vec<Vec<f32>> = (0..classes.min(images)).map(pattern).collect();
     let mut generator = Xoshiro256PlusPlus::seed_from_u64(mix(seed, u64::MAX - 1));
     let mut inputs = Vec::with_capacity(images * one);

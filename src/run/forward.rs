@@ -25,7 +25,9 @@ impl Statistics {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         let count = finite().count();
         if count == 0 {
-            return Statistics { non_finite: values.len(), ..Statistics::default() };
+            let (mean, std, zero_fraction) = (f64::NAN, f64::NAN, f64::NAN);
+            let (min, max) = (f32::NAN, f32::NAN);
+            return Statistics { mean, std, min, max, zero_fraction, non_finite: values.len() };
         }
         let mean = finite().map(f64::from).sum::<f64>() / count as f64;
         let variance = finite().map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count as f64;

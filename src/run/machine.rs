@@ -8,9 +8,13 @@ fn kilobytes(file: &str, key: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Bytes that can still be allocated without swapping; unknown outside Linux.
+/// Bytes that can still be allocated without swapping; unknown outside Linux. In a container its own limit counts.
 pub fn available_bytes() -> Option<u64> {
-    kilobytes("/proc/meminfo", "MemAvailable:")
+    let free = kilobytes("/proc/meminfo", "MemAvailable:")?;
+    let number = |file: &str| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    let limit = number("/sys/fs/cgroup/memory.max");
+    let used = number("/sys/fs/cgroup/memory.current").unwrap_or(0);
+    Some(limit.map_or(free, |limit| free.min(limit.saturating_sub(used))))
 }
 
 /// The most memory this process has held at once; unknown outside Linux.

@@ -52,6 +52,10 @@ pub fn read(path: &Path) -> Result<Picture, PictureError> {
     };
     let picture = decoded.map_err(|reason| PictureError::Undecodable { path: name(), reason })?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
+    if width == 0 || height == 0 {
+        let reason = format!("it has no pixels ({width}×{height})");
+        return Err(PictureError::Undecodable { path: name(), reason });
+    }
     let values = match picture {
         DynamicImage::ImageLuma16(_)
         | DynamicImage::ImageLumaA16(_)

@@ -24,19 +24,35 @@ pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<V
     }
     let (height, width) = (input.height as usize, input.width as usize);
     let fitted = match how.resize {
-        None => scale(picture, width, height)?,
+        None => scale(
+            picture,
+            Part { left: 0.0, top: 0.0, width: picture.width as f64, height: picture.height as f64 },
+            width,
+            height,
+        )?,
         Some(resize) if resize < input.height.min(input.width) => {
             return Err(PreprocessError::Crop { resize, height: input.height, width: input.width });
         }
         Some(resize) => {
-            // torchvision's Resize: the shorter side exactly, the longer one rounded down.
-            let (resize, short) = (resize as usize, picture.width.min(picture.height));
-            let side = |length: usize| (length * resize / short).max(resize);
-            let scaled = scale(picture, side(picture.width), side(picture.height))?;
-            if scaled.width < width || scaled.height < height {
-                return Err(PreprocessError::Crop { resize: resize as u64, height: input.height, width: input.width });
+            // torchvision's Resize: the shorter side exactly, the longer one rounded down. Only what the crop keeps of
+            // the scaled picture is made, whatever the rest would have measured.
+            let short = picture.width.min(picture.height) as u64;
+            let side = |length: usize| (length as u64 * resize / short).max(resize);
+            let (scaled_width, scaled_height) = (side(picture.width), side(picture.height));
+            if scaled_width < input.width || scaled_height < input.height {
+                return Err(PreprocessError::Crop { resize, height: input.height, width: input.width });
             }
-            crop(&scaled, width, height)
+            let middle = |outer: u64, inner: u64| ((outer - inner) as f64 / 2.0).round_ties_even();
+            let (left, top) = (middle(scaled_width, input.width), middle(scaled_height, input.height));
+            let (x_step, y_step) =
+                (picture.width as f64 / scaled_width as f64, picture.height as f64 / scaled_height as f64);
+            let part = Part {
+                left: left * x_step,
+                top: top * y_step,
+                width: width as f64 * x_step,
+                height: height as f64 * y_step,
+            };
+            scale(picture, part, width, height)?
         }
     };
     let area = width * height;
@@ -47,7 +63,7 @@ pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<V
         let scale = how.scale as f32;
         values.extend(fitted.values.chunks_exact(3).map(|pixel| {
             let value = match input.channels {
-                // ITU-R 601 luma, as PIL's `convert("L")`.
+                // ITU-R 601 luma, the weights of PIL's `convert("L")`.
                 1 => 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2],
                 _ => pixel[channel],
             };
@@ -57,9 +73,18 @@ pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<V
     Ok(values)
 }
 
-/// Bilinear, antialiased; a picture that has the size already is left as it is.
-fn scale(picture: &Picture, width: usize, height: usize) -> Result<Picture, PreprocessError> {
-    if (picture.width, picture.height) == (width, height) {
+/// A rectangle of a picture, in pixels.
+struct Part {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+}
+
+/// A part of a picture at another size: bilinear, antialiased. A whole picture that has the size already stays as it is.
+fn scale(picture: &Picture, part: Part, width: usize, height: usize) -> Result<Picture, PreprocessError> {
+    let whole = (picture.width as f64, picture.height as f64);
+    if (picture.width, picture.height) == (width, height) && (part.width, part.height) == whole {
         return Ok(picture.clone());
     }
     let failed = |reason: String| PreprocessError::Scale { width: picture.width, height: picture.height, reason };
@@ -67,22 +92,16 @@ fn scale(picture: &Picture, width: usize, height: usize) -> Result<Picture, Prep
     let source = ImageRef::new(picture.width as u32, picture.height as u32, &bytes, PixelType::F32x3)
         .map_err(|error| failed(error.to_string()))?;
     let mut target = Image::new(width as u32, height as u32, PixelType::F32x3);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+        part.left,
+        part.top,
+        part.width,
+        part.height,
+    );
     Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(error.to_string()))?;
     let (chunks, _) = target.buffer().as_chunks::<4>();
     let values = chunks.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect();
     Ok(Picture { width, height, values })
-}
-
-/// The middle of a picture, rounded as torchvision's CenterCrop rounds.
-fn crop(picture: &Picture, width: usize, height: usize) -> Picture {
-    let middle = |outer: usize, inner: usize| ((outer - inner) as f64 / 2.0).round_ties_even() as usize;
-    let (left, top) = (middle(picture.width, width), middle(picture.height, height));
-    let rows = (top..top + height).flat_map(|y| {
-        let start = (y * picture.width + left) * 3;
-        picture.values[start..start + width * 3].iter().copied()
-    });
-    Picture { width, height, values: rows.collect() }
 }
 
 #[cfg(test)]
@@ -116,6 +135,29 @@ mod tests {
         let values = preprocess(&gray, input(1, 4, 4), &how).unwrap();
         assert_eq!(values.len(), 16);
         assert!(values.iter().all(|value| (value - 0.5).abs() < 1e-5));
+    }
+
+    #[test]
+    fn cutting_before_scaling_gives_what_cutting_after_it_gives() {
+        let values = (0..50 * 30 * 3).map(|at| ((at * 7919) % 256) as f32 / 255.0).collect();
+        let picture = Picture { width: 50, height: 30, values };
+        let how = Preprocess { resize: Some(16), ..Preprocess::default() };
+        let cut = preprocess(&picture, input(3, 12, 12), &how).unwrap();
+        // Scaled to 26×16 as a whole, then the middle: columns 7 to 18, rows 2 to 13.
+        let all = Part { left: 0.0, top: 0.0, width: 50.0, height: 30.0 };
+        let whole = scale(&picture, all, 26, 16).unwrap();
+        for (at, value) in cut.iter().enumerate() {
+            let (channel, y, x) = (at / 144, at / 12 % 12, at % 12);
+            let expected = whole.values[((y + 2) * 26 + x + 7) * 3 + channel];
+            assert!((value - expected).abs() < 1e-4, "{value} for {expected} at {channel}, {y}, {x}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_pixels_needs_no_more_memory_than_the_input() {
+        let line = Picture { width: 1, height: 20_000, values: vec![0.5; 60_000] };
+        let how = Preprocess { resize: Some(256), ..Preprocess::default() };
+        assert_eq!(preprocess(&line, input(3, 224, 224), &how).unwrap().len(), 3 * 224 * 224);
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub enum TrainError {
     NoImages,
     #[error("`{layer}` would normalise a single value a channel in a mini-batch of {batch}; use a larger `--batch`")]
     SingleValue { layer: String, batch: usize },
+    #[error("`{layer}` pools a map of more than 2^32 values a channel, too large to train")]
+    LargePlane { layer: String },
     #[error("the loss is {loss} at step {step}{}; try a lower `--lr`, or gradient clipping", began(.layer))]
     NotFinite { step: u64, loss: f32, layer: Option<String> },
     #[error("out of memory: {0}")]
@@ -131,10 +133,16 @@ fn check(network: &Compiled, data: &Labelled, recipe: &Recipe) -> Result<(), Tra
         return Err(TrainError::NoImages);
     }
     let batch = recipe.batch.min(data.len());
-    // The last mini-batch of an epoch is as small as what is left.
+    // The last mini-batch of an epoch is as small as what is left, if training gets there.
     let rest = data.len() % batch.max(1);
-    let smallest = if rest == 0 { batch } else { rest };
+    let whole = (data.len() / batch.max(1)) as u64;
+    let smallest = if rest == 0 || recipe.steps.is_some_and(|steps| steps <= whole) { batch } else { rest };
     for layer in &network.layers {
+        // The place of each largest value is kept in 32 bits.
+        let plane = layer.input.elements() / u128::from(layer.input.to_vec()[0].max(1));
+        if matches!(layer.operation, Operation::MaxPool { .. }) && plane > u128::from(u32::MAX) {
+            return Err(TrainError::LargePlane { layer: layer.name.clone() });
+        }
         let channels = layer.weights.max(1);
         let alone = layer.output.elements() as u64 == channels;
         if matches!(layer.operation, Operation::BatchNorm(_)) && smallest == 1 && alone {

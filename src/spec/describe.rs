@@ -17,8 +17,10 @@ pub struct Architecture {
     pub classes: Option<u64>,
     pub items: Vec<Item>,
     pub preprocess: Preprocess,
-    /// A text file with one class a line, as written; relative to the architecture's file.
+    /// A text file with one class a line, as written; relative to the file that says so.
     pub labels: Option<String>,
+    /// Where `labels` was said.
+    pub labels_mark: Option<Mark>,
     pub train: Recipe,
 }
 

@@ -1,5 +1,7 @@
 //! `extends`, `override` and `--set`: several texts merged into one tree.
 
+use std::collections::HashSet;
+
 use super::kinds::TOP_LEVEL;
 use super::node::{Entry, Mark, Node, Value, shorten};
 use super::problem::{Problem, Problems, did_you_mean};
@@ -37,8 +39,9 @@ impl Document {
                 return document;
             }
         };
+        let mut seen = HashSet::new();
         for entry in entries {
-            if document.find(&entry.key).is_some() || (entry.key == "override" && !document.overrides.is_empty()) {
+            if !seen.insert(entry.key.clone()) {
                 problems.push(Problem::new(
                     entry.key_mark,
                     format!("`{}` stands here a second time", shorten(&entry.key)),

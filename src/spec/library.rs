@@ -55,14 +55,14 @@ pub enum LoadError {
     TooLarge { path: String },
     #[error("{path} is not UTF-8 text (byte {at}); an architecture is a YAML text file")]
     NotText { path: String, at: usize },
-    #[error("no architecture is called `{name}`{}; `convlens list` shows them all", suggest(.nearest))]
+    #[error("no architecture is called `{name}`{} `convlens list` shows them all", suggest(.nearest))]
     Unknown { name: String, nearest: Option<String> },
     #[error("{0}")]
     Invalid(Report),
 }
 
 fn suggest(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+    nearest.as_ref().map_or_else(|| ";".to_string(), |name| format!("; did you mean `{name}`?"))
 }
 
 /// An architecture with the texts it came from, which shape errors still point into.
@@ -134,6 +134,9 @@ impl Library {
         if let Some((_, origin)) = alias {
             return Ok((*origin).clone());
         }
+        if path.exists() {
+            return Ok(Origin::File(path.to_path_buf()));
+        }
         let known = origins.iter().map(Origin::id).collect::<Vec<_>>();
         Err(LoadError::Unknown { name: node::shorten(name), nearest: nearest(name, known) })
     }
@@ -155,7 +158,7 @@ impl Library {
         let mut chain = vec![origin.clone()];
         let mut document = self.document(origin, text, &mut chain, &mut sources, &mut problems)?;
         for (key, value) in sets {
-            let source = sources.add(format!("--set {key}"), value.clone());
+            let source = sources.add(format!("--set {key}"), value.clone(), None);
             let node = node::parse(value, source)
                 .map_err(|error| LoadError::Invalid(syntax_error(&sources, source, &error)))?;
             document.set(key, node, &mut problems);
@@ -176,7 +179,7 @@ impl Library {
         sources: &mut Sources,
         problems: &mut Problems,
     ) -> Result<Document, LoadError> {
-        let source = sources.add(origin.display(), text);
+        let source = sources.add(origin.display(), text, Some(origin.clone()));
         let text = &sources.0[usize::from(source)].text;
         let node = match node::parse(text, source) {
             Ok(node) => node,
@@ -207,7 +210,11 @@ impl Library {
                 return Ok(document);
             }
         };
-        if chain.iter().any(|link| same_place(link, &base)) || chain.len() > limits::EXTENDS {
+        if chain.len() > limits::EXTENDS {
+            refuse(format!("more than {} files extend one another", limits::EXTENDS), problems);
+            return Ok(document);
+        }
+        if chain.iter().any(|link| same_place(link, &base)) {
             let links: Vec<String> = chain.iter().map(Origin::id).collect();
             refuse(format!("`extends` goes in a circle: {} → {}", links.join(" → "), base.id()), problems);
             return Ok(document);
@@ -295,6 +302,8 @@ fn read_file(path: &Path) -> Result<String, LoadError> {
     if bytes.len() as u64 > limits::FILE_BYTES {
         return Err(LoadError::TooLarge { path: name });
     }
+    // Some editors begin a file with a byte order mark, which is no part of the YAML.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     String::from_utf8(bytes).map_err(|error| LoadError::NotText { at: error.utf8_error().valid_up_to(), path: name })
 }
 
@@ -312,7 +321,7 @@ fn syntax_error(sources: &Sources, source: u16, error: &serde_yaml::Error) -> Re
     let (message, expected) = if reason.contains("recursion limit") {
         (
             "lists and maps are nested too deeply".to_string(),
-            format!("expected at most {} blocks within one another", limits::NESTING),
+            format!("expected at most {} blocks written one in the other", limits::WRITTEN_NESTING),
         )
     } else if reason.contains("repetition limit") || reason.contains("aliases are followed") {
         ("the file's aliases unfold to too much".to_string(), "expected fewer `*alias` uses".to_string())

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use super::library::Origin;
 use super::limits;
 use super::locate::{Place, locate};
 use super::node::Mark;
@@ -13,6 +14,8 @@ pub struct SourceText {
     /// As the user wrote it: a path, `vgg16 (bundled)`, `--set input`.
     pub name: String,
     pub text: String,
+    /// The file it is; none for a `--set`.
+    pub origin: Option<Origin>,
 }
 
 /// The texts that one architecture was made from, by the numbers in their [`Mark`]s.
@@ -20,8 +23,8 @@ pub struct SourceText {
 pub struct Sources(pub Vec<SourceText>);
 
 impl Sources {
-    pub fn add(&mut self, name: String, text: String) -> u16 {
-        self.0.push(SourceText { name, text });
+    pub fn add(&mut self, name: String, text: String, origin: Option<Origin>) -> u16 {
+        self.0.push(SourceText { name, text, origin });
         (self.0.len() - 1) as u16
     }
 }
@@ -202,13 +205,19 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = impl AsRef<str> 
     // Two slips in a word of six letters are a typing error; four are another word.
     let given = given.to_lowercase();
     let allowed = (given.chars().count() / 3).clamp(1, 4);
-    known
-        .into_iter()
-        .map(|name| name.as_ref().to_string())
-        .map(|name| (strsim::damerau_levenshtein(&given, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, name)| name)
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.to_lowercase().chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let own = letters(&given);
+    // Of several equally near ones the one with the same letters is meant: `vgg61` is `vgg16`, not `vgg11`.
+    let candidates = known.into_iter().map(|name| {
+        let name = name.as_ref().to_string();
+        let distance = strsim::damerau_levenshtein(&given, &name.to_lowercase());
+        (distance, letters(&name) != own, name)
+    });
+    candidates.filter(|(distance, ..)| *distance <= allowed).min().map(|(.., name)| name)
 }
 
 #[cfg(test)]

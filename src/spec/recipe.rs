@@ -24,6 +24,20 @@ pub struct Recipe {
     pub checkpoint_every: Option<u64>,
 }
 
+impl Recipe {
+    /// Keys that are read and checked but that training does not follow yet, and whether the file has them.
+    pub fn unused(&self) -> [(&'static str, bool); 6] {
+        [
+            ("schedule", self.schedule.as_deref().is_some_and(|schedule| schedule != "constant")),
+            ("warmup", self.warmup.is_some_and(|steps| steps > 0)),
+            ("augment", self.augment.iter().any(|word| word != "none")),
+            ("val_split", self.val_split.is_some_and(|part| part > 0.0)),
+            ("limit", self.limit.is_some()),
+            ("checkpoint_every", self.checkpoint_every.is_some()),
+        ]
+    }
+}
+
 pub const KEYS: &[&str] = &[
     "epochs",
     "steps",
@@ -42,7 +56,7 @@ pub const KEYS: &[&str] = &[
     "limit",
     "checkpoint_every",
 ];
-pub const OPTIMIZERS: &[&str] = &["sgd", "adam"];
+pub const OPTIMIZERS: &[&str] = &["sgd", "adam", "adamw"];
 pub const SCHEDULES: &[&str] = &["constant", "step", "plateau", "cosine"];
 pub const INITS: &[&str] = &["kaiming", "paper", "xavier"];
 pub const AUGMENTS: &[&str] = &["none", "flip", "crop", "jitter"];

@@ -30,6 +30,11 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
         header(state, frame_, within(panes.header));
         footer(state, frame_, within(panes.footer));
     }
+    if panes.class == SizeClass::Tiny && (state.find.is_some() || state.message.is_some()) {
+        let last = Rect { y: area.height - 1, height: 1, ..area };
+        frame_.render_widget(Clear, last);
+        footer(state, frame_, last);
+    }
     if state.help.is_some() {
         regions.clear();
         help(state, frame_, area);
@@ -60,6 +65,9 @@ fn footer(state: &State, frame_: &mut Frame, area: Rect) {
     if let Some(find) = &state.find {
         spans.push(Span::styled(format!("/{}", find.text), theme.accent));
         spans.push(Span::styled("▏  ", theme.accent));
+        if find.nothing {
+            spans.push(Span::styled("nothing is called so  ", theme.bad));
+        }
     } else if let Some(message) = &state.message {
         spans.push(Span::styled(message.clone(), theme.good));
         frame_.render_widget(Paragraph::new(Line::from(spans)), area);

@@ -61,7 +61,8 @@ pub fn run(library: &Library, arch: Option<&str>, sets: &[(String, String)], the
         }
         origins.push(wanted.clone());
     }
-    if !stdout().is_terminal() || !io::stdin().is_terminal() {
+    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    if dumb || !stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ExploreError::NoTerminal);
     }
     let selected = origins.iter().position(|origin| *origin == wanted).unwrap_or(0);
@@ -170,7 +171,9 @@ impl Runner<'_> {
                     Effect::Quit => return Ok(true),
                     Effect::Load(origin) => {
                         let opened = open(self.library, &origin, self.sets);
-                        queue.push(Msg::Tell(format!("read {} again", origin.display())));
+                        if matches!(opened, Opened::Network(_)) {
+                            queue.push(Msg::Tell(format!("read {} again", origin.display())));
+                        }
                         queue.push(Msg::Loaded(origin, Box::new(opened)));
                     }
                     Effect::Copy(text) => {

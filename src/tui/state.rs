@@ -65,6 +65,8 @@ pub enum Pane {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Find {
     pub text: String,
+    /// Whether nothing is called so.
+    pub nothing: bool,
     pub from: (Pane, usize, usize),
 }
 

@@ -76,7 +76,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Find => {
             let cursor = state.entry().map_or(0, |entry| entry.cursor);
-            state.find = Some(Find { text: String::new(), from: (state.pane, state.selected, cursor) });
+            state.find = Some(Find { text: String::new(), nothing: false, from: (state.pane, state.selected, cursor) });
         }
         Action::FindNext => find_again(state, true),
         Action::FindPrevious => find_again(state, false),
@@ -266,8 +266,12 @@ fn find_from_start(state: &mut State) {
     if let Some(entry) = state.entry_mut() {
         entry.cursor = cursor;
     }
-    if let Some(place) = places(state, selected, &find.text).first() {
-        go_to(state, *place);
+    let first = places(state, selected, &find.text).first().copied();
+    if let Some(find) = &mut state.find {
+        find.nothing = first.is_none() && !find.text.is_empty();
+    }
+    if let Some(place) = first {
+        go_to(state, place);
     }
 }
 

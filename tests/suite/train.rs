@@ -66,7 +66,9 @@ fn the_first_losses_are_pytorchs() {
             "--weight-decay",
             "5e-4",
         ];
-        for (got, expected) in losses(&events(&arguments)).iter().zip(&expected) {
+        let got = losses(&events(&arguments));
+        assert_eq!(got.len(), 3);
+        for (got, expected) in got.iter().zip(&expected) {
             assert!((got / expected - 1.0).abs() < 1e-4, "{name}: {got} for {expected}");
         }
     }

@@ -53,6 +53,8 @@ const WINOGRAD_CHANNELS: usize = 16;
 const COLUMN_VALUES: usize = 1 << 18;
 /// Fewest positions per product, so that packing the weights is paid back.
 const FEWEST_POSITIONS: usize = 512;
+/// Values of a column matrix at most, whatever the kernel: 16 MiB for each thread.
+const MOST_COLUMN_VALUES: usize = 1 << 22;
 /// With fewer chunks of positions than this, the output channels are divided among tasks instead.
 const FEW_CHUNKS: usize = 8;
 
@@ -67,7 +69,8 @@ impl Convolution {
 
     /// How many positions one product covers.
     fn chunk(&self) -> usize {
-        (COLUMN_VALUES / self.plane.depth()).max(FEWEST_POSITIONS).min(self.plane.positions())
+        let most = (MOST_COLUMN_VALUES / self.plane.depth()).max(1);
+        (COLUMN_VALUES / self.plane.depth()).max(FEWEST_POSITIONS).min(most).min(self.plane.positions())
     }
 
     fn chunks(&self) -> impl Iterator<Item = (usize, usize)> + use<> {

@@ -36,9 +36,35 @@ pub fn values<S: Shape, T>(tensor: &Tensor<S, f32, Cpu, T>) -> Cow<'_, [f32]> {
     Cow::Borrowed(unsafe { std::slice::from_raw_parts(first, length) })
 }
 
+/// The values of a contiguous tensor to change in place. dfdx copies them first if another tensor shares them; of a
+/// tensor that is not contiguous, `None`.
+pub fn values_mut<S: Shape>(tensor: &mut Tensor<S, f32, Cpu>) -> Option<&mut [f32]> {
+    let length = tensor.shape().num_elements();
+    if length == 0 || matches!(values(tensor), Cow::Owned(_)) {
+        return None;
+    }
+    let first: *mut f32 = &mut tensor[S::Concrete::default()];
+    // SAFETY: as in `values`, the `length` elements from the first one on are the tensor's own vector, in order. The
+    // mutable index made the tensor its only owner, and the tensor is borrowed mutably as long as the slice lives.
+    Some(unsafe { std::slice::from_raw_parts_mut(first, length) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changing_in_place_leaves_a_sharing_tensor_alone() {
+        let device = Cpu::default();
+        let mut tensor = device.tensor_from_vec(vec![1.0, 2.0, 3.0], (3usize,));
+        let shared = tensor.clone();
+        values_mut(&mut tensor).expect("contiguous").iter_mut().for_each(|value| *value *= 2.0);
+        assert_eq!(values(&tensor).as_ref(), [2.0, 4.0, 6.0]);
+        assert_eq!(values(&shared).as_ref(), [1.0, 2.0, 3.0]);
+        let matrix = device.tensor_from_vec(vec![0.0; 6], (2usize, 3usize));
+        let mut turned: Tensor<(usize, usize), f32, Cpu> = matrix.permute::<_, Axes2<1, 0>>();
+        assert!(values_mut(&mut turned).is_none());
+    }
 
     #[test]
     fn a_contiguous_tensor_is_lent_and_a_permuted_one_copied_in_its_own_order() {

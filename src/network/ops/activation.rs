@@ -61,7 +61,17 @@ const TASK: usize = 1 << 14;
 /// Any input shape. For the backward pass ReLU and leaky ReLU keep one bit a value, the others their input.
 pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> Values<T> {
     let dims = *input.shape();
-    let (input, tape) = input.split_tape();
+    let (mut input, tape) = input.split_tape();
+    if !T::OWNS_TAPE
+        && let Some(values) = view::values_mut(&mut input)
+    {
+        // Nobody reads the input again, so its place is taken.
+        values.par_chunks_mut(TASK).for_each(|values| match activation {
+            Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
+            _ => values.iter_mut().for_each(|x| *x = apply(activation, *x)),
+        });
+        return input.put_tape(tape);
+    }
     let x = view::values(&input);
     let values: Vec<f32> = x.par_iter().with_min_len(TASK).map(|&x| apply(activation, x)).collect();
     if !T::OWNS_TAPE {

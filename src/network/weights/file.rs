@@ -65,15 +65,20 @@ impl TensorFile {
         let mut file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
         let mut first = [0; 8];
+        let mut ninth = [0];
         if length < 8 {
             return Err(damaged(format!("it has {length} bytes, too few for a header")));
         }
         file.read_exact(&mut first).map_err(unreadable)?;
+        // A header's length may look like anything, but its text begins with a brace.
+        let _ = file.read(&mut ninth).map_err(unreadable)?;
         match &first[..4] {
+            _ if ninth == *b"{" => {}
             b"PK\x03\x04" => return Err(WeightsError::Pickle { path: name, what: "a zip archive such as PyTorch's" }),
             [0x80, 2..=5, _, _] => return Err(WeightsError::Pickle { path: name, what: "a Python pickle" }),
             _ => {}
         }
+        file.seek(SeekFrom::Start(8)).map_err(unreadable)?;
         let header = u64::from_le_bytes(first);
         if header > HEADER_BYTES || header > length - 8 {
             return Err(damaged(format!("its first bytes promise a header of {header} bytes, but it has {length}")));

@@ -12,7 +12,7 @@ use std::path::Path;
 
 pub use file::{Entry, TensorFile};
 pub use plan::{Misshapen, Plan, Scheme};
-pub use write::write;
+pub use write::{check_writable, write};
 
 use super::compiled::Compiled;
 use super::parameters::row;
@@ -22,7 +22,7 @@ use names::Target;
 /// Why a weights file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    #[error("cannot read the weights {path}: {reason}")]
+    #[error("cannot read {path}: {reason}")]
     Unreadable { path: String, reason: String },
     #[error("{path} is not a sound safetensors file: {reason}")]
     Damaged { path: String, reason: String },

@@ -119,7 +119,7 @@ fn counts(entry: &Entry) -> bool {
 
 /// `module.` or the like, where every name begins with it and it is not one of the schemes' own.
 fn common_prefix<'a>(entries: &[&'a Entry]) -> &'a str {
-    const WRAPPERS: [&str; 5] = ["module.", "model.", "net.", "state_dict.", "param."];
+    const WRAPPERS: [&str; 4] = ["module.", "model.", "net.", "state_dict."];
     let Some(first) = entries.first() else { return "" };
     let Some(wrapper) = WRAPPERS.into_iter().find(|wrapper| first.name.starts_with(wrapper)) else { return "" };
     match entries.iter().all(|entry| entry.name.starts_with(wrapper)) {
@@ -202,7 +202,8 @@ fn in_order(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&En
     by_name.sort_by_key(|entry| natural(&entry.name));
     let mut disorder = None;
     for order in [by_name, entries.to_vec()] {
-        match pair_up(network, slots, &grouped(&order)) {
+        let paired = pair_up(network, slots, &grouped(&order));
+        match paired.or_else(|reason| one_by_one(slots, &order).ok_or(reason)) {
             Ok(pairs) => {
                 let index = |entry: &Entry| file.entries.iter().position(|other| other.name == entry.name);
                 let pairs = pairs.into_iter().filter_map(|(slot, entry)| Some((slot, index(entry)?))).collect();
@@ -228,6 +229,12 @@ fn in_order(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&En
         misshapen: Vec::new(),
         disorder: Some(format!("no name is known (the file has {names}, …), and in order they do not fit: {reason}")),
     }
+}
+
+/// Tensor by tensor, for names that do not say which belong to one layer.
+fn one_by_one<'a>(slots: &[Slot], entries: &[&'a Entry]) -> Option<Vec<(usize, &'a Entry)>> {
+    let fit = slots.len() == entries.len() && slots.iter().zip(entries).all(|(slot, entry)| shape_fits(entry, slot));
+    fit.then(|| entries.iter().copied().enumerate().collect())
 }
 
 /// Splits digits from letters, so that `conv10` comes after `conv2`.

@@ -63,3 +63,17 @@ pub fn write(compiled: &Compiled, path: &Path) -> Result<(), WeightsError> {
     };
     serialize_to_file(tensors, None, path).map_err(failed)
 }
+
+/// Whether a file can be written there, so that nobody learns it only after the work. Leaves what is there alone.
+pub fn check_writable(path: &Path) -> Result<(), WeightsError> {
+    let failed = |error: std::io::Error| WeightsError::Unwritable {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let existed = path.exists();
+    std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
+    if !existed {
+        std::fs::remove_file(path).map_err(failed)?;
+    }
+    Ok(())
+}

@@ -273,6 +273,9 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             ));
             return;
         };
+        if nodes.is_empty() {
+            self.problems.push(Problem::new(node.mark, "the stack is empty", "expected at least one conv or pool"));
+        }
         for node in nodes {
             if self.too_many {
                 return;
@@ -371,12 +374,17 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             if self.used_overrides.contains(&index) || self.too_many {
                 continue;
             }
+            // Looking for what was meant takes a while in a large network, and nobody reads a hundredth suggestion.
+            let suggest = self.problems.len() < limits::PROBLEMS;
             let (message, help) = match entry.key.rsplit_once('.') {
                 _ if self.block_paths.contains(&entry.key) => (format!("`{}` is a block", entry.key), None),
                 Some((layer, brought)) if self.paths.contains(&entry.key) => {
                     (format!("`{brought}` comes with `{layer}`; change it there"), None)
                 }
-                _ => (format!("there is no layer `{}`", shorten(&entry.key)), did_you_mean(&entry.key, &self.paths)),
+                _ => (
+                    format!("there is no layer `{}`", shorten(&entry.key)),
+                    suggest.then(|| did_you_mean(&entry.key, &self.paths)).flatten(),
+                ),
             };
             self.problems.push(
                 Problem::new(entry.key_mark, message, "expected the path of one layer, such as `block3.conv3`")

@@ -29,11 +29,13 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
         }
     }
     let find = |key: &str| document.find(key);
-    let text = |key: &str, problems: &mut Problems| find(key).and_then(|node| values::text(node, problems));
+    let text = |key: &str, problems: &mut Problems| {
+        find(key).and_then(|node| values::text(node, problems)).map(|text| printable(&text))
+    };
     let name = text("name", problems).unwrap_or_else(|| id.to_string());
     let summary = text("summary", problems);
     let source = text("source", problems);
-    let labels = text("labels", problems);
+    let labels = find("labels").and_then(|node| values::text(node, problems));
     let aliases = find("aliases").map_or(Vec::new(), |node| aliases(node, problems));
     let input = match find("input") {
         Some(node) => sections::input(node, problems),
@@ -76,14 +78,28 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
         items,
         preprocess,
         labels,
+        labels_mark: find("labels").map(|node| node.mark),
         train,
     })
+}
+
+/// One line without control characters and without those that turn the direction of writing: a title is shown in
+/// terminals, which obey them.
+fn printable(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.trim()
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|&c| !c.is_control() && !turns(c))
+        .collect()
 }
 
 /// The aliases of a file: a list of words, or one.
 pub fn aliases(node: &Node, problems: &mut Problems) -> Vec<String> {
     match &node.value {
-        Value::List(items) => items.iter().filter_map(|item| values::text(item, problems)).collect(),
+        Value::List(items) => {
+            items.iter().filter_map(|item| values::text(item, problems)).map(|alias| printable(&alias)).collect()
+        }
         _ => values::text(node, problems).into_iter().collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! One layer's fields, defaults beneath them, read into an [`Operation`].
 
+use std::collections::HashSet;
+
 use super::short::{Out, Short};
 use super::values::{self, PaddingWord};
 use crate::spec::describe::{Activation, BatchNorm, Conv, Groups, Linear, Lrn, Norm, Operation, Pair, Pool};
@@ -324,8 +326,9 @@ pub fn check_keys(kind: &Kind, fields: &[&Entry], problems: &mut Problems) {
 
 /// A key that stands twice in one map.
 pub fn check_doubles(entries: &[Entry], problems: &mut Problems) {
-    for (index, entry) in entries.iter().enumerate() {
-        if entries[..index].iter().any(|other| other.key == entry.key) {
+    let mut seen = HashSet::new();
+    for entry in entries {
+        if !seen.insert(entry.key.as_str()) {
             problems.push(Problem::new(
                 entry.key_mark,
                 format!("`{}` stands here a second time", entry.key),

@@ -70,6 +70,8 @@ pub fn draw(state: &State, frame_: &mut Frame, table: Rect, working: Rect, regio
         frame_.render_widget(Paragraph::new("no architectures").style(state.theme.dim), table);
         return;
     };
+    // Words take the place of the working too, but leave the list beside the table alone.
+    let words = Rect { height: table.height + working.height, ..table };
     match &entry.opened {
         Opened::Network(network) => {
             draw_table(state, entry, network, frame_, table, regions);
@@ -91,11 +93,11 @@ pub fn draw(state: &State, frame_: &mut Frame, table: Rect, working: Rect, regio
                 let caret = " ".repeat(diagnostic.place.column.saturating_sub(1)) + &"^".repeat(diagnostic.width);
                 lines.push(Line::styled(format!("    {caret}"), state.theme.bad));
             }
-            draw_words(state, &entry.id, lines, frame_, table.union(working));
+            draw_words(state, &entry.id, lines, frame_, words);
         }
         Opened::Unreadable(reason) => {
             let lines = vec![Line::styled(reason.clone(), state.theme.bad)];
-            draw_words(state, &entry.id, lines, frame_, table.union(working));
+            draw_words(state, &entry.id, lines, frame_, words);
         }
     }
 }
