@@ -7,6 +7,7 @@ mod explorer;
 mod files;
 mod fixtures;
 mod forward;
+mod mended;
 mod numbers;
 mod pseudo_terminal;
 mod readme;
