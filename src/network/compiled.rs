@@ -7,6 +7,7 @@ use dfdx::prelude::*;
 
 use super::init::{self, Init};
 use super::kernels::conv::Algorithm;
+use super::kernels::heap::keep_memory;
 use super::kernels::winograd::Transformed;
 use super::ops::activation::activate;
 use super::ops::adaptive_avgpool::adaptive_avgpool;
@@ -62,6 +63,7 @@ impl Compiled {
     }
 
     fn filled(network: &Network, values: impl Fn(usize, &Layer, Role, &[usize]) -> Vec<f32>) -> Self {
+        keep_memory();
         let device = Cpu::default();
         // Freed buffers go back to the system: dfdx's cache would keep every intermediate of the largest run.
         device.disable_cache();

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::block::Block;
 use super::direct::Direct;
 use super::im2col::{Plane, col2im, im2col};
+use super::joined::Joined;
 use super::matmul::{Matrix, matmul};
 use super::winograd::{Transformed, Winograd};
 use crate::spec::describe::Pair;
@@ -55,6 +56,8 @@ const COLUMN_VALUES: usize = 1 << 18;
 const FEWEST_POSITIONS: usize = 512;
 /// Values of a column matrix at most, whatever the kernel: 16 MiB for each thread.
 const MOST_COLUMN_VALUES: usize = 1 << 22;
+/// Positions of a map below which the maps of a mini-batch are joined.
+const SMALL_MAP: usize = 64;
 /// With fewer chunks of positions than this, the output channels are divided among tasks instead.
 const FEW_CHUNKS: usize = 8;
 
@@ -109,6 +112,14 @@ impl Convolution {
         Direct { images, groups, plane, out_channels }
     }
 
+    /// The same sizes joined over the batch, where the maps are too small for a product each.
+    fn joined(&self) -> Option<Joined> {
+        let Convolution { images, groups, plane, out_channels } = *self;
+        let total = images * plane.positions();
+        let small = plane.positions() < SMALL_MAP && total * plane.depth() <= MOST_COLUMN_VALUES;
+        (groups == 1 && images > 1 && small).then_some(Joined { images, plane, out_channels })
+    }
+
     /// What is used: what is wanted where it can be, else the cheapest by multiplications. Tiles are made sixteen at a
     /// time and reach over the map's edge, so small maps in small batches are better off with columns; a fifth is
     /// added for the transforms.
@@ -141,9 +152,7 @@ impl Convolution {
     ) {
         match (algorithm, self.winograd(), transformed) {
             (Algorithm::Winograd, Some(winograd), Some(weight)) => winograd.forward(input, weight, bias, out),
-            (Algorithm::Winograd, Some(winograd), None) => {
-                winograd.forward(input, &winograd.transform(weight), bias, out);
-            }
+            (Algorithm::Winograd, Some(winograd), None) => winograd.forward_once(input, weight, bias, out),
             (Algorithm::Direct, ..) => self.direct().forward(input, weight, bias, out),
             _ => self.forward_im2col(input, weight, bias, out),
         }
@@ -168,6 +177,9 @@ impl Convolution {
     }
 
     fn forward_im2col(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+        if let Some(joined) = self.joined() {
+            return joined.forward(input, weight, bias, out);
+        }
         let positions = self.plane.positions();
         let matrices = out.chunks_exact_mut(self.outputs_per_group()).enumerate();
         if self.images * self.groups * self.chunks().count() >= FEW_CHUNKS {
@@ -178,7 +190,7 @@ impl Convolution {
             strips.collect::<Vec<_>>().into_par_iter().for_each_init(Vec::new, |columns, (unit, first, mut strip)| {
                 let count = strip.columns();
                 columns.resize(self.plane.depth() * count, 0.0);
-                im2col(self.input_of(input, unit), &self.plane, first, count, columns);
+                im2col(self.input_of(input, unit), &self.plane, first, count, columns, count);
                 self.multiply(&mut strip, 0, unit % self.groups, weight, bias, columns);
             });
             return;
@@ -196,7 +208,7 @@ impl Convolution {
                 columns.par_chunks_mut(block * taps * count).enumerate().for_each(|(at, columns)| {
                     let channels = columns.len() / (taps * count);
                     let input = &input[at * block * self.plane.height * self.plane.width..];
-                    im2col(input, &self.part(channels), first, count, columns);
+                    im2col(input, &self.part(channels), first, count, columns, count);
                 });
                 let blocks = strip.split(rows, usize::MAX);
                 blocks.into_par_iter().for_each(|(top, _, mut block)| {
@@ -233,6 +245,9 @@ impl Convolution {
     }
 
     fn backward_input_im2col(&self, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
+        if let Some(joined) = self.joined() {
+            return joined.backward_input(upstream, weight, to_input);
+        }
         let (positions, depth) = (self.plane.positions(), self.plane.depth());
         let taps = depth / self.plane.channels;
         let area = self.plane.height * self.plane.width;
@@ -250,12 +265,15 @@ impl Convolution {
                 columns.resize(plane.depth() * count, 0.0);
                 let mut product = Block::of(columns, count);
                 matmul(&mut product, self.out_channels, weight, upstream.from(0, first), false);
-                col2im(columns, &plane, first, count, to_input);
+                col2im(columns, &plane, first, count, to_input, count);
             }
         });
     }
 
     fn backward_weight_im2col(&self, upstream: &[f32], input: &[f32], to_weight: &mut [f32]) {
+        if let Some(joined) = self.joined() {
+            return joined.backward_weight(upstream, input, to_weight);
+        }
         let (positions, depth) = (self.plane.positions(), self.plane.depth());
         let taps = depth / self.plane.channels;
         let area = self.plane.height * self.plane.width;
@@ -271,7 +289,7 @@ impl Convolution {
                 let upstream = Matrix::rows(&upstream[unit * self.outputs_per_group()..], positions);
                 for (first, count) in self.chunks() {
                     columns.resize(plane.depth() * count, 0.0);
-                    im2col(input, &plane, first, count, columns);
+                    im2col(input, &plane, first, count, columns, count);
                     let columns = Matrix::rows(columns, count).transposed();
                     matmul(&mut block, count, upstream.from(0, first), columns, true);
                 }

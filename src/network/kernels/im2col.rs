@@ -84,9 +84,9 @@ impl Plane {
     }
 }
 
-/// Fills `columns` (depth × count) with the windows of `count` positions from `first` on.
-pub fn im2col(input: &[f32], plane: &Plane, first: usize, count: usize, columns: &mut [f32]) {
-    for (row, line) in columns.chunks_exact_mut(count).take(plane.depth()).enumerate() {
+/// Fills `columns` (depth rows, `row_stride` apart) with the windows of `count` positions from `first` on.
+pub fn im2col(input: &[f32], plane: &Plane, first: usize, count: usize, columns: &mut [f32], row_stride: usize) {
+    for (row, line) in columns.chunks_mut(row_stride).take(plane.depth()).enumerate() {
         for run in plane.runs(row, first, count) {
             let target = &mut line[run.at..run.at + run.length];
             let Some(start) = run.row else {
@@ -114,8 +114,8 @@ pub fn im2col(input: &[f32], plane: &Plane, first: usize, count: usize, columns:
 }
 
 /// The transpose of [`im2col`]: adds every column value back to the input value it came from.
-pub fn col2im(columns: &[f32], plane: &Plane, first: usize, count: usize, input: &mut [f32]) {
-    for (row, line) in columns.chunks_exact(count).take(plane.depth()).enumerate() {
+pub fn col2im(columns: &[f32], plane: &Plane, first: usize, count: usize, input: &mut [f32], row_stride: usize) {
+    for (row, line) in columns.chunks(row_stride).take(plane.depth()).enumerate() {
         for run in plane.runs(row, first, count) {
             let (Some(start), inside) = (run.row, plane.inside(&run)) else {
                 continue;
@@ -172,7 +172,7 @@ mod tests {
             let first = first.min(plane.positions() - 1);
             let count = plane.positions() - first;
             let mut columns = vec![f32::NAN; plane.depth() * count];
-            im2col(&input, &plane, first, count, &mut columns);
+            im2col(&input, &plane, first, count, &mut columns, count);
             let mut back = vec![0.0; plane.values()];
             for row in 0..plane.depth() {
                 for at in 0..count {
@@ -184,7 +184,7 @@ mod tests {
                 }
             }
             let mut sums = vec![0.0; plane.values()];
-            col2im(&columns, &plane, first, count, &mut sums);
+            col2im(&columns, &plane, first, count, &mut sums, count);
             prop_assert_eq!(sums, back);
         }
     }

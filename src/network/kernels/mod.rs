@@ -3,7 +3,10 @@
 pub mod block;
 pub mod conv;
 pub mod direct;
+pub mod heap;
 pub mod im2col;
+pub mod joined;
 pub mod matmul;
+pub mod scratch;
 pub mod view;
 pub mod winograd;

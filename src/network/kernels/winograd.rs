@@ -5,13 +5,14 @@
 //! products, U(f) · V(f), one for each of the 36 places f of a tile. The input's gradient is the same convolution with the
 //! kernel turned and its channels exchanged; the weights' gradient is Gᵀ[Σ tiles (A·dY·Aᵀ) ⊙ (Bᵀ·d·B)]G.
 //!
-//! Sixteen tiles (or kernels) are transformed at a time, side by side in [`Lanes`], which a 512-bit register holds. In
+//! Sixteen tiles (or kernels) are transformed at a time, side by side in lanes that one 512-bit register holds. In
 //! f32 the result differs from the direct sum by about 1e-5 of the values' size.
 
 use rayon::prelude::*;
 
 use super::block::Block;
 use super::matmul::{Matrix, matmul};
+use super::scratch::Scratch;
 
 const LANES: usize = 16;
 /// One value of each of sixteen tiles.
@@ -100,9 +101,23 @@ impl Winograd {
         (0..tiles).step_by(size).map(|first| (first, size.min(tiles - first))).collect()
     }
 
-    /// U(f) = G·g·Gᵀ as [f][output][input].
+    /// U(f) = G·g·Gᵀ, place by place, outputs × inputs.
     pub fn transform(&self, weight: &[f32]) -> Transformed {
+        let mut transformed = vec![0.0; PLACES * self.outputs * self.inputs];
+        self.transform_into(weight, &mut transformed);
+        Transformed(transformed)
+    }
+
+    /// As [`Winograd::transform`] and [`Winograd::forward`], for weights that change before the next call.
+    pub fn forward_once(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+        let mut transformed = Scratch::new(PLACES * self.outputs * self.inputs);
+        self.transform_into(weight, &mut transformed[..PLACES * self.outputs * self.inputs]);
+        self.convolve(input, &transformed, bias, out, false);
+    }
+
+    fn transform_into(&self, weight: &[f32], transformed: &mut [f32]) {
         transform_kernels(
+            transformed,
             self.outputs,
             self.inputs,
             |output, input| &weight[(output * self.inputs + input) * 9..][..9],
@@ -110,46 +125,46 @@ impl Winograd {
         )
     }
 
-    /// As [`Winograd::transform`] of the kernels turned by half a turn, as [f][input][output].
-    fn transform_turned(&self, weight: &[f32]) -> Transformed {
-        transform_kernels(
-            self.inputs,
-            self.outputs,
-            |input, output| &weight[(output * self.inputs + input) * 9..][..9],
-            true,
-        )
+    /// U(f) of the kernels turned by half a turn, inputs × outputs.
+    fn transform_turned_into(&self, weight: &[f32], transformed: &mut [f32]) {
+        let kernel = |input: usize, output: usize| &weight[(output * self.inputs + input) * 9..][..9];
+        transform_kernels(transformed, self.inputs, self.outputs, kernel, true);
     }
 
     /// Y. `out` is `[images, outputs, out height, out width]`.
     pub fn forward(&self, input: &[f32], weight: &Transformed, bias: Option<&[f32]>, out: &mut [f32]) {
-        self.convolve(input, weight, bias, out, false);
+        self.convolve(input, &weight.0, bias, out, false);
     }
 
     /// Adds dX to `to_input`.
     pub fn backward_input(&self, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
-        self.turned().convolve(upstream, &self.transform_turned(weight), None, to_input, true);
+        let mut transformed = Scratch::new(PLACES * self.outputs * self.inputs);
+        self.transform_turned_into(weight, &mut transformed[..PLACES * self.outputs * self.inputs]);
+        self.turned().convolve(upstream, &transformed, None, to_input, true);
     }
 
-    fn convolve(&self, input: &[f32], weight: &Transformed, bias: Option<&[f32]>, out: &mut [f32], add: bool) {
-        let (mut inputs, mut products) = (Vec::new(), Vec::new());
-        for (first, count) in self.parts(self.inputs + self.outputs, HELD_BYTES) {
+    fn convolve(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32], add: bool) {
+        let parts = self.parts(self.inputs + self.outputs, HELD_BYTES);
+        let widest = parts.first().map_or(0, |(_, count)| count.next_multiple_of(LANES));
+        let mut inputs = Scratch::new(PLACES * self.inputs * widest);
+        let mut products = Scratch::new(PLACES * self.outputs * widest);
+        for (first, count) in parts {
             let width = count.next_multiple_of(LANES);
             let tiles: Vec<Tile> = (first..first + count).map(|index| self.tile(index)).collect();
-            self.transform_inputs(input, &tiles, width, &mut inputs);
-            products.resize(PLACES * self.outputs * width, 0.0);
+            self.transform_inputs(input, &tiles, width, &mut inputs[..PLACES * self.inputs * width]);
+            let products = &mut products[..PLACES * self.outputs * width];
             products.par_chunks_exact_mut(self.outputs * width).enumerate().for_each(|(place, product)| {
-                let weight = &weight.0[place * self.outputs * self.inputs..][..self.outputs * self.inputs];
+                let weight = &weight[place * self.outputs * self.inputs..][..self.outputs * self.inputs];
                 let right = &inputs[place * self.inputs * width..][..self.inputs * width];
                 let (left, right) = (Matrix::rows(weight, self.inputs), Matrix::rows(right, width));
                 matmul(&mut Block::of(product, width), self.inputs, left, right, false);
             });
-            self.untransform(&products, &tiles, width, bias, out, add);
+            self.untransform(products, &tiles, width, bias, out, add);
         }
     }
 
-    /// V(f) = Bᵀ·d·B as [f][channel][tile].
-    fn transform_inputs(&self, input: &[f32], tiles: &[Tile], width: usize, transformed: &mut Vec<f32>) {
-        transformed.resize(PLACES * self.inputs * width, 0.0);
+    /// V(f) = Bᵀ·d·B, place by place, channels × tiles.
+    fn transform_inputs(&self, input: &[f32], tiles: &[Tile], width: usize, transformed: &mut [f32]) {
         let area = self.height * self.width;
         let block = self.inputs.div_ceil(TASKS);
         let tasks = Block::of(transformed, self.inputs * width).split(PLACES, block * width);
@@ -168,7 +183,7 @@ impl Winograd {
                             let values = both(&values, input_1d);
                             for (place, values) in values.iter().enumerate() {
                                 let start = at * width + group * LANES;
-                                task.row(place)[start..start + LANES].copy_from_slice(values);
+                                store(&mut task.row(place)[start..], values);
                             }
                         }
                     }
@@ -225,7 +240,7 @@ impl Winograd {
                             let mut values = [[0.0; LANES]; PLACES];
                             for (place, values) in values.iter_mut().enumerate() {
                                 let start = (place * self.outputs + channel) * width + group * LANES;
-                                values.copy_from_slice(&products[start..start + LANES]);
+                                *values = load(&products[start..]);
                             }
                             let values = output_both(&values);
                             for (lane, tile) in tiles.iter().enumerate() {
@@ -249,18 +264,23 @@ impl Winograd {
 
     /// Adds dW to `to_weight`, `[outputs, inputs, 3, 3]`.
     pub fn backward_weight(&self, upstream: &[f32], input: &[f32], to_weight: &mut [f32]) {
-        let (mut inputs, mut gradients) = (Vec::new(), Vec::new());
-        let mut sums = vec![0.0; PLACES * self.outputs * self.inputs];
-        for (first, count) in self.parts(self.inputs + self.outputs, 3 * HELD_BYTES) {
+        let parts = self.parts(self.inputs + self.outputs, 3 * HELD_BYTES);
+        let widest = parts.first().map_or(0, |(_, count)| count.next_multiple_of(LANES));
+        let mut inputs = Scratch::new(PLACES * self.inputs * widest);
+        let mut gradients = Scratch::new(PLACES * self.outputs * widest);
+        let mut sums = Scratch::new(PLACES * self.outputs * self.inputs);
+        for (part, (first, count)) in parts.into_iter().enumerate() {
             let width = count.next_multiple_of(LANES);
             let tiles: Vec<Tile> = (first..first + count).map(|index| self.tile(index)).collect();
-            self.transform_inputs(input, &tiles, width, &mut inputs);
-            self.transform_gradients(upstream, &tiles, width, &mut gradients);
+            self.transform_inputs(input, &tiles, width, &mut inputs[..PLACES * self.inputs * width]);
+            self.transform_gradients(upstream, &tiles, width, &mut gradients[..PLACES * self.outputs * width]);
+            let sums = &mut sums[..PLACES * self.outputs * self.inputs];
             sums.par_chunks_exact_mut(self.outputs * self.inputs).enumerate().for_each(|(place, sum)| {
                 let left = &gradients[place * self.outputs * width..][..self.outputs * width];
                 let right = &inputs[place * self.inputs * width..][..self.inputs * width];
                 let (left, right) = (Matrix::rows(left, width), Matrix::rows(right, width).transposed());
-                matmul(&mut Block::of(sum, self.inputs), width, left, right, true);
+                // The first part overwrites what was left in the buffer.
+                matmul(&mut Block::of(sum, self.inputs), width, left, right, part > 0);
             });
         }
         to_weight.par_chunks_exact_mut(self.inputs * 9).enumerate().for_each(|(output, to_weight)| {
@@ -286,9 +306,8 @@ impl Winograd {
         });
     }
 
-    /// A·dY·Aᵀ as [f][output channel][tile].
-    fn transform_gradients(&self, upstream: &[f32], tiles: &[Tile], width: usize, transformed: &mut Vec<f32>) {
-        transformed.resize(PLACES * self.outputs * width, 0.0);
+    /// A·dY·Aᵀ, place by place, output channels × tiles.
+    fn transform_gradients(&self, upstream: &[f32], tiles: &[Tile], width: usize, transformed: &mut [f32]) {
         let (out_height, out_width) = (self.out_height(), self.out_width());
         let area = out_height * out_width;
         let block = self.outputs.div_ceil(TASKS);
@@ -315,7 +334,7 @@ impl Winograd {
                             let values = gradient_both(&values);
                             for (place, values) in values.iter().enumerate() {
                                 let start = at * width + group * LANES;
-                                task.row(place)[start..start + LANES].copy_from_slice(values);
+                                store(&mut task.row(place)[start..], values);
                             }
                         }
                     }
@@ -329,13 +348,13 @@ impl Winograd {
 const TASKS: usize = 16;
 
 fn transform_kernels<'w>(
+    transformed: &mut [f32],
     rows: usize,
     columns: usize,
     kernel: impl Fn(usize, usize) -> &'w [f32] + Sync,
     turned: bool,
-) -> Transformed {
-    let mut transformed = vec![0.0; PLACES * rows * columns];
-    let tasks = Block::of(&mut transformed, rows * columns).split(PLACES, rows.div_ceil(4 * TASKS) * columns);
+) {
+    let tasks = Block::of(transformed, rows * columns).split(PLACES, rows.div_ceil(4 * TASKS) * columns);
     tasks.into_par_iter().for_each(|(_, left, mut task)| {
         let first = left / columns;
         let count = task.columns() / columns;
@@ -348,8 +367,8 @@ fn transform_kernels<'w>(
                         let mut values = [[0.0; LANES]; 9];
                         for lane in 0..lanes {
                             let taps = kernel(first + row, from + lane);
-                            for tap in 0..9 {
-                                values[tap][lane] = taps[if turned { 8 - tap } else { tap }];
+                            for (tap, values) in values.iter_mut().enumerate() {
+                                values[lane] = taps[if turned { 8 - tap } else { tap }];
                             }
                         }
                         let values = kernel_both(&values);
@@ -362,7 +381,19 @@ fn transform_kernels<'w>(
             },
         );
     });
-    Transformed(transformed)
+}
+
+/// Sixteen values at once; a slice of unknown length would be copied by a call.
+#[inline(always)]
+fn store(target: &mut [f32], values: &Lanes) {
+    if let Some(target) = target.first_chunk_mut() {
+        *target = *values;
+    }
+}
+
+#[inline(always)]
+fn load(source: &[f32]) -> Lanes {
+    source.first_chunk().copied().unwrap_or([0.0; LANES])
 }
 
 /// a·x + b·y + …, lane by lane.
