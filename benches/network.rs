@@ -1,0 +1,61 @@
+//! How long networks take: drawing parameters, a forward pass, a training step.
+
+use std::ops::ControlFlow;
+
+use convlens::model::{self, Network};
+use convlens::network::init::Init;
+use convlens::network::ops::cross_entropy::cross_entropy;
+use convlens::network::optimizer::{Algorithm, Optimizer};
+use convlens::network::{Compiled, Mode};
+use convlens::run::forward::noise;
+use convlens::spec::Library;
+use criterion::{Criterion, criterion_group, criterion_main};
+use dfdx::prelude::*;
+
+fn network(id: &str) -> Network {
+    let loaded = Library::new(None).load(id, &[]).expect("bundled");
+    model::analyse(&loaded).expect("bundled")
+}
+
+fn batch(compiled: &Compiled, images: usize) -> convlens::network::Values {
+    let (channels, height, width) = compiled.input_dims();
+    compiled.batch(noise(images * channels * height * width, 1))
+}
+
+fn go_on(_: usize, _: &convlens::network::Values) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn benches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("network");
+    group.sample_size(10);
+    let vgg16 = network("vgg16");
+    group.bench_function("draw the parameters of VGG-16", |bench| {
+        bench.iter(|| Compiled::initialised(&vgg16, Init::Kaiming, 0).parameters.len());
+    });
+    let mut compiled = Compiled::initialised(&vgg16, Init::Kaiming, 0);
+    for images in [1, 8] {
+        let input = batch(&compiled, images);
+        group.bench_function(format!("VGG-16 forward, batch {images}"), |bench| {
+            bench.iter(|| compiled.forward(input.clone(), Mode::Evaluate, false, go_on).is_some());
+        });
+    }
+    drop(compiled);
+    let mut compiled = Compiled::initialised(&network("vgg11-cifar"), Init::Kaiming, 0);
+    let mut optimizer =
+        Optimizer::new(Algorithm::Sgd { momentum: 0.9, nesterov: false }, 5e-4, &compiled).expect("memory");
+    let input = batch(&compiled, 32);
+    let labels: Vec<usize> = (0..32).map(|image| image % 10).collect();
+    group.bench_function("VGG-11 for CIFAR, training step, batch 32", |bench| {
+        bench.iter(|| {
+            let mode = Mode::Train { dropout_seed: Some(1) };
+            let logits = compiled.forward(input.leaky_trace(), mode, false, go_on).expect("not stopped");
+            let mut gradients = cross_entropy(logits, &labels).backward();
+            optimizer.step(&mut compiled, &mut gradients, 0.01).expect("memory");
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(all, benches);
+criterion_main!(all);
