@@ -1,8 +1,13 @@
 //! A lens on convolutional networks.
 //!
-//! A network is a short YAML file. [`spec`] reads it into a checked description, [`model`] works out every layer's
-//! shape, parameters, MACs and receptive field, and [`cli`] and [`tui`] show them. The arrows go one way:
-//! `spec <- model <- network <- run <- {cli, tui}`.
+//! What flows where: [`spec`] reads a short YAML file into a checked description, with every problem located.
+//! [`model`] resolves it into layers and works out all that can be counted without running anything: shapes, parameters,
+//! MACs, memory, receptive fields, the formulas behind them, comparisons, advice. [`network`] compiles the layers into
+//! a dfdx network with parameters, forward and backward. [`run`] does the work that takes time, on photos, tensors and data
+//! sets, and reports it through events. [`cli`] prints and [`tui`] shows.
+//!
+//! The arrows go one way: `spec <- model <- network <- run <- {cli, tui}`. A new kind of layer begins in
+//! `spec/kinds.rs`, gets its shape in `model/resolve.rs`, and its arithmetic in a file of its own in `network/ops`.
 
 pub mod cli;
 pub mod model;

@@ -256,8 +256,9 @@ fn working(network: &Network, row: &Row) -> Vec<(&'static str, String)> {
     if let RowKind::Block { .. } = row.kind {
         let all: Vec<&Layer> = layers.iter().collect();
         let size: u64 = layers.iter().map(Layer::output_bytes).sum();
+        let convs = formulas::block_output(&all).map_or_else(String::new, |convs| format!("   convs {convs}"));
         return vec![
-            ("output", format!("{} → {}", first.input, figures.last.output)),
+            ("output", format!("{} → {}{convs}", first.input, figures.last.output)),
             ("params", formulas::block_params(&all)),
             ("MACs", format!("{}   {share}, {of_params:.1}% of all parameters", grouped(figures.macs))),
             ("field", formulas::of(figures.last).receptive_field),
