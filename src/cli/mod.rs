@@ -15,7 +15,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::model::{self, Network};
 use crate::spec::{Library, LoadError, Loaded};
@@ -111,6 +111,8 @@ enum Command {
     Train(train::TrainArgs),
     /// List the tensors of a weights file, and how they fit an architecture
     Weights(weights::WeightsArgs),
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -175,6 +177,7 @@ pub fn main() -> ExitCode {
         Some(Command::Forward(args)) => forward::run(&context, &args),
         Some(Command::Train(args)) => train::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
+        Some(Command::Completions { shell }) => completions(shell),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -186,6 +189,13 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    // Into memory first: the generator panics where a pipe is closed.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "convlens", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
 }
 
 /// What every command needs.

@@ -143,6 +143,17 @@ fn weights_that_do_not_fit_are_named_tensor_by_tensor() {
 }
 
 #[test]
+fn completions_know_every_command() {
+    for shell in ["bash", "fish", "zsh"] {
+        let script = stdout(&["completions", shell]);
+        for command in ["show", "explain", "compare", "kernels", "forward", "train", "weights"] {
+            assert!(script.contains(command), "{command} in {shell}");
+        }
+    }
+    fails(&["completions", "tcsh"], 2, &["bash"]);
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let program = env!("CARGO_BIN_EXE_convlens");
     let script = format!("'{program}' explain vgg19; echo \"code $?\" >&2");
