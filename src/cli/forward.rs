@@ -84,9 +84,7 @@ const TOP: usize = 5;
 pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
     let loaded = context.load(&args.arch)?;
     let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
-    let threads = args.threads.map_or(0, |threads| threads as usize);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Failure::because)?;
-    pool.install(|| Work::new(context, args, &loaded, network)?.run())
+    super::on_threads(args.threads, || Work::new(context, args, &loaded, network)?.run())
 }
 
 struct Work<'a> {

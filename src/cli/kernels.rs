@@ -150,9 +150,7 @@ fn times(
     if !args.force {
         crate::run::machine::check(needed).map_err(Failure::because)?;
     }
-    let threads = args.threads.map_or(0, |threads| threads as usize);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Failure::because)?;
-    Ok(pool.install(|| measure::interleaved(&networks, args.runs as usize, 0)))
+    super::on_threads(args.threads, || Ok(measure::interleaved(&networks, args.runs as usize, 0)))
 }
 
 fn layer(kernel: &Kernel) -> String {

@@ -191,6 +191,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Does work on so many threads, or on all cores.
+fn on_threads<T: Send>(threads: Option<u32>, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
+    let threads = threads.map_or(0, |threads| threads as usize);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Failure::because)?.install(work)
+}
+
 fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     // Into memory first: the generator panics where a pipe is closed.
     let mut script = Vec::new();

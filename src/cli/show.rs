@@ -1,5 +1,6 @@
 //! `convlens show ARCH`: the layer table.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -21,8 +22,8 @@ pub struct ShowArgs {
     /// An id, an alias or a file
     arch: String,
     /// Count operations as another tool does, for one image
-    #[arg(long, value_enum, default_value_t = ConventionName::Plain)]
-    convention: ConventionName,
+    #[arg(long, value_enum, default_value_t = Convention::Plain)]
+    convention: Convention,
     /// Images in a training mini-batch
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
@@ -34,26 +35,13 @@ pub struct ShowArgs {
     memory: Option<u64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ConventionName {
-    Plain,
-    Fvcore,
-    Thop,
-    Torchinfo,
-    Ptflops,
-    TorchFlops,
-}
+impl ValueEnum for Convention {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Convention::ALL
+    }
 
-impl ConventionName {
-    fn convention(self) -> Convention {
-        match self {
-            ConventionName::Plain => Convention::Plain,
-            ConventionName::Fvcore => Convention::Fvcore,
-            ConventionName::Thop => Convention::Thop,
-            ConventionName::Torchinfo => Convention::Torchinfo,
-            ConventionName::Ptflops => Convention::Ptflops,
-            ConventionName::TorchFlops => Convention::TorchFlops,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
     }
 }
 
@@ -103,7 +91,7 @@ fn byte_size(text: &str) -> Result<u64, String> {
 
 pub fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     let network = context.network(&args.arch)?;
-    let convention = args.convention.convention();
+    let convention = args.convention;
     let plain = convention == Convention::Plain;
     let headers = vec![
         ("name", false),
@@ -122,7 +110,7 @@ pub fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
 
 fn footer(network: &Network, args: &ShowArgs) -> Vec<String> {
     let totals = network.totals;
-    let convention = args.convention.convention();
+    let convention = args.convention;
     let (count, unknown) = convention.total(network);
     let operations = match convention {
         Convention::Plain => format!("MACs {}   FLOPs {}", grouped(totals.macs), grouped(2 * totals.macs)),
@@ -214,7 +202,7 @@ fn cells(layer: &Layer, convention: Convention) -> Vec<String> {
 
 fn json(network: &Network, args: &ShowArgs) -> Value {
     let architecture = &network.architecture;
-    let convention = args.convention.convention();
+    let convention = args.convention;
     let layers = network.layers.iter().map(|layer| {
         let mut value = layer_json(layer);
         if convention != Convention::Plain {

@@ -162,9 +162,7 @@ impl TrainArgs {
 pub fn run(context: &Context, args: &TrainArgs) -> Result<(), Failure> {
     let loaded = context.load(&args.arch)?;
     let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
-    let threads = args.threads.map_or(0, |threads| threads as usize);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Failure::because)?;
-    pool.install(|| train(context, args, &network))
+    super::on_threads(args.threads, || train(context, args, &network))
 }
 
 fn train(context: &Context, args: &TrainArgs, network: &Network) -> Result<(), Failure> {
