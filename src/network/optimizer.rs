@@ -5,6 +5,7 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::compiled::Compiled;
+use super::ops::Row;
 
 /// How a step follows from gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,30 +65,20 @@ impl Optimizer {
     ) -> Result<(), CpuError> {
         self.steps += 1;
         network.parameters_changed();
-        let decay = |kind: fn(f64) -> WeightDecay| (self.weight_decay != 0.0).then(|| kind(self.weight_decay));
-        for (parameter, moments) in network.parameters.iter_mut().zip(&mut self.moments) {
-            let gradient = gradients.get_or_alloc_mut(&parameter.values)?;
-            match (self.algorithm, moments.as_mut_slice()) {
-                (Algorithm::Sgd { momentum, nesterov }, [velocity]) => {
-                    let momentum = match (momentum != 0.0, nesterov) {
-                        (false, _) => None,
-                        (true, false) => Some(Momentum::Classic(momentum)),
-                        (true, true) => Some(Momentum::Nesterov(momentum)),
-                    };
-                    let config = SgdConfig { lr, momentum, weight_decay: decay(WeightDecay::L2) };
-                    config.try_update(&mut parameter.values, velocity, gradient)?;
-                }
-                (Algorithm::Adam { betas, eps }, [first, second]) => {
-                    let config = AdamConfig { lr, betas, eps, weight_decay: decay(WeightDecay::L2) };
-                    config.try_update(self.steps, &mut parameter.values, first, second, gradient)?;
-                }
-                (Algorithm::AdamW { betas, eps }, [first, second]) => {
-                    let config = AdamConfig { lr, betas, eps, weight_decay: decay(WeightDecay::Decoupled) };
-                    config.try_update(self.steps, &mut parameter.values, first, second, gradient)?;
-                }
-                // `new` makes as many buffers as the algorithm has moments.
-                _ => {}
-            }
+        // Each parameter with its gradient, so that all cores can work; dfdx updates one tensor on one core.
+        let mut buffers = Vec::with_capacity(network.parameters.len());
+        for parameter in &network.parameters {
+            let mut buffer = network.device.try_alloc_len(0)?;
+            std::mem::swap(&mut *buffer, &mut **gradients.get_or_alloc_mut(&parameter.values)?);
+            buffers.push(buffer);
+        }
+        let parameters = network.parameters.par_iter_mut().zip(&mut self.moments).zip(&mut buffers);
+        let (algorithm, weight_decay, steps) = (self.algorithm, self.weight_decay, self.steps);
+        parameters.with_max_len(1).try_for_each(|((parameter, moments), gradient)| {
+            update(algorithm, weight_decay, steps, lr, &mut parameter.values, moments, gradient)
+        })?;
+        for (parameter, mut buffer) in network.parameters.iter().zip(buffers) {
+            std::mem::swap(&mut *buffer, &mut **gradients.get_or_alloc_mut(&parameter.values)?);
         }
         Ok(())
     }
@@ -111,6 +102,40 @@ impl Optimizer {
             own.copy_from_slice(saved);
         }
         Ok(())
+    }
+}
+
+/// One parameter's step.
+fn update(
+    algorithm: Algorithm,
+    weight_decay: f64,
+    steps: i32,
+    lr: f64,
+    values: &mut Row,
+    moments: &mut [Buffer],
+    gradient: &Buffer,
+) -> Result<(), CpuError> {
+    let decay = |kind: fn(f64) -> WeightDecay| (weight_decay != 0.0).then(|| kind(weight_decay));
+    match (algorithm, moments) {
+        (Algorithm::Sgd { momentum, nesterov }, [velocity]) => {
+            let momentum = match (momentum != 0.0, nesterov) {
+                (false, _) => None,
+                (true, false) => Some(Momentum::Classic(momentum)),
+                (true, true) => Some(Momentum::Nesterov(momentum)),
+            };
+            let config = SgdConfig { lr, momentum, weight_decay: decay(WeightDecay::L2) };
+            config.try_update(values, velocity, gradient)
+        }
+        (Algorithm::Adam { betas, eps }, [first, second]) => {
+            let config = AdamConfig { lr, betas, eps, weight_decay: decay(WeightDecay::L2) };
+            config.try_update(steps, values, first, second, gradient)
+        }
+        (Algorithm::AdamW { betas, eps }, [first, second]) => {
+            let config = AdamConfig { lr, betas, eps, weight_decay: decay(WeightDecay::Decoupled) };
+            config.try_update(steps, values, first, second, gradient)
+        }
+        // `new` makes as many buffers as the algorithm has moments.
+        _ => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::im2col::Plane;
+use super::simd::widest;
 
 /// The sizes of a convolution over a batch, as [`super::conv::Convolution`].
 #[derive(Clone, Copy)]
@@ -57,7 +58,7 @@ impl Direct {
                 let place = image * self.groups * channels + output / self.out_channels * channels + channel;
                 let plane = &input[place * self.area()..][..self.area()];
                 let kernel = &weight[output * depth + channel * depth / channels..];
-                pulp::Arch::new().dispatch(
+                widest(
                     #[inline(always)]
                     || {
                         for (tap, ky, kx) in self.taps() {
@@ -91,7 +92,7 @@ impl Direct {
                 let output = group * self.out_channels + output;
                 let plane = &upstream[(image * self.groups * self.out_channels + output) * positions..][..positions];
                 let kernel = &weight[output * depth + channel * depth / channels..];
-                pulp::Arch::new().dispatch(
+                widest(
                     #[inline(always)]
                     || {
                         for (tap, ky, kx) in self.taps() {
@@ -128,7 +129,7 @@ impl Direct {
                     &upstream[(image * self.groups * self.out_channels + output) * positions..][..positions];
                 for (tap, ky, kx) in self.taps() {
                     let mut sum = 0.0;
-                    pulp::Arch::new().dispatch(
+                    widest(
                         #[inline(always)]
                         || {
                             self.rows(ky, kx, |oy, y, columns, x| {

@@ -152,12 +152,13 @@ mod tests {
         #[test]
         fn winograds_tiles_give_the_definition_and_its_gradients(
             images in 1usize..4, (inputs, outputs) in (1usize..5, 1usize..5), (height, width) in (1usize..12, 1usize..20),
-            padding in (0u64..3, 0u64..3),
+            padding in (0u64..3, 0u64..3), five in any::<bool>(),
         ) {
+            let kernel = if five { 5 } else { 3 };
             let pair = |(height, width)| Pair { height, width };
-            let window = Window { kernel: Pair::square(3), stride: Pair::square(1), padding: pair(padding), dilation: Pair::square(1) };
-            let rows = output_size(height as u64, 3, 1, padding.0, 1, false);
-            let columns = output_size(width as u64, 3, 1, padding.1, 1, false);
+            let window = Window { kernel: Pair::square(kernel), stride: Pair::square(1), padding: pair(padding), dilation: Pair::square(1) };
+            let rows = output_size(height as u64, kernel, 1, padding.0, 1, false);
+            let columns = output_size(width as u64, kernel, 1, padding.1, 1, false);
             let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(()) };
             let shape = ConvShape { window, groups: 1, out_channels: outputs, out_height: rows as usize, out_width: columns as usize,
                 algorithm: Some(Algorithm::Winograd) };
@@ -165,7 +166,7 @@ mod tests {
             prop_assert_eq!(shape.over(dims).algorithm(shape.algorithm), Algorithm::Winograd);
             check::against(
                 dims,
-                &[outputs * inputs * 9, outputs],
+                &[outputs * inputs * (kernel * kernel) as usize, outputs],
                 |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, true, None),
                 |input, parameters| by_definition(input, &parameters[0], &parameters[1], dims, &shape),
             );

@@ -1,34 +1,45 @@
-//! 3×3 convolution with stride 1 by Winograd's minimal filtering F(4×4, 3×3) (Lavin & Gray 2016).
+//! Convolution with stride 1 by Winograd's minimal filtering (Lavin & Gray 2016): F(4×4, 3×3), and F(2×2, 5×5).
 //!
-//! The output is cut into tiles of 4×4, each made from 6×6 inputs d and a kernel g as
-//! Y = Aᵀ[(G·g·Gᵀ) ⊙ (Bᵀ·d·B)]A: 36 products for 16 outputs instead of 144. Over channels the products are 36 matrix
+//! The output is cut into tiles of 4×4 (2×2), each made from 6×6 inputs d and a kernel g as
+//! Y = Aᵀ[(G·g·Gᵀ) ⊙ (Bᵀ·d·B)]A: 36 products instead of 144 (100). Over channels the products are 36 matrix
 //! products, U(f) · V(f), one for each of the 36 places f of a tile. The input's gradient is the same convolution with the
 //! kernel turned and its channels exchanged; the weights' gradient is Gᵀ[Σ tiles (A·dY·Aᵀ) ⊙ (Bᵀ·d·B)]G.
 //!
-//! Sixteen tiles (or kernels) are transformed at a time, side by side in lanes that one 512-bit register holds. In
-//! f32 the result differs from the direct sum by about 1e-5 of the values' size.
+//! Tiles (or kernels) are gathered, transformed side by side, and put away. In f32 the result differs from the direct
+//! sum by about 1e-5 of the values' size.
 
+mod places;
 mod transforms;
 
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::matmul::{Matrix, matmul};
+use super::matmul::matmul;
 use super::scratch::Scratch;
-use transforms::{
-    IN, LANES, Lanes, OUT, PLACES, gradient_both, input_both, kernel_both, kernel_gradient_both, load, output_both,
-    store,
-};
+use places::Matrices;
+use transforms::{ABREAST, F2X2_5X5, F4X4_3X3, Filtering, IN, INPUT, PLACES, Transform, Values};
+
+/// Widths of the matrices of tiles are multiples of this, the values of a 512-bit register.
+const TILES: usize = 16;
+
+/// Multiplications in the time of transforming one tile of one channel, and one kernel.
+const TILE_COST: usize = 1150;
+const KERNEL_COST: usize = 800;
 
 /// Bytes of transformed inputs and products to hold at once, well within a third-level cache.
 const HELD_BYTES: usize = 8 << 20;
 
-/// The sizes of a 3×3, stride 1 convolution over a batch.
+/// Nothing gathered yet.
+const EMPTY: Values = [[0.0; ABREAST]; PLACES];
+
+/// The sizes of a convolution with stride 1 over a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Winograd {
     pub images: usize,
     pub inputs: usize,
     pub outputs: usize,
+    /// 3 or 5, for kernels of 3×3 and 5×5.
+    pub kernel: usize,
     pub height: usize,
     pub width: usize,
     /// Rows and columns of zeros on each side.
@@ -54,15 +65,32 @@ impl Transformed {
 
 impl Winograd {
     pub fn out_height(&self) -> usize {
-        self.height + 2 * self.padding.0 - 2
+        self.height + 2 * self.padding.0 + 1 - self.kernel
     }
 
     pub fn out_width(&self) -> usize {
-        self.width + 2 * self.padding.1 - 2
+        self.width + 2 * self.padding.1 + 1 - self.kernel
+    }
+
+    fn filtering(&self) -> &'static Filtering {
+        if self.kernel == F4X4_3X3.kernel { &F4X4_3X3 } else { &F2X2_5X5 }
+    }
+
+    /// Taps of a kernel.
+    fn taps(&self) -> usize {
+        self.kernel * self.kernel
     }
 
     pub fn tiles(&self) -> usize {
-        self.images * self.out_height().div_ceil(OUT) * self.out_width().div_ceil(OUT)
+        let out = self.filtering().out;
+        self.images * self.out_height().div_ceil(out) * self.out_width().div_ceil(out)
+    }
+
+    /// Multiplications and what takes as long: the products, tiles being made sixteen at a time; the transforms of tiles
+    /// and of kernels, by how long these were measured to take beside the products.
+    pub fn cost(&self) -> usize {
+        let products = PLACES * self.tiles().next_multiple_of(TILES) * self.inputs * self.outputs;
+        products + TILE_COST * self.tiles() * (self.inputs + self.outputs) + KERNEL_COST * self.inputs * self.outputs
     }
 
     /// The convolution that gives the input's gradient: from output channels back to input channels.
@@ -71,23 +99,26 @@ impl Winograd {
             images: self.images,
             inputs: self.outputs,
             outputs: self.inputs,
+            kernel: self.kernel,
             height: self.out_height(),
             width: self.out_width(),
-            // A padding of more than 2 adds outputs that no input reaches; they are cropped by a negative padding,
+            // A padding wider than the kernel reaches adds outputs that no input reaches; they are cropped by a negative padding,
             // which `applies` rules out.
-            padding: (2 - self.padding.0, 2 - self.padding.1),
+            padding: (self.kernel - 1 - self.padding.0, self.kernel - 1 - self.padding.1),
         }
     }
 
     /// Whether both directions can be done this way.
     pub fn applies(&self) -> bool {
-        self.padding.0 <= 2 && self.padding.1 <= 2
+        let known = [F4X4_3X3.kernel, F2X2_5X5.kernel].contains(&self.kernel);
+        known && self.padding.0 < self.kernel && self.padding.1 < self.kernel
     }
 
     fn tile(&self, index: usize) -> Tile {
-        let (down, across) = (self.out_height().div_ceil(OUT), self.out_width().div_ceil(OUT));
+        let out = self.filtering().out;
+        let (down, across) = (self.out_height().div_ceil(out), self.out_width().div_ceil(out));
         let (image, rest) = (index / (down * across), index % (down * across));
-        Tile { image, row: rest / across * OUT, column: rest % across * OUT }
+        Tile { image, row: rest / across * out, column: rest % across * out }
     }
 
     /// First tile and number of tiles of each part of the work; `channels` are held at once for each tile.
@@ -96,38 +127,52 @@ impl Winograd {
         // A multiple of 48, the rows of gemm's register block with AVX-512.
         let most = (held / (4 * PLACES * channels)).max(48) / 48 * 48;
         let parts = ((tiles + most / 2) / most).max(1);
-        let size = tiles.div_ceil(parts).next_multiple_of(LANES);
+        let size = tiles.div_ceil(parts).next_multiple_of(TILES);
         (0..tiles).step_by(size).map(|first| (first, size.min(tiles - first))).collect()
+    }
+
+    /// The matrices of the kernels.
+    fn kernels(&self) -> Matrices {
+        Matrices { rows: self.outputs, columns: self.inputs }
+    }
+
+    /// The matrices of `tiles` tiles of the input.
+    fn inputs_of(&self, tiles: usize) -> Matrices {
+        Matrices { rows: self.inputs, columns: tiles }
+    }
+
+    /// The matrices of `tiles` tiles of the output.
+    fn outputs_of(&self, tiles: usize) -> Matrices {
+        Matrices { rows: self.outputs, columns: tiles }
     }
 
     /// U(f) = G·g·Gᵀ, place by place, outputs × inputs.
     pub fn transform(&self, weight: &[f32]) -> Transformed {
-        let mut transformed = vec![0.0; PLACES * self.outputs * self.inputs];
+        let mut transformed = vec![0.0; self.kernels().len()];
         self.transform_into(weight, &mut transformed);
         Transformed(transformed)
     }
 
     /// As [`Winograd::transform`] and [`Winograd::forward`], for weights that change before the next call.
     pub fn forward_once(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
-        let mut transformed = Scratch::new(PLACES * self.outputs * self.inputs);
-        self.transform_into(weight, &mut transformed[..PLACES * self.outputs * self.inputs]);
+        let mut transformed = Scratch::new(self.kernels().len());
+        self.transform_into(weight, &mut transformed);
         self.convolve(input, &transformed, bias, out, false);
     }
 
     fn transform_into(&self, weight: &[f32], transformed: &mut [f32]) {
-        transform_kernels(
-            transformed,
-            self.outputs,
-            self.inputs,
-            |output, input| &weight[(output * self.inputs + input) * 9..][..9],
-            false,
-        )
+        let kernel = |output: usize, input: usize| self.kernel_of(weight, output, input);
+        transform_kernels(transformed, self.kernels(), self.filtering(), kernel, false);
     }
 
     /// U(f) of the kernels turned by half a turn, inputs × outputs.
     fn transform_turned_into(&self, weight: &[f32], transformed: &mut [f32]) {
-        let kernel = |input: usize, output: usize| &weight[(output * self.inputs + input) * 9..][..9];
-        transform_kernels(transformed, self.inputs, self.outputs, kernel, true);
+        let kernel = |input: usize, output: usize| self.kernel_of(weight, output, input);
+        transform_kernels(transformed, self.turned().kernels(), self.filtering(), kernel, true);
+    }
+
+    fn kernel_of<'w>(&self, weight: &'w [f32], output: usize, input: usize) -> &'w [f32] {
+        &weight[(output * self.inputs + input) * self.taps()..][..self.taps()]
     }
 
     /// Y. `out` is `[images, outputs, out height, out width]`.
@@ -137,43 +182,40 @@ impl Winograd {
 
     /// Adds dX to `to_input`.
     pub fn backward_input(&self, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
-        let mut transformed = Scratch::new(PLACES * self.outputs * self.inputs);
-        self.transform_turned_into(weight, &mut transformed[..PLACES * self.outputs * self.inputs]);
+        let mut transformed = Scratch::new(self.turned().kernels().len());
+        self.transform_turned_into(weight, &mut transformed);
         self.turned().convolve(upstream, &transformed, None, to_input, true);
     }
 
     fn convolve(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32], add: bool) {
         let parts = self.parts(self.inputs + self.outputs, HELD_BYTES);
-        let widest = parts.first().map_or(0, |(_, count)| count.next_multiple_of(LANES));
-        let mut inputs = Scratch::new(PLACES * self.inputs * widest);
-        let mut products = Scratch::new(PLACES * self.outputs * widest);
+        let most_tiles = parts.first().map_or(0, |(_, count)| count.next_multiple_of(TILES));
+        let mut inputs = Scratch::new(self.inputs_of(most_tiles).len());
+        let mut products = Scratch::new(self.outputs_of(most_tiles).len());
         for (first, count) in parts {
-            let width = count.next_multiple_of(LANES);
+            let width = count.next_multiple_of(TILES);
             let tiles: Vec<Tile> = (first..first + count).map(|index| self.tile(index)).collect();
-            self.transform_inputs(input, &tiles, width, &mut inputs[..PLACES * self.inputs * width]);
-            let products = &mut products[..PLACES * self.outputs * width];
-            products.par_chunks_exact_mut(self.outputs * width).enumerate().for_each(|(place, product)| {
-                let weight = &weight[place * self.outputs * self.inputs..][..self.outputs * self.inputs];
-                let right = &inputs[place * self.inputs * width..][..self.inputs * width];
-                let (left, right) = (Matrix::rows(weight, self.inputs), Matrix::rows(right, width));
-                matmul(&mut Block::of(product, width), self.inputs, left, right, false);
+            self.transform_inputs(input, &tiles, width, &mut inputs);
+            let (left, right) = (self.kernels(), self.inputs_of(width));
+            self.outputs_of(width).split(&mut products).for_each(|(place, mut product)| {
+                matmul(&mut product, self.inputs, left.at(place, weight), right.at(place, &inputs), false);
             });
-            self.untransform(products, &tiles, width, bias, out, add);
+            self.untransform(&products, &tiles, width, bias, out, add);
         }
     }
 
     /// V(f) = Bᵀ·d·B, place by place, channels × tiles.
     fn transform_inputs(&self, input: &[f32], tiles: &[Tile], width: usize, transformed: &mut [f32]) {
         let area = self.height * self.width;
-        let gather = |channel: usize, tile: &Tile, lane: usize, values: &mut [Lanes; PLACES]| {
+        let gather = |channel: usize, tile: &Tile, lane: usize, values: &mut Values| {
             self.gather(&input[(tile.image * self.inputs + channel) * area..][..area], tile, lane, values);
         };
-        transform_tiles(self.inputs, tiles, width, transformed, gather, input_both);
+        transform_tiles(self.inputs_of(width), tiles, transformed, gather, INPUT);
     }
 
     /// The 6×6 inputs of one tile, zeros outside.
     #[inline(always)]
-    fn gather(&self, plane: &[f32], tile: &Tile, lane: usize, values: &mut [Lanes; PLACES]) {
+    fn gather(&self, plane: &[f32], tile: &Tile, lane: usize, values: &mut Values) {
         let (top, left) = (tile.row.wrapping_sub(self.padding.0), tile.column.wrapping_sub(self.padding.1));
         let inside = top < self.height && left < self.width && top + IN <= self.height && left + IN <= self.width;
         if inside {
@@ -204,173 +246,177 @@ impl Winograd {
         out: &mut [f32],
         add: bool,
     ) {
-        let (out_height, out_width) = (self.out_height(), self.out_width());
+        let (side, out_height, out_width) = (self.filtering().out, self.out_height(), self.out_width());
         let area = out_height * out_width;
         let block = self.outputs.div_ceil(TASKS);
         let tasks = Block::of(out, self.outputs * area).split(self.images, block * area);
         tasks.into_par_iter().for_each(|(_, left, mut task)| {
-            let channels = left / area..left / area + task.columns() / area;
-            pulp::Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for (at, channel) in channels.clone().enumerate() {
-                        let bias = bias.map_or(0.0, |bias| bias[channel]);
-                        for (group, tiles) in tiles.chunks(LANES).enumerate() {
-                            let mut values = [[0.0; LANES]; PLACES];
-                            for (place, values) in values.iter_mut().enumerate() {
-                                let start = (place * self.outputs + channel) * width + group * LANES;
-                                *values = load(&products[start..]);
-                            }
-                            let values = output_both(&values);
-                            for (lane, tile) in tiles.iter().enumerate() {
-                                let plane = &mut task.row(tile.image)[at * area..][..area];
-                                let rows = OUT.min(out_height - tile.row);
-                                let columns = OUT.min(out_width - tile.column);
-                                for y in 0..rows {
-                                    let row = &mut plane[(tile.row + y) * out_width + tile.column..][..columns];
-                                    for (x, target) in row.iter_mut().enumerate() {
-                                        let value = values[y * OUT + x][lane] + bias;
-                                        *target = if add { *target + value } else { value };
-                                    }
-                                }
-                            }
+            let (mut gathered, mut outputs) = (EMPTY, EMPTY);
+            for (at, channel) in (left / area..).take(task.columns() / area).enumerate() {
+                let bias = bias.map_or(0.0, |bias| bias[channel]);
+                for (group, tiles) in tiles.chunks(ABREAST).enumerate() {
+                    for (place, values) in gathered.iter_mut().enumerate() {
+                        let start = self.outputs_of(width).start(place, channel) + group * ABREAST;
+                        values[..tiles.len()].copy_from_slice(&products[start..start + tiles.len()]);
+                    }
+                    (self.filtering().output)(&gathered, &mut outputs, tiles.len());
+                    for (lane, tile) in tiles.iter().enumerate() {
+                        let plane = &mut task.row(tile.image)[at * area..][..area];
+                        let from = tile.row * out_width + tile.column;
+                        let (rows, columns) = (out_height - tile.row, out_width - tile.column);
+                        let put = Put { plane: &mut plane[from..], width: out_width, rows, columns, bias, add };
+                        match side {
+                            4 => put.tile::<4>(&outputs, lane),
+                            _ => put.tile::<2>(&outputs, lane),
                         }
                     }
-                },
-            );
+                }
+            }
         });
     }
 
-    /// Adds dW to `to_weight`, `[outputs, inputs, 3, 3]`.
+    /// Adds dW to `to_weight`, `[outputs, inputs, kernel, kernel]`.
     pub fn backward_weight(&self, upstream: &[f32], input: &[f32], to_weight: &mut [f32]) {
         let parts = self.parts(self.inputs + self.outputs, 3 * HELD_BYTES);
-        let widest = parts.first().map_or(0, |(_, count)| count.next_multiple_of(LANES));
-        let mut inputs = Scratch::new(PLACES * self.inputs * widest);
-        let mut gradients = Scratch::new(PLACES * self.outputs * widest);
-        let mut sums = Scratch::new(PLACES * self.outputs * self.inputs);
+        let most_tiles = parts.first().map_or(0, |(_, count)| count.next_multiple_of(TILES));
+        let mut inputs = Scratch::new(self.inputs_of(most_tiles).len());
+        let mut gradients = Scratch::new(self.outputs_of(most_tiles).len());
+        let mut sums = Scratch::new(self.kernels().len());
         for (part, (first, count)) in parts.into_iter().enumerate() {
-            let width = count.next_multiple_of(LANES);
+            let width = count.next_multiple_of(TILES);
             let tiles: Vec<Tile> = (first..first + count).map(|index| self.tile(index)).collect();
-            self.transform_inputs(input, &tiles, width, &mut inputs[..PLACES * self.inputs * width]);
-            self.transform_gradients(upstream, &tiles, width, &mut gradients[..PLACES * self.outputs * width]);
-            let sums = &mut sums[..PLACES * self.outputs * self.inputs];
-            sums.par_chunks_exact_mut(self.outputs * self.inputs).enumerate().for_each(|(place, sum)| {
-                let left = &gradients[place * self.outputs * width..][..self.outputs * width];
-                let right = &inputs[place * self.inputs * width..][..self.inputs * width];
-                let (left, right) = (Matrix::rows(left, width), Matrix::rows(right, width).transposed());
-                // The first part overwrites what was left in the buffer.
-                matmul(&mut Block::of(sum, self.inputs), width, left, right, part > 0);
+            self.transform_inputs(input, &tiles, width, &mut inputs);
+            self.transform_gradients(upstream, &tiles, width, &mut gradients);
+            let (left, right) = (self.outputs_of(width), self.inputs_of(width));
+            self.kernels().split(&mut sums).for_each(|(place, mut sum)| {
+                let (left, right) = (left.at(place, &gradients), right.at(place, &inputs).transposed());
+                // Summed over the tiles there are; what fills up their number was never written. The first part
+                // overwrites what was left in the buffer.
+                matmul(&mut sum, count, left, right, part > 0);
             });
         }
-        to_weight.par_chunks_exact_mut(self.inputs * 9).enumerate().for_each(|(output, to_weight)| {
-            pulp::Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for (group, to_weight) in to_weight.chunks_mut(LANES * 9).enumerate() {
-                        let lanes = to_weight.len() / 9;
-                        let mut values = [[0.0; LANES]; PLACES];
-                        for (place, values) in values.iter_mut().enumerate() {
-                            let start = (place * self.outputs + output) * self.inputs + group * LANES;
-                            values[..lanes].copy_from_slice(&sums[start..start + lanes]);
-                        }
-                        let values = kernel_gradient_both(&values);
-                        for (lane, to_weight) in to_weight.chunks_exact_mut(9).enumerate() {
-                            for (tap, sum) in to_weight.iter_mut().enumerate() {
-                                *sum += values[tap][lane];
-                            }
-                        }
+        let taps = self.taps();
+        to_weight.par_chunks_exact_mut(self.inputs * taps).enumerate().for_each(|(output, to_weight)| {
+            let (mut gathered, mut kernels) = (EMPTY, EMPTY);
+            for (group, to_weight) in to_weight.chunks_mut(ABREAST * taps).enumerate() {
+                let count = to_weight.len() / taps;
+                for (place, values) in gathered.iter_mut().enumerate() {
+                    let start = self.kernels().start(place, output) + group * ABREAST;
+                    values[..count].copy_from_slice(&sums[start..start + count]);
+                }
+                (self.filtering().taps_gradient)(&gathered, &mut kernels, count);
+                for (lane, to_weight) in to_weight.chunks_exact_mut(taps).enumerate() {
+                    for (sum, values) in to_weight.iter_mut().zip(&kernels) {
+                        *sum += values[lane];
                     }
-                },
-            );
+                }
+            }
         });
     }
 
     /// A·dY·Aᵀ, place by place, output channels × tiles.
     fn transform_gradients(&self, upstream: &[f32], tiles: &[Tile], width: usize, transformed: &mut [f32]) {
-        let (out_height, out_width) = (self.out_height(), self.out_width());
+        let (out, out_height, out_width) = (self.filtering().out, self.out_height(), self.out_width());
         let area = out_height * out_width;
-        let gather = |channel: usize, tile: &Tile, lane: usize, values: &mut [Lanes; OUT * OUT]| {
+        let gather = |channel: usize, tile: &Tile, lane: usize, values: &mut Values| {
             let plane = &upstream[(tile.image * self.outputs + channel) * area..][..area];
-            let (rows, columns) = (OUT.min(out_height - tile.row), OUT.min(out_width - tile.column));
-            for y in 0..rows {
-                let row = &plane[(tile.row + y) * out_width + tile.column..][..columns];
-                for (x, value) in row.iter().enumerate() {
-                    values[y * OUT + x][lane] = *value;
+            let rows = (out_height - tile.row).min(out);
+            let columns = (out_width - tile.column).min(out);
+            for y in 0..out {
+                let row = if y < rows { &plane[(tile.row + y) * out_width + tile.column..][..columns] } else { &[] };
+                for x in 0..out {
+                    values[y * out + x][lane] = row.get(x).copied().unwrap_or(0.0);
                 }
             }
         };
-        transform_tiles(self.outputs, tiles, width, transformed, gather, gradient_both);
+        transform_tiles(self.outputs_of(width), tiles, transformed, gather, self.filtering().gradient);
     }
 }
 
-/// Gathers sixteen tiles of each channel at a time, transforms them, and writes them place by place, channels × tiles.
-fn transform_tiles<const N: usize>(
-    channels: usize,
-    tiles: &[Tile],
+/// Where a tile's outputs go.
+struct Put<'a> {
+    /// The output from the tile's first value on.
+    plane: &'a mut [f32],
     width: usize,
+    /// Rows and columns that are left of the output.
+    rows: usize,
+    columns: usize,
+    bias: f32,
+    add: bool,
+}
+
+impl Put<'_> {
+    #[inline(always)]
+    fn tile<const OUT: usize>(self, outputs: &Values, lane: usize) {
+        for y in 0..self.rows.min(OUT) {
+            let row = &mut self.plane[y * self.width..][..self.columns.min(OUT)];
+            let values: [f32; OUT] = std::array::from_fn(|x| outputs[y * OUT + x][lane] + self.bias);
+            match (row.first_chunk_mut(), self.add) {
+                (Some(row), false) => *row = values,
+                (_, false) => row.iter_mut().zip(values).for_each(|(target, value)| *target = value),
+                (_, true) => row.iter_mut().zip(values).for_each(|(target, value)| *target += value),
+            }
+        }
+    }
+}
+
+/// Gathers tiles of each channel, transforms them, and writes them place by place, channels × tiles.
+fn transform_tiles(
+    matrices: Matrices,
+    tiles: &[Tile],
     transformed: &mut [f32],
-    gather: impl Fn(usize, &Tile, usize, &mut [Lanes; N]) + Sync,
-    transform: impl Fn(&[Lanes; N]) -> [Lanes; PLACES] + Sync,
+    gather: impl Fn(usize, &Tile, usize, &mut Values) + Sync,
+    transform: Transform,
 ) {
-    let block = channels.div_ceil(TASKS);
-    let tasks = Block::of(transformed, channels * width).split(PLACES, block * width);
-    tasks.into_par_iter().for_each(|(_, left, mut task)| {
-        let channels = left / width..left / width + task.columns() / width;
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (at, channel) in channels.clone().enumerate() {
-                    for (group, tiles) in tiles.chunks(LANES).enumerate() {
-                        let mut values = [[0.0; LANES]; N];
-                        for (lane, tile) in tiles.iter().enumerate() {
-                            gather(channel, tile, lane, &mut values);
-                        }
-                        let values = transform(&values);
-                        for (place, values) in values.iter().enumerate() {
-                            store(&mut task.row(place)[at * width + group * LANES..], values);
-                        }
-                    }
+    let width = matrices.columns;
+    let tasks = matrices.split_rows(transformed, matrices.rows.div_ceil(TASKS));
+    tasks.into_par_iter().for_each(|(first, mut task)| {
+        let (mut gathered, mut places) = (EMPTY, EMPTY);
+        for (at, channel) in (first..).take(task.columns() / width).enumerate() {
+            for (group, tiles) in tiles.chunks(ABREAST).enumerate() {
+                for (lane, tile) in tiles.iter().enumerate() {
+                    gather(channel, tile, lane, &mut gathered);
                 }
-            },
-        );
+                transform(&gathered, &mut places, tiles.len());
+                for (place, values) in places.iter().enumerate() {
+                    let start = at * width + group * ABREAST;
+                    task.row(place)[start..start + tiles.len()].copy_from_slice(&values[..tiles.len()]);
+                }
+            }
+        }
     });
 }
 
 /// Tasks into which channels are cut. Fixed, so that the number of threads changes nothing.
 const TASKS: usize = 16;
 
+/// Transforms kernels and writes them place by place, rows × columns.
 fn transform_kernels<'w>(
     transformed: &mut [f32],
-    rows: usize,
-    columns: usize,
+    matrices: Matrices,
+    filtering: &Filtering,
     kernel: impl Fn(usize, usize) -> &'w [f32] + Sync,
     turned: bool,
 ) {
-    let tasks = Block::of(transformed, rows * columns).split(PLACES, rows.div_ceil(4 * TASKS) * columns);
-    tasks.into_par_iter().for_each(|(_, left, mut task)| {
-        let first = left / columns;
-        let count = task.columns() / columns;
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for row in 0..count {
-                    for from in (0..columns).step_by(LANES) {
-                        let lanes = LANES.min(columns - from);
-                        let mut values = [[0.0; LANES]; 9];
-                        for lane in 0..lanes {
-                            let taps = kernel(first + row, from + lane);
-                            for (tap, values) in values.iter_mut().enumerate() {
-                                values[lane] = taps[if turned { 8 - tap } else { tap }];
-                            }
-                        }
-                        let values = kernel_both(&values);
-                        for (place, values) in values.iter().enumerate() {
-                            let start = row * columns + from;
-                            task.row(place)[start..start + lanes].copy_from_slice(&values[..lanes]);
-                        }
+    let columns = matrices.columns;
+    let tasks = matrices.split_rows(transformed, matrices.rows.div_ceil(4 * TASKS));
+    tasks.into_par_iter().for_each(|(top, mut task)| {
+        let (mut gathered, mut places) = (EMPTY, EMPTY);
+        for (at, row) in (top..).take(task.columns() / columns).enumerate() {
+            for first in (0..columns).step_by(ABREAST) {
+                let count = ABREAST.min(columns - first);
+                for lane in 0..count {
+                    let taps = kernel(row, first + lane);
+                    for (tap, value) in taps.iter().enumerate() {
+                        gathered[if turned { taps.len() - 1 - tap } else { tap }][lane] = *value;
                     }
                 }
-            },
-        );
+                (filtering.taps)(&gathered, &mut places, count);
+                for (place, values) in places.iter().enumerate() {
+                    let start = at * columns + first;
+                    task.row(place)[start..start + count].copy_from_slice(&values[..count]);
+                }
+            }
+        }
     });
 }

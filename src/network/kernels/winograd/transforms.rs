@@ -1,151 +1,278 @@
-//! The small matrices of F(4×4, 3×3), applied to sixteen tiles (or kernels) side by side.
+//! The small matrices of Winograd's transforms, applied to many tiles (or kernels) side by side in the processor's registers.
+//!
+//! Both filterings here have tiles of 6×6 inputs and the points 0, ±1, ±2 and ∞, and so share Bᵀ: F(4×4, 3×3) makes 4×4
+//! outputs with 3×3 kernels, F(2×2, 5×5) makes 2×2 with 5×5.
 
-pub const LANES: usize = 16;
-/// One value of each of sixteen tiles.
-pub type Lanes = [f32; LANES];
-/// Outputs of a tile, inputs of a tile, places of a tile.
-pub const OUT: usize = 4;
+use std::marker::PhantomData;
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Tiles (or kernels) transformed at once: their values and what becomes of them fit the first-level cache.
+pub const ABREAST: usize = 64;
+/// Inputs of a tile along one axis, and in all; the places of its transform are as many.
 pub const IN: usize = 6;
 pub const PLACES: usize = IN * IN;
 
-/// Sixteen values at once; a slice of unknown length would be copied by a call.
-#[inline(always)]
-pub fn store(target: &mut [f32], values: &Lanes) {
-    if let Some(target) = target.first_chunk_mut() {
-        *target = *values;
+/// Values of each of [`ABREAST`] tiles, value by value, row by row of a tile; as many as it has, at most [`PLACES`].
+pub type Values = [[f32; ABREAST]; PLACES];
+/// Transforms the first tiles of `from`, as many as the last argument says.
+pub type Transform = fn(&Values, &mut Values, usize);
+
+/// One of the filterings.
+pub struct Filtering {
+    /// Outputs of a tile along one axis.
+    pub out: usize,
+    /// Kernel size along one axis.
+    pub kernel: usize,
+    /// Aᵀ·m·A: places to outputs.
+    pub output: Transform,
+    /// A·dy·Aᵀ: gradients of outputs to places.
+    pub gradient: Transform,
+    /// G·g·Gᵀ: taps to places.
+    pub taps: Transform,
+    /// Gᵀ·u·G: places to gradients of taps.
+    pub taps_gradient: Transform,
+}
+
+pub static F4X4_3X3: Filtering = Filtering {
+    out: 4,
+    kernel: 3,
+    output: apply::<Output, IN, 4, PLACES, 16>,
+    gradient: apply::<Gradient, 4, IN, 16, PLACES>,
+    taps: apply::<Taps, 3, IN, 9, PLACES>,
+    taps_gradient: apply::<TapsGradient, IN, 3, PLACES, 9>,
+};
+
+pub static F2X2_5X5: Filtering = Filtering {
+    out: 2,
+    kernel: 5,
+    output: apply::<Output, IN, 2, PLACES, 4>,
+    gradient: apply::<Gradient, 2, IN, 4, PLACES>,
+    taps: apply::<Taps, 5, IN, 25, PLACES>,
+    taps_gradient: apply::<TapsGradient, IN, 5, PLACES, 25>,
+};
+
+/// Bᵀ·d·B: inputs to places, for every filtering.
+pub const INPUT: Transform = apply::<Input, IN, IN, PLACES, PLACES>;
+
+/// A linear map along one axis.
+trait Axis<const FROM: usize, const TO: usize> {
+    fn apply<S: Simd>(simd: S, values: [S::f32s; FROM]) -> [S::f32s; TO];
+}
+
+/// A map applied along both axes, register by register. `FROM2` and `TO2` are the squares of `FROM` and `TO`.
+struct Applied<'a, A, const FROM: usize, const TO: usize, const FROM2: usize, const TO2: usize> {
+    axis: PhantomData<A>,
+    from: &'a Values,
+    to: &'a mut Values,
+    count: usize,
+}
+
+fn apply<A: Axis<FROM, TO>, const FROM: usize, const TO: usize, const FROM2: usize, const TO2: usize>(
+    from: &Values,
+    to: &mut Values,
+    count: usize,
+) {
+    Arch::new().dispatch(Applied::<A, FROM, TO, FROM2, TO2> { axis: PhantomData, from, to, count });
+}
+
+// Plain loops below: the closures of `from_fn` and `map` would be compiled apart, for the plain registers.
+#[allow(clippy::needless_range_loop, clippy::manual_memcpy)]
+impl<A: Axis<FROM, TO>, const FROM: usize, const TO: usize, const FROM2: usize, const TO2: usize> WithSimd
+    for Applied<'_, A, FROM, TO, FROM2, TO2>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Applied { axis: _, from, to, count } = self;
+        let nothing = simd.splat_f32s(0.0);
+        for register in 0..count.min(ABREAST).div_ceil(S::F32_LANES) {
+            let mut half = [[nothing; FROM]; TO];
+            for x in 0..FROM {
+                let mut column = [nothing; FROM];
+                for y in 0..FROM {
+                    column[y] = S::as_simd_f32s(&from[y * FROM + x]).0[register];
+                }
+                let column = A::apply(simd, column);
+                for y in 0..TO {
+                    half[y][x] = column[y];
+                }
+            }
+            for y in 0..TO {
+                let row = A::apply(simd, half[y]);
+                for x in 0..TO {
+                    S::as_mut_simd_f32s(&mut to[y * TO + x]).0[register] = row[x];
+                }
+            }
+        }
     }
 }
 
+/// a·x + b·y + …; factors are constants, and those that are 1 or −1 cost no product.
 #[inline(always)]
-pub fn load(source: &[f32]) -> Lanes {
-    source.first_chunk().copied().unwrap_or([0.0; LANES])
-}
-
-/// a·x + b·y + …, lane by lane.
-#[inline(always)]
-fn mix<const N: usize>(terms: [(f32, &Lanes); N]) -> Lanes {
-    let mut sum = [0.0; LANES];
-    for lane in 0..LANES {
-        let mut value = 0.0;
-        for (factor, lanes) in &terms {
-            value += factor * lanes[lane];
-        }
-        sum[lane] = value;
+#[allow(clippy::needless_range_loop)]
+fn mix<S: Simd, const N: usize>(simd: S, terms: [(f32, S::f32s); N]) -> S::f32s {
+    let (factor, value) = terms[0];
+    let mut sum = if factor == 1.0 { value } else { simd.mul_f32s(simd.splat_f32s(factor), value) };
+    for term in 1..N {
+        let (factor, value) = terms[term];
+        sum = if factor == 1.0 {
+            simd.add_f32s(sum, value)
+        } else if factor == -1.0 {
+            simd.sub_f32s(sum, value)
+        } else {
+            simd.mul_add_e_f32s(simd.splat_f32s(factor), value, sum)
+        };
     }
     sum
 }
 
-/// Bᵀ·d along one axis.
-#[inline(always)]
-fn input_1d(d: [&Lanes; IN]) -> [Lanes; IN] {
-    [
-        mix([(4.0, d[0]), (-5.0, d[2]), (1.0, d[4])]),
-        mix([(-4.0, d[1]), (-4.0, d[2]), (1.0, d[3]), (1.0, d[4])]),
-        mix([(4.0, d[1]), (-4.0, d[2]), (-1.0, d[3]), (1.0, d[4])]),
-        mix([(-2.0, d[1]), (-1.0, d[2]), (2.0, d[3]), (1.0, d[4])]),
-        mix([(2.0, d[1]), (-1.0, d[2]), (-2.0, d[3]), (1.0, d[4])]),
-        mix([(4.0, d[1]), (-5.0, d[3]), (1.0, d[5])]),
-    ]
-}
+/// Bᵀ.
+struct Input;
 
-/// Aᵀ·m along one axis.
-#[inline(always)]
-fn output_1d(m: [&Lanes; IN]) -> [Lanes; OUT] {
-    [
-        mix([(1.0, m[0]), (1.0, m[1]), (1.0, m[2]), (1.0, m[3]), (1.0, m[4])]),
-        mix([(1.0, m[1]), (-1.0, m[2]), (2.0, m[3]), (-2.0, m[4])]),
-        mix([(1.0, m[1]), (1.0, m[2]), (4.0, m[3]), (4.0, m[4])]),
-        mix([(1.0, m[1]), (-1.0, m[2]), (8.0, m[3]), (-8.0, m[4]), (1.0, m[5])]),
-    ]
-}
-
-/// A·dy along one axis.
-#[inline(always)]
-fn gradient_1d(y: [&Lanes; OUT]) -> [Lanes; IN] {
-    [
-        *y[0],
-        mix([(1.0, y[0]), (1.0, y[1]), (1.0, y[2]), (1.0, y[3])]),
-        mix([(1.0, y[0]), (-1.0, y[1]), (1.0, y[2]), (-1.0, y[3])]),
-        mix([(1.0, y[0]), (2.0, y[1]), (4.0, y[2]), (8.0, y[3])]),
-        mix([(1.0, y[0]), (-2.0, y[1]), (4.0, y[2]), (-8.0, y[3])]),
-        *y[3],
-    ]
-}
-
-/// G·g along one axis.
-#[inline(always)]
-fn kernel_1d(g: [&Lanes; 3]) -> [Lanes; IN] {
-    const SIXTH: f32 = 1.0 / 6.0;
-    [
-        mix([(0.25, g[0])]),
-        mix([(-SIXTH, g[0]), (-SIXTH, g[1]), (-SIXTH, g[2])]),
-        mix([(-SIXTH, g[0]), (SIXTH, g[1]), (-SIXTH, g[2])]),
-        mix([(1.0 / 24.0, g[0]), (1.0 / 12.0, g[1]), (SIXTH, g[2])]),
-        mix([(1.0 / 24.0, g[0]), (-1.0 / 12.0, g[1]), (SIXTH, g[2])]),
-        *g[2],
-    ]
-}
-
-/// Gᵀ·u along one axis.
-#[inline(always)]
-fn kernel_gradient_1d(u: [&Lanes; IN]) -> [Lanes; 3] {
-    const SIXTH: f32 = 1.0 / 6.0;
-    [
-        mix([(0.25, u[0]), (-SIXTH, u[1]), (-SIXTH, u[2]), (1.0 / 24.0, u[3]), (1.0 / 24.0, u[4])]),
-        mix([(-SIXTH, u[1]), (SIXTH, u[2]), (1.0 / 12.0, u[3]), (-1.0 / 12.0, u[4])]),
-        mix([(-SIXTH, u[1]), (-SIXTH, u[2]), (SIXTH, u[3]), (SIXTH, u[4]), (1.0, u[5])]),
-    ]
-}
-
-/// A one-axis transform from `FROM` to `TO` values along rows, then along columns.
-#[inline(always)]
-fn along_both<const FROM: usize, const TO: usize, const FROM2: usize, const TO2: usize>(
-    values: &[Lanes; FROM2],
-    transform: impl Fn([&Lanes; FROM]) -> [Lanes; TO],
-) -> [Lanes; TO2] {
-    let mut half = [[[0.0; LANES]; FROM]; TO];
-    for x in 0..FROM {
-        let column = transform(std::array::from_fn(|y| &values[y * FROM + x]));
-        for y in 0..TO {
-            half[y][x] = column[y];
-        }
+impl Axis<6, 6> for Input {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 6]) -> [S::f32s; 6] {
+        [
+            mix(simd, [(4.0, v[0]), (-5.0, v[2]), (1.0, v[4])]),
+            mix(simd, [(-4.0, v[1]), (-4.0, v[2]), (1.0, v[3]), (1.0, v[4])]),
+            mix(simd, [(4.0, v[1]), (-4.0, v[2]), (-1.0, v[3]), (1.0, v[4])]),
+            mix(simd, [(-2.0, v[1]), (-1.0, v[2]), (2.0, v[3]), (1.0, v[4])]),
+            mix(simd, [(2.0, v[1]), (-1.0, v[2]), (-2.0, v[3]), (1.0, v[4])]),
+            mix(simd, [(4.0, v[1]), (-5.0, v[3]), (1.0, v[5])]),
+        ]
     }
-    let mut done = [[0.0; LANES]; TO2];
-    for (y, row) in half.iter().enumerate() {
-        let row = transform(std::array::from_fn(|x| &row[x]));
-        for x in 0..TO {
-            done[y * TO + x] = row[x];
-        }
+}
+
+/// Aᵀ: the powers of the points, 0 to one less than the outputs; ∞ in the last.
+struct Output;
+
+impl Axis<6, 4> for Output {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 6]) -> [S::f32s; 4] {
+        [
+            mix(simd, [(1.0, v[0]), (1.0, v[1]), (1.0, v[2]), (1.0, v[3]), (1.0, v[4])]),
+            mix(simd, [(1.0, v[1]), (-1.0, v[2]), (2.0, v[3]), (-2.0, v[4])]),
+            mix(simd, [(1.0, v[1]), (1.0, v[2]), (4.0, v[3]), (4.0, v[4])]),
+            mix(simd, [(1.0, v[1]), (-1.0, v[2]), (8.0, v[3]), (-8.0, v[4]), (1.0, v[5])]),
+        ]
     }
-    done
 }
 
-/// Bᵀ·d·B.
-#[inline(always)]
-pub fn input_both(values: &[Lanes; PLACES]) -> [Lanes; PLACES] {
-    along_both::<IN, IN, PLACES, PLACES>(values, input_1d)
+impl Axis<6, 2> for Output {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 6]) -> [S::f32s; 2] {
+        [
+            mix(simd, [(1.0, v[0]), (1.0, v[1]), (1.0, v[2]), (1.0, v[3]), (1.0, v[4])]),
+            mix(simd, [(1.0, v[1]), (-1.0, v[2]), (2.0, v[3]), (-2.0, v[4]), (1.0, v[5])]),
+        ]
+    }
 }
 
-/// Aᵀ·m·A.
-#[inline(always)]
-pub fn output_both(values: &[Lanes; PLACES]) -> [Lanes; OUT * OUT] {
-    along_both::<IN, OUT, PLACES, { OUT * OUT }>(values, output_1d)
+/// A.
+struct Gradient;
+
+impl Axis<4, 6> for Gradient {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 4]) -> [S::f32s; 6] {
+        [
+            v[0],
+            mix(simd, [(1.0, v[0]), (1.0, v[1]), (1.0, v[2]), (1.0, v[3])]),
+            mix(simd, [(1.0, v[0]), (-1.0, v[1]), (1.0, v[2]), (-1.0, v[3])]),
+            mix(simd, [(1.0, v[0]), (2.0, v[1]), (4.0, v[2]), (8.0, v[3])]),
+            mix(simd, [(1.0, v[0]), (-2.0, v[1]), (4.0, v[2]), (-8.0, v[3])]),
+            v[3],
+        ]
+    }
 }
 
-/// A·dy·Aᵀ.
-#[inline(always)]
-pub fn gradient_both(values: &[Lanes; OUT * OUT]) -> [Lanes; PLACES] {
-    along_both::<OUT, IN, { OUT * OUT }, PLACES>(values, gradient_1d)
+impl Axis<2, 6> for Gradient {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 2]) -> [S::f32s; 6] {
+        [
+            v[0],
+            mix(simd, [(1.0, v[0]), (1.0, v[1])]),
+            mix(simd, [(1.0, v[0]), (-1.0, v[1])]),
+            mix(simd, [(1.0, v[0]), (2.0, v[1])]),
+            mix(simd, [(1.0, v[0]), (-2.0, v[1])]),
+            v[1],
+        ]
+    }
 }
 
-/// G·g·Gᵀ.
-#[inline(always)]
-pub fn kernel_both(values: &[Lanes; 9]) -> [Lanes; PLACES] {
-    along_both::<3, IN, 9, PLACES>(values, kernel_1d)
+/// G: the powers of each point, divided by the product of its distances from the others; and ∞.
+struct Taps;
+
+impl Axis<3, 6> for Taps {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 3]) -> [S::f32s; 6] {
+        [
+            mix(simd, [(1.0 / 4.0, v[0])]),
+            mix(simd, [(-1.0 / 6.0, v[0]), (-1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2])]),
+            mix(simd, [(-1.0 / 6.0, v[0]), (1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2])]),
+            mix(simd, [(1.0 / 24.0, v[0]), (1.0 / 12.0, v[1]), (1.0 / 6.0, v[2])]),
+            mix(simd, [(1.0 / 24.0, v[0]), (-1.0 / 12.0, v[1]), (1.0 / 6.0, v[2])]),
+            v[2],
+        ]
+    }
 }
 
-/// Gᵀ·u·G.
-#[inline(always)]
-pub fn kernel_gradient_both(values: &[Lanes; PLACES]) -> [Lanes; 9] {
-    along_both::<IN, 3, PLACES, 9>(values, kernel_gradient_1d)
+impl Axis<5, 6> for Taps {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 5]) -> [S::f32s; 6] {
+        [
+            mix(simd, [(1.0 / 4.0, v[0])]),
+            mix(
+                simd,
+                [(-1.0 / 6.0, v[0]), (-1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2]), (-1.0 / 6.0, v[3]), (-1.0 / 6.0, v[4])],
+            ),
+            mix(
+                simd,
+                [(-1.0 / 6.0, v[0]), (1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2]), (1.0 / 6.0, v[3]), (-1.0 / 6.0, v[4])],
+            ),
+            mix(
+                simd,
+                [(1.0 / 24.0, v[0]), (1.0 / 12.0, v[1]), (1.0 / 6.0, v[2]), (1.0 / 3.0, v[3]), (2.0 / 3.0, v[4])],
+            ),
+            mix(
+                simd,
+                [(1.0 / 24.0, v[0]), (-1.0 / 12.0, v[1]), (1.0 / 6.0, v[2]), (-1.0 / 3.0, v[3]), (2.0 / 3.0, v[4])],
+            ),
+            v[4],
+        ]
+    }
+}
+
+/// Gᵀ.
+struct TapsGradient;
+
+impl Axis<6, 3> for TapsGradient {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 6]) -> [S::f32s; 3] {
+        [
+            mix(
+                simd,
+                [(1.0 / 4.0, v[0]), (-1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2]), (1.0 / 24.0, v[3]), (1.0 / 24.0, v[4])],
+            ),
+            mix(simd, [(-1.0 / 6.0, v[1]), (1.0 / 6.0, v[2]), (1.0 / 12.0, v[3]), (-1.0 / 12.0, v[4])]),
+            mix(simd, [(-1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2]), (1.0 / 6.0, v[3]), (1.0 / 6.0, v[4]), (1.0, v[5])]),
+        ]
+    }
+}
+
+impl Axis<6, 5> for TapsGradient {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, v: [S::f32s; 6]) -> [S::f32s; 5] {
+        [
+            mix(
+                simd,
+                [(1.0 / 4.0, v[0]), (-1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2]), (1.0 / 24.0, v[3]), (1.0 / 24.0, v[4])],
+            ),
+            mix(simd, [(-1.0 / 6.0, v[1]), (1.0 / 6.0, v[2]), (1.0 / 12.0, v[3]), (-1.0 / 12.0, v[4])]),
+            mix(simd, [(-1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2]), (1.0 / 6.0, v[3]), (1.0 / 6.0, v[4])]),
+            mix(simd, [(-1.0 / 6.0, v[1]), (1.0 / 6.0, v[2]), (1.0 / 3.0, v[3]), (-1.0 / 3.0, v[4])]),
+            mix(simd, [(-1.0 / 6.0, v[1]), (-1.0 / 6.0, v[2]), (2.0 / 3.0, v[3]), (2.0 / 3.0, v[4]), (1.0, v[5])]),
+        ]
+    }
 }
