@@ -16,7 +16,7 @@ use crate::spec::describe::Pair;
 /// Values of a column matrix to aim for: 1 MiB, about the second-level cache.
 const COLUMN_VALUES: usize = 1 << 18;
 /// Fewest positions per product, so that packing the weights is paid back.
-const FEWEST_POSITIONS: usize = 512;
+const FEWEST_POSITIONS: usize = 256;
 /// As few as this where there would be less work to share out otherwise.
 const FEWEST_SHARED: usize = 128;
 /// Values of a column matrix at most, whatever the kernel: 16 MiB for each thread.

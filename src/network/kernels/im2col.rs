@@ -47,6 +47,21 @@ impl Plane {
         self.window.stride.width as usize
     }
 
+    /// The place in a channel's map that each tap reads at each output position, tap by tap; `None` in the padding.
+    pub fn sources(&self) -> Vec<Option<usize>> {
+        let mut sources = vec![None; self.taps() * self.positions()];
+        for (tap, line) in sources.chunks_exact_mut(self.positions()).enumerate() {
+            for run in self.runs(tap, 0, self.positions()) {
+                let Some(row) = run.row else { continue };
+                for at in self.inside(&run) {
+                    let column = run.padded_x + at * self.stride_x() - self.window.padding.width as usize;
+                    line[run.at + at] = Some(row + column);
+                }
+            }
+        }
+        sources
+    }
+
     /// The runs of `count` positions from `first` on, for row `row` of the column matrix.
     fn runs(&self, row: usize, first: usize, count: usize) -> impl Iterator<Item = Run> + use<> {
         let plane = *self;

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::im2col::{Plane, col2im, im2col};
+use super::im2col::Plane;
 use super::matmul::{Matrix, matmul};
 use super::scratch::Scratch;
 
@@ -18,6 +18,8 @@ pub struct Joined {
 
 /// Tasks into which channels are cut. Fixed, so that the number of threads changes nothing.
 const TASKS: usize = 16;
+/// As [`TASKS`], for the weights' gradient, where each task brings all columns into gemm's order.
+const WEIGHT_TASKS: usize = 4;
 
 impl Joined {
     /// Columns of the whole batch.
@@ -32,13 +34,15 @@ impl Joined {
     /// X, depth × total.
     fn columns(&self, input: &[f32], columns: &mut [f32]) {
         let (total, positions) = (self.total(), self.plane.positions());
-        let block = self.plane.channels.div_ceil(TASKS);
-        columns.par_chunks_mut(block * self.taps() * total).enumerate().for_each(|(at, columns)| {
-            let plane = Plane { channels: columns.len() / (self.taps() * total), ..self.plane };
-            for image in 0..self.images {
-                let first_channel = image * self.plane.channels + at * block;
-                let input = &input[first_channel * self.plane.height * self.plane.width..];
-                im2col(input, &plane, 0, positions, &mut columns[image * positions..], total);
+        let (area, sources) = (self.plane.height * self.plane.width, self.plane.sources());
+        columns.par_chunks_exact_mut(self.taps() * total).enumerate().for_each(|(channel, columns)| {
+            for (line, sources) in columns.chunks_exact_mut(total).zip(sources.chunks_exact(positions)) {
+                for (image, line) in line.chunks_exact_mut(positions).enumerate() {
+                    let map = &input[(image * self.plane.channels + channel) * area..][..area];
+                    for (value, source) in line.iter_mut().zip(sources) {
+                        *value = source.map_or(0.0, |source| map[source]);
+                    }
+                }
             }
         });
     }
@@ -88,9 +92,17 @@ impl Joined {
             let weight = Matrix::rows(weight, depth).from(0, top).transposed();
             matmul(&mut block, self.out_channels, weight, gathered, false);
         });
-        let columns = &*columns;
-        to_input.par_chunks_exact_mut(self.plane.values()).enumerate().for_each(|(image, to_input)| {
-            col2im(&columns[image * positions..], &self.plane, 0, positions, to_input, total);
+        let (columns, area, sources) = (&*columns, self.plane.height * self.plane.width, self.plane.sources());
+        to_input.par_chunks_exact_mut(area).with_min_len(64).enumerate().for_each(|(at, to_input)| {
+            let (image, channel) = (at / self.plane.channels, at % self.plane.channels);
+            let lines = columns[channel * self.taps() * total..].chunks_exact(total);
+            for (line, sources) in lines.zip(sources.chunks_exact(positions)) {
+                for (value, source) in line[image * positions..][..positions].iter().zip(sources) {
+                    if let Some(source) = *source {
+                        to_input[source] += value;
+                    }
+                }
+            }
         });
     }
 
@@ -104,7 +116,7 @@ impl Joined {
         let mut columns = Scratch::new(depth * total);
         self.columns(input, &mut columns[..depth * total]);
         let columns = Matrix::rows(&columns[..depth * total], total).transposed();
-        let blocks = Block::of(to_weight, depth).split(self.out_channels.div_ceil(TASKS), usize::MAX);
+        let blocks = Block::of(to_weight, depth).split(self.out_channels.div_ceil(WEIGHT_TASKS), usize::MAX);
         blocks.into_par_iter().for_each(|(top, _, mut block)| {
             matmul(&mut block, total, gathered.from(top, 0), columns, true);
         });

@@ -73,25 +73,31 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
         return input.put_tape(tape);
     }
     let x = view::values(&input);
-    let values: Vec<f32> = x.par_iter().with_min_len(TASK).map(|&x| apply(activation, x)).collect();
-    if !T::OWNS_TAPE {
-        drop(x);
-        return record(input.put_tape(tape), true, values, dims, &[], |_| ());
-    }
-    let outer = match activation {
+    let below = match activation {
         Activation::Relu => Some(0.0),
         Activation::LeakyRelu { slope } => Some(slope as f32),
         _ => None,
     };
-    if let Some(below) = outer {
+    let mut values = vec![0.0; x.len()];
+    values.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(values, x)| {
+        let pairs = values.iter_mut().zip(x);
+        match activation {
+            // Apart, so that it needs no branch.
+            Activation::Relu => pairs.for_each(|(value, &x)| *value = if x < 0.0 { 0.0 } else { x }),
+            _ => pairs.for_each(|(value, &x)| *value = apply(activation, x)),
+        }
+    });
+    if !T::OWNS_TAPE {
+        drop(x);
+        return record(input.put_tape(tape), true, values, dims, &[], |_| ());
+    }
+    if let Some(below) = below {
         let signs = positive_bits(&x);
         drop(x);
         return record(input.put_tape(tape), true, values, dims, &[], move |pass| {
-            let tasks = pass.to_input.par_chunks_mut(64).zip(pass.upstream.par_chunks(64)).zip(&signs);
-            tasks.with_min_len(TASK / 64).for_each(|((to_input, upstream), &bits)| {
-                for (at, (sum, gradient)) in to_input.iter_mut().zip(upstream).enumerate() {
-                    *sum += gradient * if bits >> at & 1 == 1 { 1.0 } else { below };
-                }
+            let tasks = pass.to_input.par_chunks_mut(TASK).zip(pass.upstream.par_chunks(TASK));
+            tasks.zip(signs.par_chunks(TASK / 64)).for_each(|((to_input, upstream), signs)| {
+                add_where(to_input, upstream, signs, below);
             });
         });
     }
@@ -107,7 +113,36 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
 /// A bit for each value: whether it is above 0.
 fn positive_bits(values: &[f32]) -> Vec<u64> {
     let words = values.par_chunks(64).with_min_len(TASK / 64);
-    words.map(|chunk| chunk.iter().enumerate().fold(0, |word, (at, &x)| word | u64::from(x > 0.0) << at)).collect()
+    words
+        .map(|values| match values.try_into() {
+            Ok(values) => word(values),
+            Err(_) => {
+                let mut filled = [0.0; 64];
+                filled[..values.len()].copy_from_slice(values);
+                word(&filled)
+            }
+        })
+        .collect()
+}
+
+/// Of a known number of values, so that they are compared side by side.
+fn word(values: &[f32; 64]) -> u64 {
+    let mut word = 0;
+    for (at, &x) in values.iter().enumerate() {
+        word |= u64::from(x > 0.0) << at;
+    }
+    word
+}
+
+/// Adds the gradients, times `below` where the bit is not set.
+fn add_where(sums: &mut [f32], gradients: &[f32], bits: &[u64], below: f32) {
+    for ((sums, gradients), &word) in sums.chunks_mut(64).zip(gradients.chunks(64)).zip(bits) {
+        let factor = |at: usize| if word >> at & 1 == 1 { 1.0 } else { below };
+        match (<&mut [f32; 64]>::try_from(&mut *sums), <&[f32; 64]>::try_from(gradients)) {
+            (Ok(sums), Ok(gradients)) => (0..64).for_each(|at| sums[at] += gradients[at] * factor(at)),
+            _ => sums.iter_mut().zip(gradients).enumerate().for_each(|(at, (sum, dy))| *sum += dy * factor(at)),
+        }
+    }
 }
 
 #[cfg(test)]

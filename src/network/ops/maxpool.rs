@@ -26,13 +26,21 @@ pub fn maxpool<T: Tape<f32, Cpu>>(input: Values<T>, window: Window, (rows, colum
     }
     let mut places = vec![0u32; count(dims)];
     planes.zip(places.par_chunks_exact_mut(rows * columns)).for_each(|((out, plane), places)| {
-        if window.kernel == Pair::square(2) && window.stride == window.kernel && window.padding == Pair::square(0) {
-            return two_by_two(out, places, plane, width, columns);
+        let pairs = window.kernel == Pair::square(2) && window.stride == window.kernel;
+        let (inner_rows, inner_columns) = match pairs && window.padding == Pair::square(0) {
+            true => (rows.min(height / 2), columns.min(width / 2)),
+            false => (0, 0),
+        };
+        if inner_rows > 0 && inner_columns > 0 {
+            two_by_two(out, places, plane, width, columns);
         }
         for position in 0..rows * columns {
-            let (place, largest) = largest(plane, (height, width), window, position / columns, position % columns);
-            out[position] = largest;
-            places[position] = place as u32;
+            let (row, column) = (position / columns, position % columns);
+            if row >= inner_rows || column >= inner_columns {
+                let (place, largest) = largest(plane, (height, width), window, row, column);
+                out[position] = largest;
+                places[position] = place as u32;
+            }
         }
     });
     drop(x);
@@ -71,29 +79,23 @@ fn row_by_row(out: &mut [f32], plane: &[f32], (height, width): (usize, usize), w
     }
 }
 
-/// Windows of 2×2 side by side, the usual ones: two rows at a time, without a branch.
+/// Windows of 2×2 side by side, the usual ones: two rows at a time, without a branch. Windows that reach over the edge
+/// (with `ceil`) are left out.
 fn two_by_two(out: &mut [f32], places: &mut [u32], plane: &[f32], width: usize, columns: usize) {
     let rows = out.chunks_exact_mut(columns).zip(places.chunks_exact_mut(columns));
-    for (row, (out, places)) in rows.enumerate() {
-        // With `ceil` the last window may reach over the edge.
-        let line = |y: usize| plane.get(y * width..(y + 1) * width).unwrap_or(&[]);
-        let (above, below) = (line(2 * row), line(2 * row + 1));
-        let place = 2 * row * width;
-        for (column, (out, to)) in out.iter_mut().zip(places.iter_mut()).enumerate() {
-            let value = |line: &[f32], x: usize| line.get(x).copied().unwrap_or(f32::NEG_INFINITY);
-            let x = 2 * column;
-            let window = [
-                (0, value(above, x)),
-                (1, value(above, x + 1)),
-                (width, value(below, x)),
-                (width + 1, value(below, x + 1)),
-            ];
-            let (mut at, mut largest) = window[0];
-            for &(offset, value) in &window[1..] {
+    for (row, ((out, places), lines)) in rows.zip(plane.chunks_exact(2 * width)).enumerate() {
+        let (above, below) = lines.split_at(width);
+        let (above, below) = (above.as_chunks::<2>().0, below.as_chunks::<2>().0);
+        let first = (2 * row * width) as u32;
+        for (column, ((out, place), (&[a, b], &[c, d]))) in
+            out.iter_mut().zip(places.iter_mut()).zip(above.iter().zip(below)).enumerate()
+        {
+            let (mut at, mut largest) = (0, a);
+            for (offset, value) in [(1, b), (width as u32, c), (width as u32 + 1, d)] {
                 let wins = value > largest || value.is_nan();
                 (at, largest) = if wins { (offset, value) } else { (at, largest) };
             }
-            (*out, *to) = (largest, (place + x + at) as u32);
+            (*out, *place) = (largest, first + 2 * column as u32 + at);
         }
     }
 }

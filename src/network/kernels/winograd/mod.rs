@@ -8,7 +8,9 @@
 //! Tiles (or kernels) are gathered, transformed side by side, and put away. In f32 the result differs from the direct
 //! sum by about 1e-5 of the values' size.
 
+mod kernels;
 mod places;
+mod tiles;
 mod transforms;
 
 use rayon::prelude::*;
@@ -16,8 +18,10 @@ use rayon::prelude::*;
 use super::block::Block;
 use super::matmul::matmul;
 use super::scratch::Scratch;
+use kernels::{Kernels, Plain};
 use places::Matrices;
-use transforms::{ABREAST, F2X2_5X5, F4X4_3X3, Filtering, IN, INPUT, PLACES, Transform, Values};
+use tiles::{Put, Tile, transform_tiles};
+use transforms::{ABREAST, EMPTY, F2X2_5X5, F4X4_3X3, Filtering, IN, INPUT, PLACES, Values};
 
 /// Widths of the matrices of tiles are multiples of this, the values of a 512-bit register.
 const TILES: usize = 16;
@@ -26,11 +30,17 @@ const TILES: usize = 16;
 const TILE_COST: usize = 1150;
 const KERNEL_COST: usize = 800;
 
+/// Bytes of transformed kernels that a task makes to use them at once, well within a second-level cache.
+const U_BYTES: usize = 900 << 10;
+
+/// As [`U_BYTES`], of sums for the kernels' gradient; more, as each task brings all inputs into gemm's order.
+const SUM_BYTES: usize = 4 << 20;
+
+/// Tiles up to which it is quicker to sum the weights' gradient for a few outputs at a time.
+const FEW_TILES: usize = 64;
+
 /// Bytes of transformed inputs and products to hold at once, well within a third-level cache.
 const HELD_BYTES: usize = 8 << 20;
-
-/// Nothing gathered yet.
-const EMPTY: Values = [[0.0; ABREAST]; PLACES];
 
 /// The sizes of a convolution with stride 1 over a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +54,6 @@ pub struct Winograd {
     pub width: usize,
     /// Rows and columns of zeros on each side.
     pub padding: (usize, usize),
-}
-
-/// Where a tile begins: its image, and the row and column of its first output.
-#[derive(Clone, Copy)]
-struct Tile {
-    image: usize,
-    row: usize,
-    column: usize,
 }
 
 /// Weights as the 36 matrices U(f), each rows × columns.
@@ -146,49 +148,42 @@ impl Winograd {
         Matrices { rows: self.outputs, columns: tiles }
     }
 
+    /// The kernels as this convolution has them, or those of [`Winograd::turned`].
+    fn plain<'w>(&self, weight: &'w [f32], turned: bool) -> Plain<'w> {
+        let matrices = if turned { self.turned().kernels() } else { self.kernels() };
+        Plain { weight, filtering: self.filtering(), matrices, turned }
+    }
+
     /// U(f) = G·g·Gᵀ, place by place, outputs × inputs.
     pub fn transform(&self, weight: &[f32]) -> Transformed {
         let mut transformed = vec![0.0; self.kernels().len()];
-        self.transform_into(weight, &mut transformed);
+        self.plain(weight, false).transform(&mut transformed);
         Transformed(transformed)
-    }
-
-    /// As [`Winograd::transform`] and [`Winograd::forward`], for weights that change before the next call.
-    pub fn forward_once(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
-        let mut transformed = Scratch::new(self.kernels().len());
-        self.transform_into(weight, &mut transformed);
-        self.convolve(input, &transformed, bias, out, false);
-    }
-
-    fn transform_into(&self, weight: &[f32], transformed: &mut [f32]) {
-        let kernel = |output: usize, input: usize| self.kernel_of(weight, output, input);
-        transform_kernels(transformed, self.kernels(), self.filtering(), kernel, false);
-    }
-
-    /// U(f) of the kernels turned by half a turn, inputs × outputs.
-    fn transform_turned_into(&self, weight: &[f32], transformed: &mut [f32]) {
-        let kernel = |input: usize, output: usize| self.kernel_of(weight, output, input);
-        transform_kernels(transformed, self.turned().kernels(), self.filtering(), kernel, true);
-    }
-
-    fn kernel_of<'w>(&self, weight: &'w [f32], output: usize, input: usize) -> &'w [f32] {
-        &weight[(output * self.inputs + input) * self.taps()..][..self.taps()]
     }
 
     /// Y. `out` is `[images, outputs, out height, out width]`.
     pub fn forward(&self, input: &[f32], weight: &Transformed, bias: Option<&[f32]>, out: &mut [f32]) {
-        self.convolve(input, &weight.0, bias, out, false);
+        self.convolve(input, Kernels::Transformed(&weight.0), bias, out, false);
+    }
+
+    /// As [`Winograd::transform`] and [`Winograd::forward`], for weights that change before the next call.
+    pub fn forward_once(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+        self.convolve(input, Kernels::Plain(self.plain(weight, false)), bias, out, false);
     }
 
     /// Adds dX to `to_input`.
     pub fn backward_input(&self, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
-        let mut transformed = Scratch::new(self.turned().kernels().len());
-        self.transform_turned_into(weight, &mut transformed);
-        self.turned().convolve(upstream, &transformed, None, to_input, true);
+        self.turned().convolve(upstream, Kernels::Plain(self.plain(weight, true)), None, to_input, true);
     }
 
-    fn convolve(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32], add: bool) {
+    fn convolve(&self, input: &[f32], kernels: Kernels, bias: Option<&[f32]>, out: &mut [f32], add: bool) {
         let parts = self.parts(self.inputs + self.outputs, HELD_BYTES);
+        if let (Kernels::Plain(plain), 2..) = (kernels, parts.len()) {
+            // Used for every part, so made for all.
+            let mut transformed = Scratch::new(plain.matrices.len());
+            plain.transform(&mut transformed);
+            return self.convolve(input, Kernels::Transformed(&transformed), bias, out, add);
+        }
         let most_tiles = parts.first().map_or(0, |(_, count)| count.next_multiple_of(TILES));
         let mut inputs = Scratch::new(self.inputs_of(most_tiles).len());
         let mut products = Scratch::new(self.outputs_of(most_tiles).len());
@@ -196,12 +191,35 @@ impl Winograd {
             let width = count.next_multiple_of(TILES);
             let tiles: Vec<Tile> = (first..first + count).map(|index| self.tile(index)).collect();
             self.transform_inputs(input, &tiles, width, &mut inputs);
-            let (left, right) = (self.kernels(), self.inputs_of(width));
-            self.outputs_of(width).split(&mut products).for_each(|(place, mut product)| {
-                matmul(&mut product, self.inputs, left.at(place, weight), right.at(place, &inputs), false);
-            });
+            let right = self.inputs_of(width);
+            match kernels {
+                Kernels::Transformed(kernels) => {
+                    let left = self.kernels();
+                    self.outputs_of(width).split(&mut products).for_each(|(place, mut product)| {
+                        matmul(&mut product, self.inputs, left.at(place, kernels), right.at(place, &inputs), false);
+                    });
+                }
+                Kernels::Plain(plain) => self.multiply_at_once(plain, right, &inputs, &mut products),
+            }
             self.untransform(&products, &tiles, width, bias, out, add);
         }
+    }
+
+    /// U(f) · V(f) with U(f) made for a few outputs at a time, so that it is read while still in the cache: where tiles
+    /// are few, writing all of U(f) to memory and reading it again takes longer than the products.
+    fn multiply_at_once(&self, plain: Plain, right: Matrices, inputs: &[f32], products: &mut [f32]) {
+        let rows = (U_BYTES / (4 * PLACES * self.inputs)).max(6) / 6 * 6;
+        let tasks = self.outputs_of(right.columns).split_rows(products, rows);
+        tasks.into_par_iter().for_each(|(first, mut task)| {
+            let left = Matrices { rows: rows.min(self.outputs - first), columns: self.inputs };
+            let mut kernels = Scratch::new(left.len());
+            let mut all = left.split_rows(&mut kernels, left.rows);
+            all.iter_mut().for_each(|(_, block)| plain.transform_rows(first, block));
+            for place in 0..PLACES {
+                let mut product = Block::of(task.row(place), right.columns);
+                matmul(&mut product, self.inputs, left.at(place, &kernels), right.at(place, inputs), false);
+            }
+        });
     }
 
     /// V(f) = Bᵀ·d·B, place by place, channels × tiles.
@@ -281,13 +299,17 @@ impl Winograd {
         let most_tiles = parts.first().map_or(0, |(_, count)| count.next_multiple_of(TILES));
         let mut inputs = Scratch::new(self.inputs_of(most_tiles).len());
         let mut gradients = Scratch::new(self.outputs_of(most_tiles).len());
-        let mut sums = Scratch::new(self.kernels().len());
+        let few = self.tiles() <= FEW_TILES;
+        let mut sums = Scratch::new(if few { 0 } else { self.kernels().len() });
         for (part, (first, count)) in parts.into_iter().enumerate() {
             let width = count.next_multiple_of(TILES);
             let tiles: Vec<Tile> = (first..first + count).map(|index| self.tile(index)).collect();
             self.transform_inputs(input, &tiles, width, &mut inputs);
             self.transform_gradients(upstream, &tiles, width, &mut gradients);
             let (left, right) = (self.outputs_of(width), self.inputs_of(width));
+            if few {
+                return self.add_gradients_at_once(count, (left, &gradients), (right, &inputs), to_weight);
+            }
             self.kernels().split(&mut sums).for_each(|(place, mut sum)| {
                 let (left, right) = (left.at(place, &gradients), right.at(place, &inputs).transposed());
                 // Summed over the tiles there are; what fills up their number was never written. The first part
@@ -295,13 +317,42 @@ impl Winograd {
                 matmul(&mut sum, count, left, right, part > 0);
             });
         }
+        to_weight.par_chunks_exact_mut(self.inputs * self.taps()).enumerate().for_each(|(output, to_weight)| {
+            self.add_kernels(self.kernels(), output, &sums, to_weight);
+        });
+    }
+
+    /// The weights' gradient for a few outputs at a time, so that their sums are read while still in the cache.
+    fn add_gradients_at_once(
+        &self,
+        tiles: usize,
+        (left, gradients): (Matrices, &[f32]),
+        (right, inputs): (Matrices, &[f32]),
+        to_weight: &mut [f32],
+    ) {
+        let rows = (SUM_BYTES / (4 * PLACES * self.inputs)).max(TILES);
+        to_weight.par_chunks_mut(rows * self.inputs * self.taps()).enumerate().for_each(|(task, to_weight)| {
+            let first = task * rows;
+            let own = Matrices { rows: rows.min(self.outputs - first), columns: self.inputs };
+            let mut sums = Scratch::new(own.len());
+            for place in 0..PLACES {
+                let mut sum = Block::of(own.at_mut(place, &mut sums), self.inputs);
+                let left = left.at(place, gradients).from(first, 0);
+                matmul(&mut sum, tiles, left, right.at(place, inputs).transposed(), false);
+            }
+            self.add_kernels(own, 0, &sums, to_weight);
+        });
+    }
+
+    /// Adds Gᵀ·u·G of the sums from row `first` on.
+    fn add_kernels(&self, matrices: Matrices, first: usize, sums: &[f32], to_weight: &mut [f32]) {
         let taps = self.taps();
-        to_weight.par_chunks_exact_mut(self.inputs * taps).enumerate().for_each(|(output, to_weight)| {
-            let (mut gathered, mut kernels) = (EMPTY, EMPTY);
+        let (mut gathered, mut kernels) = (EMPTY, EMPTY);
+        for (row, to_weight) in to_weight.chunks_mut(self.inputs * taps).enumerate() {
             for (group, to_weight) in to_weight.chunks_mut(ABREAST * taps).enumerate() {
                 let count = to_weight.len() / taps;
                 for (place, values) in gathered.iter_mut().enumerate() {
-                    let start = self.kernels().start(place, output) + group * ABREAST;
+                    let start = matrices.start(place, first + row) + group * ABREAST;
                     values[..count].copy_from_slice(&sums[start..start + count]);
                 }
                 (self.filtering().taps_gradient)(&gathered, &mut kernels, count);
@@ -311,7 +362,7 @@ impl Winograd {
                     }
                 }
             }
-        });
+        }
     }
 
     /// A·dY·Aᵀ, place by place, output channels × tiles.
@@ -333,90 +384,5 @@ impl Winograd {
     }
 }
 
-/// Where a tile's outputs go.
-struct Put<'a> {
-    /// The output from the tile's first value on.
-    plane: &'a mut [f32],
-    width: usize,
-    /// Rows and columns that are left of the output.
-    rows: usize,
-    columns: usize,
-    bias: f32,
-    add: bool,
-}
-
-impl Put<'_> {
-    #[inline(always)]
-    fn tile<const OUT: usize>(self, outputs: &Values, lane: usize) {
-        for y in 0..self.rows.min(OUT) {
-            let row = &mut self.plane[y * self.width..][..self.columns.min(OUT)];
-            let values: [f32; OUT] = std::array::from_fn(|x| outputs[y * OUT + x][lane] + self.bias);
-            match (row.first_chunk_mut(), self.add) {
-                (Some(row), false) => *row = values,
-                (_, false) => row.iter_mut().zip(values).for_each(|(target, value)| *target = value),
-                (_, true) => row.iter_mut().zip(values).for_each(|(target, value)| *target += value),
-            }
-        }
-    }
-}
-
-/// Gathers tiles of each channel, transforms them, and writes them place by place, channels × tiles.
-fn transform_tiles(
-    matrices: Matrices,
-    tiles: &[Tile],
-    transformed: &mut [f32],
-    gather: impl Fn(usize, &Tile, usize, &mut Values) + Sync,
-    transform: Transform,
-) {
-    let width = matrices.columns;
-    let tasks = matrices.split_rows(transformed, matrices.rows.div_ceil(TASKS));
-    tasks.into_par_iter().for_each(|(first, mut task)| {
-        let (mut gathered, mut places) = (EMPTY, EMPTY);
-        for (at, channel) in (first..).take(task.columns() / width).enumerate() {
-            for (group, tiles) in tiles.chunks(ABREAST).enumerate() {
-                for (lane, tile) in tiles.iter().enumerate() {
-                    gather(channel, tile, lane, &mut gathered);
-                }
-                transform(&gathered, &mut places, tiles.len());
-                for (place, values) in places.iter().enumerate() {
-                    let start = at * width + group * ABREAST;
-                    task.row(place)[start..start + tiles.len()].copy_from_slice(&values[..tiles.len()]);
-                }
-            }
-        }
-    });
-}
-
 /// Tasks into which channels are cut. Fixed, so that the number of threads changes nothing.
 const TASKS: usize = 16;
-
-/// Transforms kernels and writes them place by place, rows × columns.
-fn transform_kernels<'w>(
-    transformed: &mut [f32],
-    matrices: Matrices,
-    filtering: &Filtering,
-    kernel: impl Fn(usize, usize) -> &'w [f32] + Sync,
-    turned: bool,
-) {
-    let columns = matrices.columns;
-    let tasks = matrices.split_rows(transformed, matrices.rows.div_ceil(4 * TASKS));
-    tasks.into_par_iter().for_each(|(top, mut task)| {
-        let (mut gathered, mut places) = (EMPTY, EMPTY);
-        for (at, row) in (top..).take(task.columns() / columns).enumerate() {
-            for first in (0..columns).step_by(ABREAST) {
-                let count = ABREAST.min(columns - first);
-                for lane in 0..count {
-                    let taps = kernel(row, first + lane);
-                    for (tap, value) in taps.iter().enumerate() {
-                        gathered[if turned { taps.len() - 1 - tap } else { tap }][lane] = *value;
-                    }
-                }
-                (filtering.taps)(&gathered, &mut places, count);
-                for (place, values) in places.iter().enumerate() {
-                    let start = at * columns + first;
-                    task.row(place)[start..start + count].copy_from_slice(&values[..count]);
-                }
-            }
-        }
-    });
-}

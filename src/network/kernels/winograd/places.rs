@@ -33,6 +33,11 @@ impl Matrices {
         Matrix::rows(&values[place * self.stride()..][..self.stride()], self.columns)
     }
 
+    /// The values of the matrix of one place, to be written.
+    pub fn at_mut(self, place: usize, values: &mut [f32]) -> &mut [f32] {
+        &mut values[place * self.stride()..][..self.stride()]
+    }
+
     /// Every matrix with its place, to be written in parallel.
     pub fn split(self, values: &mut [f32]) -> impl IndexedParallelIterator<Item = (usize, Block<'_>)> {
         let matrices = values[..self.len()].par_chunks_exact_mut(self.stride());

@@ -15,6 +15,8 @@ pub const PLACES: usize = IN * IN;
 
 /// Values of each of [`ABREAST`] tiles, value by value, row by row of a tile; as many as it has, at most [`PLACES`].
 pub type Values = [[f32; ABREAST]; PLACES];
+/// Nothing gathered yet.
+pub const EMPTY: Values = [[0.0; ABREAST]; PLACES];
 /// Transforms the first tiles of `from`, as many as the last argument says.
 pub type Transform = fn(&Values, &mut Values, usize);
 
