@@ -49,8 +49,10 @@ impl Plain<'_> {
                 let count = ABREAST.min(columns - from);
                 for lane in 0..count {
                     let taps = self.kernel(first + at, from + lane);
-                    for (tap, value) in taps.iter().enumerate() {
-                        gathered[if self.turned { taps.len() - 1 - tap } else { tap }][lane] = *value;
+                    let gathered = gathered[..taps.len()].iter_mut();
+                    match self.turned {
+                        true => gathered.zip(taps.iter().rev()).for_each(|(values, tap)| values[lane] = *tap),
+                        false => gathered.zip(taps).for_each(|(values, tap)| values[lane] = *tap),
                     }
                 }
                 (self.filtering.taps)(&gathered, &mut places, count);

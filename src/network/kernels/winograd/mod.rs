@@ -40,7 +40,7 @@ const SUM_BYTES: usize = 4 << 20;
 const FEW_TILES: usize = 64;
 
 /// Bytes of transformed inputs and products to hold at once, well within a third-level cache.
-const HELD_BYTES: usize = 8 << 20;
+const HELD_BYTES: usize = 4 << 20;
 
 /// The sizes of a convolution with stride 1 over a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
