@@ -47,6 +47,8 @@ pub struct Compiled {
     pub conv_algorithm: Option<Algorithm>,
     /// Weights transformed for Winograd, by layer; made by the first evaluation and kept until parameters change.
     transforms: Vec<OnceLock<Arc<Transformed>>>,
+    /// Whether all weights are finite, by layer; found out and kept likewise.
+    finite: Vec<OnceLock<bool>>,
 }
 
 impl Compiled {
@@ -86,13 +88,15 @@ impl Compiled {
             }
         }
         let transforms = vec![OnceLock::new(); network.layers.len()];
+        let finite = vec![OnceLock::new(); network.layers.len()];
         let layers = network.layers.clone();
-        Compiled { layers, parameters, running, device, conv_algorithm: None, transforms }
+        Compiled { layers, parameters, running, device, conv_algorithm: None, transforms, finite }
     }
 
     /// To be called when parameters have changed: what was worked out from them is forgotten.
     pub fn parameters_changed(&mut self) {
         self.transforms.iter_mut().for_each(|place| drop(place.take()));
+        self.finite.iter_mut().for_each(|place| *place = OnceLock::new());
     }
 
     /// How a conv layer is computed for a mini-batch of `images`.
@@ -165,6 +169,7 @@ impl Compiled {
                 wants_input_gradient: wants,
                 algorithm: self.conv_algorithm,
                 transformed: (!T::OWNS_TAPE).then(|| &self.transforms[index]),
+                finite: (!T::OWNS_TAPE).then(|| &self.finite[index]),
             };
             let output = apply(&self.layers[index], input.put_tape(tape), weight, bias, own, extras);
             let (output, new_tape) = output.split_tape();
@@ -215,6 +220,7 @@ struct Extras<'a> {
     wants_input_gradient: bool,
     algorithm: Option<Algorithm>,
     transformed: Option<&'a OnceLock<Arc<Transformed>>>,
+    finite: Option<&'a OnceLock<bool>>,
 }
 
 fn apply<T: Tape<f32, Cpu>>(
@@ -226,13 +232,13 @@ fn apply<T: Tape<f32, Cpu>>(
     extras: Extras,
 ) -> Values<T> {
     let (channels, rows, columns) = dims(layer.output);
-    let Extras { mode, wants_input_gradient, algorithm, transformed } = extras;
+    let Extras { mode, wants_input_gradient, algorithm, transformed, finite } = extras;
     match (&layer.operation, weight) {
         (Operation::Conv { .. }, Some(weight)) => match conv_shape(layer, algorithm) {
             Some(shape) => conv(input, weight, bias, &shape, wants_input_gradient, transformed),
             None => input,
         },
-        (Operation::Linear { .. }, Some(weight)) => linear(input, weight, bias, channels, wants_input_gradient),
+        (Operation::Linear { .. }, Some(weight)) => linear(input, weight, bias, channels, wants_input_gradient, finite),
         (Operation::BatchNorm(norm), Some(weight)) => match (bias, running) {
             (Some(bias), Some(running)) => {
                 let momentum = matches!(mode, Mode::Train { .. }).then_some(norm.momentum);

@@ -76,9 +76,26 @@ const STRIP: usize = 512;
 
 /// `out (rows×columns) = left (rows×depth) · right (depth×columns)`, added to `out` if `add`, over all cores.
 pub fn product(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: Matrix, add: bool) {
-    if columns > 0 && out.len() / columns <= FEW_ROWS && right.column_stride == 1 {
-        return few_rows(out, columns, depth, left, right, add);
+    if is_few_rows(out, columns, right) {
+        return few_rows(out, columns, depth, left, right, add, false);
     }
+    many_rows(out, columns, depth, left, right, add);
+}
+
+/// As [`product`], where every value of `right` is known to be finite: what a zero is multiplied with is then not read. Behind
+/// a ReLU that is half of `right` and more.
+pub fn product_of_finite(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: Matrix, add: bool) {
+    if is_few_rows(out, columns, right) {
+        return few_rows(out, columns, depth, left, right, add, true);
+    }
+    many_rows(out, columns, depth, left, right, add);
+}
+
+fn is_few_rows(out: &[f32], columns: usize, right: Matrix) -> bool {
+    columns > 0 && out.len() / columns <= FEW_ROWS && right.column_stride == 1
+}
+
+fn many_rows(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: Matrix, add: bool) {
     let strips = Block::of(out, columns).split(usize::MAX, STRIP);
     strips.into_par_iter().for_each(|(_, from, mut strip)| {
         matmul(&mut strip, depth, left, right.from(0, from), add);
@@ -89,7 +106,15 @@ pub fn product(out: &mut [f32], columns: usize, depth: usize, left: Matrix, righ
 const PARTS: usize = 16;
 
 /// A few rows against a large matrix are bound by reading it, so it is read once, from end to end.
-fn few_rows(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: Matrix, add: bool) {
+fn few_rows(
+    out: &mut [f32],
+    columns: usize,
+    depth: usize,
+    left: Matrix,
+    right: Matrix,
+    add: bool,
+    without_zeros: bool,
+) {
     assert!(right.holds(depth, columns), "a matrix is smaller than its size says");
     let rows = out.len() / columns;
     let length = depth.div_ceil(PARTS).max(64);
@@ -100,21 +125,21 @@ fn few_rows(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: 
             let mut sums = vec![0.0; rows * columns];
             let factor = |row: usize, l: usize| left.values[row * left.row_stride + l * left.column_stride];
             let line = |l: usize| &right.values[l * right.row_stride..][..columns];
-            let mut l = first;
-            let end = (first + length).min(depth);
-            while l + 4 <= end {
+            let matters = |l: &usize| !without_zeros || (0..rows).any(|row| factor(row, *l) != 0.0);
+            let used: Vec<usize> = (first..(first + length).min(depth)).filter(matters).collect();
+            let (fours, rest) = used.as_chunks::<4>();
+            for &at in fours {
                 // Four rows of `right` to each pass over the sums.
-                let lines = [line(l), line(l + 1), line(l + 2), line(l + 3)];
+                let lines = at.map(line);
                 for (row, sums) in sums.chunks_exact_mut(columns).enumerate() {
-                    let factors = [factor(row, l), factor(row, l + 1), factor(row, l + 2), factor(row, l + 3)];
+                    let factors = at.map(|l| factor(row, l));
                     for (at, sum) in sums.iter_mut().enumerate() {
                         *sum += (factors[0] * lines[0][at] + factors[1] * lines[1][at])
                             + (factors[2] * lines[2][at] + factors[3] * lines[3][at]);
                     }
                 }
-                l += 4;
             }
-            for l in l..end {
+            for &l in rest {
                 for (row, sums) in sums.chunks_exact_mut(columns).enumerate() {
                     let factor = factor(row, l);
                     sums.iter_mut().zip(line(l)).for_each(|(sum, value)| *sum += factor * value);
@@ -147,6 +172,9 @@ mod tests {
             for add in [false, true] {
                 let mut out = vec![1.0; m * n];
                 product(&mut out, n, k, Matrix::rows(&left, k), Matrix::rows(&right, n), add);
+                let mut other = vec![1.0; m * n];
+                product_of_finite(&mut other, n, k, Matrix::rows(&left, k), Matrix::rows(&right, n), add);
+                assert_eq!(out, other);
                 for i in 0..m {
                     for j in 0..n {
                         let sum: f32 = (0..k).map(|l| left[i * k + l] * right[l * n + j]).sum();

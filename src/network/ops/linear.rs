@@ -2,21 +2,26 @@
 //!
 //! W is stored (in, out): a batch of one then reads it row by row at the speed of memory.
 
+use std::sync::OnceLock;
+
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::tape::record;
 use super::{Row, Values};
-use crate::network::kernels::matmul::{Matrix, product};
+use crate::network::kernels::matmul::{Matrix, product, product_of_finite};
 use crate::network::kernels::view;
 
-/// `input` is `[N, in, 1, 1]`, `weight` `[in, out]`, `bias` `[out]`. For the backward pass the input is kept.
+/// `input` is `[N, in, 1, 1]`, `weight` `[in, out]`, `bias` `[out]`. For the backward pass the input is kept. Whether all
+/// weights are finite is found out once and kept in `finite`, if there is such a place: only then may those that meet
+/// a zero go unread, as 0·∞ is not 0.
 pub fn linear<T: Tape<f32, Cpu>>(
     input: Values<T>,
     weight: &Row,
     bias: Option<&Row>,
     outputs: usize,
     wants_input_gradient: bool,
+    finite: Option<&OnceLock<bool>>,
 ) -> Values<T> {
     let (images, inputs, _, _) = *input.shape();
     let (input, tape) = input.split_tape();
@@ -26,6 +31,11 @@ pub fn linear<T: Tape<f32, Cpu>>(
     };
     {
         let (x, weights) = (view::values(&input), view::values(weight));
+        let all_finite = || weights.par_iter().with_min_len(1 << 16).all(|weight| weight.is_finite());
+        let product = match finite.is_some_and(|place| *place.get_or_init(all_finite)) {
+            true => product_of_finite,
+            false => product,
+        };
         product(&mut values, outputs, inputs, Matrix::rows(&x, inputs), Matrix::rows(&weights, outputs), true);
     }
     let (kept_input, kept_weight) = (input.clone(), weight.clone());
@@ -77,6 +87,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_weight_that_is_not_finite_is_not_hidden_behind_a_zero() {
+        let device = Cpu::default();
+        let input: Values = device.tensor_from_vec(vec![0.0, 1.0], (1, 2, 1, 1));
+        for (first, infinite) in [(1.0, false), (f32::INFINITY, true)] {
+            let weight: Row = device.tensor_from_vec(vec![first, 2.0], (2,));
+            let output = linear(input.clone(), &weight, None, 1, false, Some(&OnceLock::new()));
+            assert_eq!(view::values(&output)[0].is_nan(), infinite);
+        }
+    }
+
+    #[test]
     fn output_and_gradients_are_those_of_the_definition() {
         for (images, inputs, outputs) in [(1, 7, 5), (3, 4, 600), (6, 70, 3)] {
             let definition = |input: &[f64], parameters: &[Vec<f64>]| {
@@ -89,7 +110,7 @@ mod tests {
             check::against(
                 (images, inputs, 1, 1),
                 &[inputs * outputs, outputs],
-                |input, parameters| linear(input, &parameters[0], Some(&parameters[1]), outputs, true),
+                |input, parameters| linear(input, &parameters[0], Some(&parameters[1]), outputs, true, None),
                 definition,
             );
         }
