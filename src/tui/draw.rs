@@ -10,8 +10,8 @@ use super::keys::{self, BINDINGS, Context};
 use super::layout::SizeClass;
 use super::msg::Region;
 use super::screens::text::{frame, left};
-use super::screens::{layers, list};
-use super::state::State;
+use super::screens::{field, layers, list};
+use super::state::{Screen, State};
 use crate::model::figures::short;
 
 /// Paints everything, and says where what can be clicked landed.
@@ -25,7 +25,11 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
     // The state hears of a new size a moment after the terminal has it.
     let within = |pane: Rect| pane.intersection(area);
     list::draw(state, frame_, within(panes.list), &mut regions);
-    layers::draw(state, frame_, within(panes.table), within(panes.working), &mut regions);
+    let (table, working) = (within(panes.table), within(panes.working));
+    match (state.screen, state.entry().and_then(|entry| Some((entry, entry.network()?)))) {
+        (Screen::Field, Some(shown)) => field::draw(state, shown, frame_, (table, working), &mut regions),
+        _ => layers::draw(state, frame_, table, working, &mut regions),
+    }
     if panes.class != SizeClass::Tiny {
         header(state, frame_, within(panes.header));
         footer(state, frame_, within(panes.footer));
@@ -48,15 +52,15 @@ fn header(state: &State, frame_: &mut Frame, area: Rect) {
         let (params, macs) = (short(network.totals.params), short(network.totals.macs));
         format!("{} · {params} parameters · {macs} MACs ", network.architecture.name)
     });
-    let title = " convlens  1 Layers";
-    let gap = usize::from(area.width).saturating_sub(title.width() + totals.width());
-    let line = Line::from(vec![
-        Span::styled(" convlens  ", theme.accent),
-        Span::styled("1 Layers", theme.text),
-        Span::raw(" ".repeat(gap.max(1))),
-        Span::styled(totals, theme.dim),
-    ]);
-    frame_.render_widget(Paragraph::new(line), area);
+    let mut spans = vec![Span::styled(" convlens", theme.accent)];
+    for (at, screen) in Screen::ALL.into_iter().enumerate() {
+        let style = if screen == state.screen { theme.marked } else { theme.dim };
+        spans.extend([Span::raw("  "), Span::styled(format!("{} {}", at + 1, screen.name()), style)]);
+    }
+    let taken = spans.iter().map(Span::width).sum::<usize>() + totals.width();
+    spans.push(Span::raw(" ".repeat(usize::from(area.width).saturating_sub(taken).max(1))));
+    spans.push(Span::styled(totals, theme.dim));
+    frame_.render_widget(Paragraph::new(Line::from(spans)), area);
 }
 
 fn footer(state: &State, frame_: &mut Frame, area: Rect) {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::state::Screen;
+
 /// A key press, as the table writes it: `j`, `ctrl-c`, `enter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -80,6 +82,8 @@ pub enum Context {
     Lists,
     /// The layer table.
     Layers,
+    /// The field of a unit.
+    Field,
     /// The list of architectures.
     Architectures,
     /// Typing what to find.
@@ -94,6 +98,7 @@ impl Context {
             Context::Everywhere => "everywhere",
             Context::Lists => "moving",
             Context::Layers => "layers",
+            Context::Field => "field",
             Context::Architectures => "architectures",
             Context::Find => "while finding",
             Context::Help => "this overview",
@@ -116,6 +121,10 @@ pub enum Action {
     FoldAll,
     UnfoldAll,
     SwitchPane,
+    Show(Screen),
+    /// Moves the unit by rows and columns.
+    Unit(i8, i8),
+    Middle,
     Find,
     FindNext,
     FindPrevious,
@@ -166,9 +175,17 @@ pub const BINDINGS: &[Binding] = &[
     bind(Context::Layers, "z", Action::FoldAll, "close every block", "close all"),
     bind(Context::Layers, "Z", Action::UnfoldAll, "open everything", "open all"),
     bind(Context::Layers, "y", Action::Copy, "copy the row and its working", "copy"),
+    bind(Context::Field, "right l", Action::Unit(0, 1), "the unit to the right", "unit"),
+    bind(Context::Field, "left h", Action::Unit(0, -1), "the unit to the left", ""),
+    bind(Context::Field, "J", Action::Unit(1, 0), "the unit below", ""),
+    bind(Context::Field, "K", Action::Unit(-1, 0), "the unit above", ""),
+    bind(Context::Field, "c", Action::Middle, "the unit in the middle", "middle"),
+    bind(Context::Field, "y", Action::Copy, "copy what the unit sees", "copy"),
     bind(Context::Architectures, "enter right l", Action::Open, "look at its layers", "layers"),
     bind(Context::Architectures, "left h", Action::Close, "back to the layers", ""),
     bind(Context::Architectures, "y", Action::Copy, "copy the name and totals", "copy"),
+    bind(Context::Everywhere, "1", Action::Show(Screen::Layers), "the layer table", ""),
+    bind(Context::Everywhere, "2", Action::Show(Screen::Field), "what a unit sees of the input", ""),
     bind(Context::Everywhere, "tab backtab", Action::SwitchPane, "between architectures and layers", "list"),
     bind(Context::Everywhere, "/", Action::Find, "find a layer or an architecture", "find"),
     bind(Context::Everywhere, "n", Action::FindNext, "find the next", ""),
@@ -204,8 +221,15 @@ pub fn action(key: Key, contexts: &[Context]) -> Option<Action> {
 
 /// Every line of the overlay: headings, and keys with what they do.
 pub fn overview() -> Vec<(String, String)> {
-    let contexts =
-        [Context::Lists, Context::Layers, Context::Architectures, Context::Everywhere, Context::Find, Context::Help];
+    let contexts = [
+        Context::Lists,
+        Context::Layers,
+        Context::Field,
+        Context::Architectures,
+        Context::Everywhere,
+        Context::Find,
+        Context::Help,
+    ];
     let mut lines = Vec::new();
     for context in contexts {
         if !lines.is_empty() {
@@ -250,7 +274,7 @@ mod tests {
                 let other = seen.insert((binding.context, key), binding.words);
                 assert_eq!(other, None, "{key} in {:?}", binding.context);
                 // `Lists` applies together with these, so a key of both would hide one of them.
-                for beside in [Context::Layers, Context::Architectures] {
+                for beside in [Context::Layers, Context::Field, Context::Architectures] {
                     if binding.context == Context::Lists {
                         assert!(action(key, &[beside]).is_none(), "{key} is in {beside:?} too");
                     }

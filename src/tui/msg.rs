@@ -43,6 +43,10 @@ pub enum Effect {
 pub enum Target {
     Architecture(usize),
     Row(usize),
+    /// A layer by index, in the growth of the field.
+    Layer(usize),
+    /// A unit by row and column, on the input's picture.
+    Unit(u64, u64),
 }
 
 /// Where something landed on the screen.

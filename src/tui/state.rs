@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::keys::Context;
 use super::layout::{self, Panes};
 use super::theme::Theme;
-use super::tree::{self, Folds, Row};
-use crate::model::Network;
+use super::tree::{self, Folds, Row, RowKind};
+use crate::model::{Layer, Network};
 use crate::spec::Origin;
 use crate::spec::problem::Report;
 
@@ -43,6 +43,15 @@ impl Entry {
         }
     }
 
+    /// The selected layer (of one with what it brings along, the layer itself), or the last of the selected block.
+    pub fn layer(&self) -> Option<&Layer> {
+        let index = match &self.rows().get(self.cursor)?.kind {
+            RowKind::Block { layers, .. } => layers.end.checked_sub(1)?,
+            RowKind::Layer { layers, .. } => layers.start,
+        };
+        self.network()?.layers.get(index)
+    }
+
     pub fn rows(&self) -> Vec<Row> {
         self.network().map_or_else(Vec::new, |network| tree::rows(network, &self.folds))
     }
@@ -59,6 +68,58 @@ pub enum ListLine {
 pub enum Pane {
     Architectures,
     Layers,
+}
+
+/// What the window shows of the selected architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    Layers,
+    Field,
+}
+
+impl Screen {
+    /// In the order of their keys, from 1 on.
+    pub const ALL: [Screen; 2] = [Screen::Layers, Screen::Field];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Screen::Layers => "Layers",
+            Screen::Field => "Field",
+        }
+    }
+}
+
+/// A place along one axis of any map: unit `at` of `of`, so that it stays where it is from layer to layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Along {
+    at: u64,
+    of: u64,
+}
+
+impl Along {
+    const MIDDLE: Along = Along { at: 0, of: 1 };
+
+    /// The unit at this place of a map with `units` units: where the middle of unit `at` of `of` falls.
+    pub fn of(self, units: u64) -> u64 {
+        let at = (2 * u128::from(self.at) + 1) * u128::from(units) / (2 * u128::from(self.of.max(1)));
+        u64::try_from(at).unwrap_or(u64::MAX).min(units.saturating_sub(1))
+    }
+
+    /// Moved by units of a map with so many.
+    pub fn moved(self, by: i64, units: u64) -> Self {
+        Along { at: self.of(units).saturating_add_signed(by).min(units.saturating_sub(1)), of: units }
+    }
+}
+
+/// Which unit of a map the field is shown of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub row: Along,
+    pub column: Along,
+}
+
+impl Place {
+    pub const MIDDLE: Place = Place { row: Along::MIDDLE, column: Along::MIDDLE };
 }
 
 /// Something being looked for, and where the cursor was before.
@@ -79,7 +140,10 @@ pub struct State {
     pub selected: usize,
     /// First visible line of the list.
     pub list_offset: usize,
+    pub screen: Screen,
     pub pane: Pane,
+    /// The unit that the field is shown of.
+    pub place: Place,
     /// Open while typing.
     pub find: Option<Find>,
     /// What was looked for last.
@@ -99,7 +163,9 @@ impl State {
             selected: selected.min(entries.len().saturating_sub(1)),
             entries,
             list_offset: 0,
+            screen: Screen::Layers,
             pane: Pane::Layers,
+            place: Place::MIDDLE,
             find: None,
             found: String::new(),
             help: None,
@@ -143,6 +209,9 @@ impl State {
         match (self.help, &self.find, self.pane) {
             (Some(_), _, _) => &[Context::Help],
             (None, Some(_), _) => &[Context::Find],
+            (None, None, Pane::Layers) if self.screen == Screen::Field => {
+                &[Context::Field, Context::Lists, Context::Everywhere]
+            }
             (None, None, Pane::Layers) => &[Context::Layers, Context::Lists, Context::Everywhere],
             (None, None, Pane::Architectures) => &[Context::Architectures, Context::Lists, Context::Everywhere],
         }

@@ -5,8 +5,8 @@ use ratatui::crossterm::event::KeyCode;
 use super::keys::{self, Action, Key};
 use super::layout::visible_rows;
 use super::msg::{Effect, Msg, Target};
-use super::screens::layers;
-use super::state::{Entry, Find, ListLine, Opened, Pane, State};
+use super::screens::{field, layers};
+use super::state::{Along, Entry, Find, ListLine, Opened, Pane, Place as UnitPlace, Screen, State};
 use super::tree::{Row, RowKind};
 
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
@@ -74,6 +74,11 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::SwitchPane => {
             state.pane = if state.pane == Pane::Layers { Pane::Architectures } else { Pane::Layers };
         }
+        Action::Show(screen) => {
+            (state.screen, state.pane) = (screen, Pane::Layers);
+        }
+        Action::Unit(rows, columns) => move_unit(state, rows.into(), columns.into()),
+        Action::Middle => state.place = UnitPlace::MIDDLE,
         Action::Find => {
             let cursor = state.entry().map_or(0, |entry| entry.cursor);
             state.find = Some(Find { text: String::new(), nothing: false, from: (state.pane, state.selected, cursor) });
@@ -92,7 +97,10 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Cancel => cancel(state),
-        Action::Copy => return vec![Effect::Copy(layers::as_text(state))],
+        Action::Copy => {
+            let of_unit = if state.screen == Screen::Field { field::as_text(state) } else { None };
+            return vec![Effect::Copy(of_unit.unwrap_or_else(|| layers::as_text(state)))];
+        }
         Action::Reload => return state.entry().map(|entry| Effect::Load(entry.origin.clone())).into_iter().collect(),
         Action::Mouse => {
             state.mouse = !state.mouse;
@@ -144,6 +152,13 @@ fn move_by(state: &mut State, by: isize) {
             }
         }
     }
+}
+
+fn move_unit(state: &mut State, rows: i64, columns: i64) {
+    let Some(layer) = state.entry().and_then(Entry::layer) else { return };
+    let (height, width) = field::units(layer);
+    state.place.row = state.place.row.moved(rows, height);
+    state.place.column = state.place.column.moved(columns, width);
 }
 
 fn toggle(state: &mut State) {
@@ -201,6 +216,15 @@ fn click(state: &mut State, target: Target) {
         Target::Architecture(index) => {
             state.selected = index.min(state.entries.len().saturating_sub(1));
             state.pane = Pane::Architectures;
+        }
+        Target::Layer(index) => go_to(state, Place::Layer(index)),
+        Target::Unit(row, column) => {
+            let Some(layer) = state.entry().and_then(Entry::layer) else { return };
+            let (height, width) = field::units(layer);
+            let unit = |along: Along, to: u64, units: u64| along.moved(to as i64 - along.of(units) as i64, units);
+            state.place.row = unit(state.place.row, row, height);
+            state.place.column = unit(state.place.column, column, width);
+            state.pane = Pane::Layers;
         }
         Target::Row(index) => {
             let again = state.pane == Pane::Layers && state.entry().is_some_and(|entry| entry.cursor == index);

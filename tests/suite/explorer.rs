@@ -107,6 +107,45 @@ fn a_broken_file_shows_its_problems_and_the_others_stay_usable() {
 }
 
 #[test]
+fn the_field_screen_at_three_sizes() {
+    for (width, height) in SIZES {
+        let mut state = state(width, height, theme::DARK);
+        // To the third conv of block4, then its unit up and left until the field reaches over the input's edge.
+        press(&mut state, "/block4.conv3<enter>2KKKKhhhhhhhhhhh");
+        insta::assert_snapshot!(format!("field-{width}x{height}"), text(&painted(&state)));
+    }
+}
+
+#[test]
+fn the_unit_stays_in_its_place_from_layer_to_layer_and_can_be_clicked() {
+    let mut state = state(120, 40, theme::DARK);
+    let copied = |state: &mut State| match press(state, "y").as_slice() {
+        [Effect::Copy(copied)] => copied.clone(),
+        other => panic!("{other:?}"),
+    };
+    press(&mut state, "/block5.conv3<enter>2");
+    // 196 pixels of unit 7: its centre is at 7.5 + 16·7 = 119.5, so it reaches from 22 to 217 (Araujo et al. 2019).
+    let middle = copied(&mut state);
+    assert!(middle.contains("row 7, column 7 of 14×14") && middle.contains("rows 22 to 217"), "{middle}");
+    // From unit 0 of 14 to the map before it: still in the first half of its first unit's part.
+    press(&mut state, "hhhhhhhhhKKKKKKKKK");
+    let corner = copied(&mut state);
+    assert!(corner.contains("row 0, column 0") && corner.contains("90 above, 90 left"), "{corner}");
+    press(&mut state, "/block1.conv1<enter>");
+    assert!(copied(&mut state).contains("row 8, column 8 of 224×224"));
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
+    let mut regions = Vec::new();
+    terminal.draw(|frame| regions = draw(&state, frame)).expect("painted");
+    let unit = regions.iter().rev().find(|region| matches!(region.target, Target::Unit(..))).expect("drawn");
+    update(&mut state, Msg::Click(unit.target));
+    let Target::Unit(row, column) = unit.target else { unreachable!() };
+    assert!(row > 200 && column > 200);
+    assert!(copied(&mut state).contains(&format!("row {row}, column {column} of 224×224")));
+    press(&mut state, "c1");
+    assert!(text(&painted(&state)).contains("3·3·3·64 + 64 = 1,792"));
+}
+
+#[test]
 fn every_theme_styles_the_same_screen() {
     for theme in theme::ALL {
         let mut state = state(80, 24, theme);
@@ -181,7 +220,7 @@ fn a_click_selects_what_was_drawn_there() {
 fn every_size_can_be_drawn() {
     for theme in [theme::DARK, theme::PLAIN] {
         let mut state = state(80, 24, theme);
-        for script in ["", "<tab>", "G<enter>", "?"] {
+        for script in ["", "<tab>", "G<enter>", "2", "/flatten<enter>", "/alex<enter>2", "?"] {
             press(&mut state, script);
             for height in (0..=60).step_by(if script.is_empty() { 1 } else { 7 }) {
                 for width in (0..=200).step_by(if script.is_empty() { 1 } else { 9 }) {
