@@ -240,7 +240,11 @@ fn outside([rows, columns]: &[unit::Span; 2]) -> Vec<String> {
     let beyond = |span: &unit::Span| ((-span.first).max(0), (span.last + 1 - i128::from(span.input)).max(0));
     let ((above, below), (before, after)) = (beyond(rows), beyond(columns));
     let sides = [(above, "above"), (below, "below"), (before, "left"), (after, "right")];
-    sides.into_iter().filter(|(count, _)| *count > 0).map(|(count, side)| format!("{count} {side}")).collect()
+    sides
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, side)| format!("{} {side}", grouped(count.unsigned_abs())))
+        .collect()
 }
 
 /// One decimal, or as many as show that it is not nothing.
