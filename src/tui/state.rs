@@ -6,6 +6,7 @@ use super::keys::Context;
 use super::layout::{self, Panes};
 use super::theme::Theme;
 use super::tree::{self, Folds, Row, RowKind};
+use crate::model::lints::{Lint, lints};
 use crate::model::{Layer, Network};
 use crate::spec::Origin;
 use crate::spec::problem::Report;
@@ -18,12 +19,21 @@ pub enum Opened {
     Unreadable(String),
 }
 
+fn lints_of(opened: &Opened) -> Vec<Lint> {
+    match opened {
+        Opened::Network(network) => lints(network),
+        _ => Vec::new(),
+    }
+}
+
 /// One line of the list.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub origin: Origin,
     pub id: String,
     pub opened: Opened,
+    /// What is worth a look in it.
+    pub lints: Vec<Lint>,
     pub folds: Folds,
     /// Cursor and first visible row of its table.
     pub cursor: usize,
@@ -33,7 +43,24 @@ pub struct Entry {
 impl Entry {
     pub fn new(origin: Origin, opened: Opened) -> Self {
         let id = origin.id();
-        Entry { origin, id, opened, folds: Folds::default(), cursor: 0, offset: 0 }
+        let lints = lints_of(&opened);
+        Entry { origin, id, opened, lints, folds: Folds::default(), cursor: 0, offset: 0 }
+    }
+
+    /// Takes what came of reading it again.
+    pub fn reopen(&mut self, opened: Opened) {
+        self.lints = lints_of(&opened);
+        self.opened = opened;
+    }
+
+    /// The lints about a row's layers, or about what a closed block hides.
+    pub fn lints_at<'a>(&'a self, network: &'a Network, row: &'a Row) -> impl Iterator<Item = &'a Lint> {
+        let layers = &network.layers[row.layers()];
+        let hides = matches!(row.kind, RowKind::Block { open: false, .. } | RowKind::Layer { .. });
+        let path = row.path(network);
+        self.lints
+            .iter()
+            .filter(move |lint| lint.layer == path || hides && layers.iter().any(|layer| layer.name == lint.layer))
     }
 
     pub fn network(&self) -> Option<&Network> {

@@ -26,7 +26,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Loaded(origin, opened) => {
             if let Some(entry) = state.entries.iter_mut().find(|entry| entry.origin == origin) {
-                entry.opened = *opened;
+                entry.reopen(*opened);
             }
             Vec::new()
         }

@@ -204,6 +204,22 @@ fn the_copied_row_carries_its_working() {
 }
 
 #[test]
+fn what_is_worth_a_look_is_marked_at_its_layer_and_at_a_block_that_hides_it() {
+    let mut state = state(120, 40, theme::PLAIN);
+    press(&mut state, "/linear1<enter>");
+    let screen = text(&painted(&state));
+    assert!(screen.contains("74% of all parameters are in this layer"), "{screen}");
+    let marked =
+        |screen: &str| screen.lines().filter(|line| line.contains("! ")).map(str::to_string).collect::<Vec<_>>();
+    assert!(marked(&screen)[0].contains("linear1"), "{screen}");
+    press(&mut state, "z");
+    let screen = text(&painted(&state));
+    assert!(marked(&screen)[0].contains("classifier"), "{screen}");
+    press(&mut state, "g");
+    assert_eq!(marked(&text(&painted(&state))).len(), 1);
+}
+
+#[test]
 fn a_click_selects_what_was_drawn_there() {
     let mut state = state(120, 40, theme::DARK);
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");

@@ -150,7 +150,7 @@ fn draw_table(
             (true, false) => theme.marked,
             (false, _) => Style::new(),
         };
-        lines.push(table_line(state, network, row, name_width, &columns).style(style));
+        lines.push(table_line(state, entry, network, row, name_width, &columns).style(style));
         let y = inside.y + (at - entry.offset) as u16 + 1;
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Row(at) });
     }
@@ -173,7 +173,14 @@ fn figures<'a>(network: &'a Network, row: &Row) -> Option<Figures<'a>> {
     Some(Figures { last, params, macs, share })
 }
 
-fn table_line(state: &State, network: &Network, row: &Row, name_width: usize, columns: &[&Column]) -> Line<'static> {
+fn table_line(
+    state: &State,
+    entry: &Entry,
+    network: &Network,
+    row: &Row,
+    name_width: usize,
+    columns: &[&Column],
+) -> Line<'static> {
     let theme = &state.theme;
     let Some(figures) = figures(network, row) else { return Line::default() };
     let path = row.path(network);
@@ -190,7 +197,14 @@ fn table_line(state: &State, network: &Network, row: &Row, name_width: usize, co
         let brought = network.layers[layers.start + 1..layers.end].iter();
         name += &brought.map(|layer| format!(" +{}", tag(layer.operation.kind()))).collect::<String>();
     }
-    let mut spans = vec![Span::styled(left(&name, name_width), name_style)];
+    // Beside the name, where it is seen without colour too.
+    let has_lint = entry.lints_at(network, row).next().is_some();
+    let mut spans = match has_lint {
+        true => {
+            vec![Span::styled(left(&name, name_width.saturating_sub(2)), name_style), Span::styled("! ", theme.warn)]
+        }
+        false => vec![Span::styled(left(&name, name_width), name_style)],
+    };
     let is_layer = matches!(row.kind, RowKind::Layer { .. });
     let first = &network.layers[row.layers().start];
     let window = first.operation.window().filter(|_| is_layer);
@@ -307,11 +321,14 @@ fn draw_working(state: &State, entry: &Entry, network: &Network, frame_: &mut Fr
     };
     let title = format!(" {} · {kind} ", row.path(network));
     let block = frame(title, theme, false);
-    let lines: Vec<Line> = working(network, row)
-        .into_iter()
-        .map(|(label, text)| {
+    let lints = entry.lints_at(network, row).map(|lint| {
+        let text = format!("{}; try {}", lint.message, lint.advice);
+        Line::from(vec![Span::styled(left(" !", 9), theme.warn), Span::styled(text, theme.warn)])
+    });
+    let lines: Vec<Line> = lints
+        .chain(working(network, row).into_iter().map(|(label, text)| {
             Line::from(vec![Span::styled(left(&format!(" {label}"), 9), theme.dim), Span::styled(text, theme.text)])
-        })
+        }))
         .collect();
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
