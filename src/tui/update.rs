@@ -101,6 +101,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             let of_unit = if state.screen == Screen::Field { field::as_text(state) } else { None };
             return vec![Effect::Copy(of_unit.unwrap_or_else(|| layers::as_text(state)))];
         }
+        Action::CopyTable => return layers::as_markdown(state).map(Effect::Copy).into_iter().collect(),
         Action::Reload => return state.entry().map(|entry| Effect::Load(entry.origin.clone())).into_iter().collect(),
         Action::Mouse => {
             state.mouse = !state.mouse;

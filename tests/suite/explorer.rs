@@ -204,6 +204,17 @@ fn the_copied_row_carries_its_working() {
 }
 
 #[test]
+fn the_copied_table_is_markdown_as_folded_with_the_papers_totals() {
+    let mut state = state(80, 24, theme::DARK);
+    let effects = press(&mut state, "zY");
+    let [Effect::Copy(copied)] = effects.as_slice() else { panic!("{effects:?}") };
+    let lines: Vec<&str> = copied.lines().collect();
+    assert_eq!(lines[2], "| block1 | block | 64×112×112 | 38,720 | 1,936,392,192 | 6 |");
+    assert_eq!(*lines.last().expect("lines"), "| total | | | 138,357,544 | 15,470,264,320 | |");
+    assert!(lines.iter().all(|line| line.matches('|').count() == 7), "{copied}");
+}
+
+#[test]
 fn what_is_worth_a_look_is_marked_at_its_layer_and_at_a_block_that_hides_it() {
     let mut state = state(120, 40, theme::PLAIN);
     press(&mut state, "/linear1<enter>");

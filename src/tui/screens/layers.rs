@@ -351,3 +351,32 @@ pub fn as_text(state: &State) -> String {
         }
     }
 }
+
+/// The table as it is folded, in full numbers, as Markdown.
+pub fn as_markdown(state: &State) -> Option<String> {
+    let entry = state.entry()?;
+    let network = entry.network()?;
+    let mut lines = vec![
+        "| name | kind | output | params | MACs | field |".to_string(),
+        "|---|---|---|---:|---:|---:|".to_string(),
+    ];
+    for row in entry.rows() {
+        let Some(figures) = figures(network, &row) else { continue };
+        let kind = match &row.kind {
+            RowKind::Block { .. } => "block",
+            RowKind::Layer { layers, .. } => network.layers[layers.start].operation.kind(),
+        };
+        let cells = [
+            row.path(network).to_string(),
+            kind.to_string(),
+            figures.last.output.to_string(),
+            grouped(figures.params),
+            grouped(figures.macs),
+            figures::field(figures.last),
+        ];
+        lines.push(format!("| {} |", cells.join(" | ")));
+    }
+    let totals = network.totals;
+    lines.push(format!("| total | | | {} | {} | |", grouped(totals.params), grouped(totals.macs)));
+    Some(lines.join("\n") + "\n")
+}
