@@ -99,7 +99,7 @@ impl Convolution {
             strips.collect::<Vec<_>>().into_par_iter().for_each_init(Vec::new, |columns, (unit, first, mut strip)| {
                 let count = strip.columns();
                 columns.resize(self.plane.depth() * count, 0.0);
-                im2col(self.input_of(input, unit), &self.plane, first, count, columns, count);
+                im2col(self.input_of(input, unit), &self.plane, first, count, columns);
                 self.multiply(&mut strip, 0, unit % self.groups, weight, start, columns);
             });
             return;
@@ -117,7 +117,7 @@ impl Convolution {
                 columns.par_chunks_mut(block * taps * count).enumerate().for_each(|(at, columns)| {
                     let channels = columns.len() / (taps * count);
                     let input = &input[at * block * self.plane.height * self.plane.width..];
-                    im2col(input, &self.part(channels), first, count, columns, count);
+                    im2col(input, &self.part(channels), first, count, columns);
                 });
                 let blocks = strip.split(rows, usize::MAX);
                 blocks.into_par_iter().for_each(|(top, _, mut block)| {
@@ -172,7 +172,7 @@ impl Convolution {
                 columns.resize(plane.depth() * count, 0.0);
                 let mut product = Block::of(columns, count);
                 matmul(&mut product, self.out_channels, weight, upstream.from(0, first), false);
-                col2im(columns, &plane, first, count, to_input, count);
+                col2im(columns, &plane, first, count, to_input);
             }
         });
     }
@@ -234,7 +234,7 @@ impl Convolution {
                     let unit = image * self.groups + group;
                     let upstream = Matrix::rows(&upstream[unit * self.outputs_per_group()..], positions).from(0, first);
                     columns.resize(plane.depth() * count, 0.0);
-                    im2col(&self.input_of(input, unit)[channel * area..], &plane, first, count, columns, count);
+                    im2col(&self.input_of(input, unit)[channel * area..], &plane, first, count, columns);
                     let columns = Matrix::rows(columns, count);
                     // dY·Xᵀ or, transposed, X·dYᵀ: gemm puts the right one in its own order, so that is the smaller.
                     match self.sums_transposed(&plane) {

@@ -99,9 +99,9 @@ impl Plane {
     }
 }
 
-/// Fills `columns` (depth rows, `row_stride` apart) with the windows of `count` positions from `first` on.
-pub fn im2col(input: &[f32], plane: &Plane, first: usize, count: usize, columns: &mut [f32], row_stride: usize) {
-    for (row, line) in columns.chunks_mut(row_stride).take(plane.depth()).enumerate() {
+/// Fills `columns` (depth × count) with the windows of `count` positions from `first` on.
+pub fn im2col(input: &[f32], plane: &Plane, first: usize, count: usize, columns: &mut [f32]) {
+    for (row, line) in columns.chunks_mut(count).take(plane.depth()).enumerate() {
         for run in plane.runs(row, first, count) {
             let target = &mut line[run.at..run.at + run.length];
             let Some(start) = run.row else {
@@ -129,8 +129,8 @@ pub fn im2col(input: &[f32], plane: &Plane, first: usize, count: usize, columns:
 }
 
 /// The transpose of [`im2col`]: adds every column value back to the input value it came from.
-pub fn col2im(columns: &[f32], plane: &Plane, first: usize, count: usize, input: &mut [f32], row_stride: usize) {
-    for (row, line) in columns.chunks(row_stride).take(plane.depth()).enumerate() {
+pub fn col2im(columns: &[f32], plane: &Plane, first: usize, count: usize, input: &mut [f32]) {
+    for (row, line) in columns.chunks(count).take(plane.depth()).enumerate() {
         for run in plane.runs(row, first, count) {
             let (Some(start), inside) = (run.row, plane.inside(&run)) else {
                 continue;
@@ -187,7 +187,7 @@ mod tests {
             let first = first.min(plane.positions() - 1);
             let count = plane.positions() - first;
             let mut columns = vec![f32::NAN; plane.depth() * count];
-            im2col(&input, &plane, first, count, &mut columns, count);
+            im2col(&input, &plane, first, count, &mut columns);
             let mut back = vec![0.0; plane.values()];
             for row in 0..plane.depth() {
                 for at in 0..count {
@@ -199,7 +199,7 @@ mod tests {
                 }
             }
             let mut sums = vec![0.0; plane.values()];
-            col2im(&columns, &plane, first, count, &mut sums, count);
+            col2im(&columns, &plane, first, count, &mut sums);
             prop_assert_eq!(sums, back);
         }
     }

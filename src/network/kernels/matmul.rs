@@ -76,26 +76,27 @@ const STRIP: usize = 512;
 
 /// `out (rows×columns) = left (rows×depth) · right (depth×columns)`, added to `out` if `add`, over all cores.
 pub fn product(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: Matrix, add: bool) {
-    if is_few_rows(out, columns, right) {
-        return few_rows(out, columns, depth, left, right, add, false);
-    }
-    many_rows(out, columns, depth, left, right, add);
+    multiply(out, columns, depth, left, right, add, false);
 }
 
-/// As [`product`], where every value of `right` is known to be finite: what a zero is multiplied with is then not read. Behind
-/// a ReLU that is half of `right` and more.
+/// As [`product`], where every value of `right` is known to be finite: what a zero is multiplied with is then not read.
+/// Behind a ReLU that is half of `right` and more.
 pub fn product_of_finite(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: Matrix, add: bool) {
-    if is_few_rows(out, columns, right) {
-        return few_rows(out, columns, depth, left, right, add, true);
+    multiply(out, columns, depth, left, right, add, true);
+}
+
+fn multiply(
+    out: &mut [f32],
+    columns: usize,
+    depth: usize,
+    left: Matrix,
+    right: Matrix,
+    add: bool,
+    without_zeros: bool,
+) {
+    if columns > 0 && out.len() / columns <= FEW_ROWS && right.column_stride == 1 {
+        return few_rows(out, columns, depth, left, right, add, without_zeros);
     }
-    many_rows(out, columns, depth, left, right, add);
-}
-
-fn is_few_rows(out: &[f32], columns: usize, right: Matrix) -> bool {
-    columns > 0 && out.len() / columns <= FEW_ROWS && right.column_stride == 1
-}
-
-fn many_rows(out: &mut [f32], columns: usize, depth: usize, left: Matrix, right: Matrix, add: bool) {
     let strips = Block::of(out, columns).split(usize::MAX, STRIP);
     strips.into_par_iter().for_each(|(_, from, mut strip)| {
         matmul(&mut strip, depth, left, right.from(0, from), add);

@@ -175,34 +175,37 @@ mod tests {
 
     #[test]
     fn over_many_channels_and_tiles_the_algorithms_agree_to_the_error_that_is_stated() {
-        let dims = (3, 40, 37, 29);
-        let window = Window {
-            kernel: Pair::square(3),
-            stride: Pair::square(1),
-            padding: Pair::square(1),
-            dilation: Pair::square(1),
-        };
-        let device = Cpu::default();
-        let input: Values = device.tensor_from_vec(check::numbers(count(dims), 1), dims);
-        // As large as He et al. draw them, so that outputs are near 1.
-        let scale = (2.0f32 / (40.0 * 9.0)).sqrt() * 1.7;
-        let weight: Vec<f32> = check::numbers(50 * 40 * 9, 2).into_iter().map(|value| value * scale).collect();
-        let weight: Row = device.tensor_from_vec(weight, (50 * 40 * 9,));
-        let run = |algorithm| {
-            let shape = ConvShape {
-                window,
-                groups: 1,
-                out_channels: 50,
-                out_height: 37,
-                out_width: 29,
-                algorithm: Some(algorithm),
+        for kernel in [3, 5] {
+            let dims = (3, 40, 37, 29);
+            let window = Window {
+                kernel: Pair::square(kernel),
+                stride: Pair::square(1),
+                padding: Pair::square(kernel / 2),
+                dilation: Pair::square(1),
             };
-            view::values(&conv(input.clone(), &weight, None, &shape, false, None)).to_vec()
-        };
-        let direct = run(Algorithm::Direct);
-        for algorithm in [Algorithm::Winograd, Algorithm::Im2col] {
-            for (value, exact) in run(algorithm).iter().zip(&direct) {
-                assert!((value - exact).abs() < 3e-5, "{algorithm:?}: {value} for {exact}");
+            let taps = (kernel * kernel) as usize;
+            let device = Cpu::default();
+            let input: Values = device.tensor_from_vec(check::numbers(count(dims), 1), dims);
+            // As large as He et al. draw them, so that outputs are near 1.
+            let scale = (2.0f32 / (40.0 * taps as f32)).sqrt() * 1.7;
+            let weight: Vec<f32> = check::numbers(50 * 40 * taps, 2).into_iter().map(|value| value * scale).collect();
+            let weight: Row = device.tensor_from_vec(weight, (50 * 40 * taps,));
+            let run = |algorithm| {
+                let shape = ConvShape {
+                    window,
+                    groups: 1,
+                    out_channels: 50,
+                    out_height: 37,
+                    out_width: 29,
+                    algorithm: Some(algorithm),
+                };
+                view::values(&conv(input.clone(), &weight, None, &shape, false, None)).to_vec()
+            };
+            let direct = run(Algorithm::Direct);
+            for algorithm in [Algorithm::Winograd, Algorithm::Im2col] {
+                for (value, exact) in run(algorithm).iter().zip(&direct) {
+                    assert!((value - exact).abs() < 3e-5, "{algorithm:?}: {value} for {exact}");
+                }
             }
         }
     }

@@ -19,10 +19,12 @@ pub fn maxpool<T: Tape<f32, Cpu>>(input: Values<T>, window: Window, (rows, colum
     let mut values = vec![f32::NEG_INFINITY; count(dims)];
     let x = view::values(&input);
     let planes = values.par_chunks_exact_mut(rows * columns).zip(x.par_chunks_exact(height * width));
+    // The usual windows, of which each value is in one.
+    let two = Pair::square(2);
+    let side_by_side = window.kernel == two && window.stride == two && window.padding == Pair::square(0);
     if !T::OWNS_TAPE {
-        let pairs = window.kernel == Pair::square(2) && window.stride == window.kernel;
         let whole = rows <= height / 2 && columns <= width / 2;
-        planes.for_each(|(out, plane)| match pairs && whole && window.padding == Pair::square(0) {
+        planes.for_each(|(out, plane)| match side_by_side && whole {
             true => pair_by_pair(out, plane, width, columns),
             false => row_by_row(out, plane, (height, width), window, columns),
         });
@@ -31,8 +33,7 @@ pub fn maxpool<T: Tape<f32, Cpu>>(input: Values<T>, window: Window, (rows, colum
     }
     let mut places = vec![0u32; count(dims)];
     planes.zip(places.par_chunks_exact_mut(rows * columns)).for_each(|((out, plane), places)| {
-        let pairs = window.kernel == Pair::square(2) && window.stride == window.kernel;
-        let (inner_rows, inner_columns) = match pairs && window.padding == Pair::square(0) {
+        let (inner_rows, inner_columns) = match side_by_side {
             true => (rows.min(height / 2), columns.min(width / 2)),
             false => (0, 0),
         };

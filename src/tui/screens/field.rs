@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::canvas::{Canvas, Points, Rectangle};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::text::{bar, frame, left, right};
+use super::text::{bar, fitting_title, frame, left, right};
 use crate::model::figures::{self, grouped};
 use crate::model::unit::{self, seen};
 use crate::model::{Layer, Network, Shape, formulas};
@@ -103,7 +103,7 @@ fn draw_plane(
     let spans = seen(network, layer, y, x).ok();
     let input = network.architecture.input;
     let title = format!(" What {} sees of {}×{} pixels ", layer.name, input.height, input.width);
-    let block = frame(left(&title, title.chars().count().min(usize::from(area.width.saturating_sub(2)))), theme, true);
+    let block = frame(fitting_title(&title, area), theme, state.pane == Pane::Layers);
     let inside = block.inner(area);
     frame_.render_widget(block, area);
     if inside.is_empty() {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::text::{bar, frame, left, right};
+use super::text::{bar, fitting_title, frame, left, right};
 use crate::model::figures::{self, bytes, grouped, short};
 use crate::model::formulas;
 use crate::model::{Layer, Network};
@@ -127,14 +127,7 @@ fn draw_table(
         Some(summary) => format!(" {} — {} ", network.architecture.name, summary.trim_end_matches('.')),
         None => format!(" {} ", network.architecture.name),
     };
-    let block = frame(
-        left(
-            &title,
-            unicode_width::UnicodeWidthStr::width(title.as_str()).min(usize::from(area.width.saturating_sub(2))),
-        ),
-        theme,
-        has_keys,
-    );
+    let block = frame(fitting_title(&title, area), theme, has_keys);
     let inside = block.inner(area);
     let (name_width, columns) = columns(usize::from(inside.width).saturating_sub(1));
     let mut heading = left("  name", name_width);

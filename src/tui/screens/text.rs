@@ -1,5 +1,6 @@
 //! Pieces that every screen draws with: cells of a width, and framed panes.
 
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType};
@@ -46,6 +47,11 @@ pub fn bar(share: f64, width: usize) -> String {
     }
     let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
     left(&("█".repeat(eighths / 8) + EIGHTHS[eighths % 8]), width)
+}
+
+/// A title cut to what a pane's upper border has room for.
+pub fn fitting_title(title: &str, pane: Rect) -> String {
+    left(title, title.width().min(usize::from(pane.width.saturating_sub(2))))
 }
 
 /// A pane's frame with its title.

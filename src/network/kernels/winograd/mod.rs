@@ -59,12 +59,6 @@ pub struct Winograd {
 /// Weights as the 36 matrices U(f), each rows × columns.
 pub struct Transformed(Vec<f32>);
 
-impl Transformed {
-    pub fn bytes(&self) -> usize {
-        4 * self.0.len()
-    }
-}
-
 impl Winograd {
     pub fn out_height(&self) -> usize {
         self.height + 2 * self.padding.0 + 1 - self.kernel
@@ -104,8 +98,8 @@ impl Winograd {
             kernel: self.kernel,
             height: self.out_height(),
             width: self.out_width(),
-            // A padding wider than the kernel reaches adds outputs that no input reaches; they are cropped by a negative padding,
-            // which `applies` rules out.
+            // A padding wider than the kernel reaches adds outputs that no input reaches; they are cropped by a negative
+            // padding, which `applies` rules out.
             padding: (self.kernel - 1 - self.padding.0, self.kernel - 1 - self.padding.1),
         }
     }
