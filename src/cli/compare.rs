@@ -8,7 +8,7 @@ use super::show::{totals_json, whole};
 use super::{Context, Failure, Format};
 use crate::model::Network;
 use crate::model::compare::{self, Cell, Row};
-use crate::model::figures::grouped;
+use crate::model::figures::{field_text, grouped, signed};
 
 #[derive(Args)]
 pub struct CompareArgs {
@@ -38,12 +38,17 @@ pub fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> {
             })
             .collect();
         json!({"architectures": architectures, "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
-            "verdict": verdict(&networks).into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>()})
+            "verdict": compare::verdict(&references)})
     };
     if context.common.format == Format::Table {
         output::print(context, &totals(&networks), json, &[])?;
         output::blank_line()?;
-        return output::print(context, &aligned(&networks, &rows, true), || Value::Null, &verdict(&networks));
+        return output::print(
+            context,
+            &aligned(&networks, &rows, true),
+            || Value::Null,
+            &[vec![String::new()], compare::verdict(&references)].concat(),
+        );
     }
     output::print(context, &aligned(&networks, &rows, false), json, &[])
 }
@@ -70,14 +75,6 @@ fn against(value: u64, first: u64) -> String {
     match value == first {
         true => "=".to_string(),
         false => format!("{sign}{}{ratio}", grouped(value.abs_diff(first))),
-    }
-}
-
-fn field_text(field: Option<[u128; 2]>) -> String {
-    match field {
-        None => "?".to_string(),
-        Some([rows, columns]) if rows == columns => grouped(rows),
-        Some([rows, columns]) => format!("{}×{}", grouped(rows), grouped(columns)),
     }
 }
 
@@ -140,10 +137,6 @@ fn aligned(networks: &[Network], rows: &[Row], for_reading: bool) -> Rows<String
         headers.extend([(format!("Δ params{of}"), true), (format!("Δ MACs{of}"), true)]);
     }
     let count = |count: u64| if count == 0 { "–".to_string() } else { grouped(count) };
-    let signed = |value: i128| match value {
-        0 => String::new(),
-        value => format!("{}{}", if value > 0 { "+" } else { "−" }, grouped(value.unsigned_abs())),
-    };
     let mut block = None;
     let rows = rows.iter().map(|row| {
         let shown = if for_reading && block == Some(&row.block) { String::new() } else { row.block.clone() };
@@ -197,38 +190,4 @@ fn aligned(networks: &[Network], rows: &[Row], for_reading: bool) -> Rows<String
         rows.push(last);
     }
     Rows { headers, rows }
-}
-
-/// Which sees more and which costs more, in sentences.
-fn verdict(networks: &[Network]) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let first = &networks[0];
-    for other in &networks[1..] {
-        let (one, two) = (&first.architecture.name, &other.architecture.name);
-        let sight = match (first.map_field(), other.map_field()) {
-            (Some(own), Some(theirs)) if own == theirs => {
-                format!("{one} and {two} see equally far: {}", field_text(Some(own)))
-            }
-            (Some(own), Some(theirs)) if own[0].saturating_mul(own[1]) > theirs[0].saturating_mul(theirs[1]) => {
-                format!("{one} sees more: {} against {}", field_text(Some(own)), field_text(Some(theirs)))
-            }
-            (Some(own), Some(theirs)) => {
-                format!("{two} sees more: {} against {}", field_text(Some(theirs)), field_text(Some(own)))
-            }
-            _ => "what one of them sees is undefined".to_string(),
-        };
-        let more = |what: &str, own: u64, theirs: u64| {
-            let (larger, smaller, name) = if own >= theirs { (own, theirs, one) } else { (theirs, own, two) };
-            match own == theirs {
-                true => format!("equally many {what}"),
-                false => {
-                    format!("{name} has {:.1}% more {what}", 100.0 * (larger as f64 / smaller.max(1) as f64 - 1.0))
-                }
-            }
-        };
-        let params = more("parameters", first.totals.params, other.totals.params);
-        let macs = more("MACs", first.totals.macs, other.totals.macs);
-        lines.push(format!("{sight}; {params}, {macs}"));
-    }
-    lines
 }

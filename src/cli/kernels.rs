@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure};
-use crate::model;
+use crate::model::Network;
 use crate::model::figures::grouped;
-use crate::model::kernel_study::{Candidate, Kernel, Study};
+use crate::model::kernel_study::{Candidate, Study};
 use crate::run::measure::{self, Timing};
-use crate::spec::{LoadError, Origin};
 
 /// Weights and MACs are counted without biases, as section 2.3 of the VGG paper counts; activations are the values that
 /// all layers of a candidate put out.
@@ -49,7 +48,7 @@ pub fn run(context: &Context, args: &KernelsArgs) -> Result<(), Failure> {
         size: args.size,
     };
     let candidates = study.candidates().map_err(Failure::because)?;
-    let times = if args.measure { Some(times(context, args, &study, &candidates)?) } else { None };
+    let times = if args.measure { Some(times(args, &study, &candidates)?) } else { None };
     let mut headers = vec![
         ("kernels", false),
         ("field", true),
@@ -127,33 +126,14 @@ fn words(study: &Study, candidates: &[Candidate]) -> Vec<String> {
 }
 
 /// Median times of all candidates through the network's own code.
-fn times(
-    context: &Context,
-    args: &KernelsArgs,
-    study: &Study,
-    candidates: &[Candidate],
-) -> Result<Vec<Timing>, Failure> {
-    let network = |candidate: &Candidate| {
-        let layers: Vec<String> = candidate.kernels.iter().map(layer).collect();
-        let text = format!(
-            "input: [{}, {}, {}]\nlayers: [{}]\n",
-            study.in_channels,
-            study.size,
-            study.size,
-            layers.join(", ")
-        );
-        let loaded = context.library.load_text(&Origin::File("kernels.yaml".into()), text, &[])?;
-        model::analyse(&loaded).map_err(LoadError::Invalid)
-    };
-    let networks = candidates.iter().map(network).collect::<Result<Vec<_>, LoadError>>()?;
-    let needed = networks.iter().map(|network| model::memory::inference(network, 1)).sum();
+fn times(args: &KernelsArgs, study: &Study, candidates: &[Candidate]) -> Result<Vec<Timing>, Failure> {
+    let networks = measure::of_study(study, candidates)?;
+    let networks: Vec<&Network> = networks.iter().collect();
     if !args.force {
-        crate::run::machine::check(needed).map_err(Failure::because)?;
+        measure::check_memory(&networks).map_err(Failure::because)?;
     }
-    super::on_threads(args.threads, || Ok(measure::interleaved(&networks, args.runs as usize, 0)))
-}
-
-fn layer(kernel: &Kernel) -> String {
-    let Kernel { height, width, output, groups, .. } = kernel;
-    format!("conv: {{out: {output}, kernel: [{height}, {width}], groups: {groups}, bias: false, activation: relu}}")
+    let go_on = |_| std::ops::ControlFlow::Continue(());
+    super::on_threads(args.threads, || {
+        Ok(measure::interleaved(&networks, args.runs as usize, 0, go_on).unwrap_or_default())
+    })
 }

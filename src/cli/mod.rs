@@ -5,6 +5,7 @@ mod compare;
 mod explain;
 mod forward;
 mod kernels;
+mod keys;
 mod list;
 mod output;
 mod show;
@@ -19,7 +20,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::model::{self, Network};
 use crate::spec::{Library, LoadError, Loaded};
-use crate::tui::{ExploreError, theme};
+use crate::tui::{ExploreError, Opening, theme};
 
 #[derive(Parser)]
 #[command(name = "convlens", version, about = "A lens on convolutional networks in the terminal", long_about = None)]
@@ -83,7 +84,7 @@ enum ThemeName {
 enum Command {
     /// Open the explorer
     Explore {
-        /// An id, an alias or a file; VGG-16 without it
+        /// An id, an alias or a file; the one of last time without it
         arch: Option<String>,
         /// Colours; `auto` asks the terminal
         #[arg(long, value_enum, default_value_t = ThemeName::Auto)]
@@ -111,6 +112,8 @@ enum Command {
     Train(train::TrainArgs),
     /// List the tensors of a weights file, and how they fit an architecture
     Weights(weights::WeightsArgs),
+    /// List every key of the explorer, and how to change them
+    Keys,
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -177,6 +180,7 @@ pub fn main() -> ExitCode {
         Some(Command::Forward(args)) => forward::run(&context, &args),
         Some(Command::Train(args)) => train::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
+        Some(Command::Keys) => keys::run(&context),
         Some(Command::Completions { shell }) => completions(shell),
     };
     match ended {
@@ -227,13 +231,14 @@ impl Context {
 
     fn explore(&self, arch: Option<String>, theme: ThemeName) -> Result<(), Failure> {
         let theme = match theme {
-            ThemeName::Auto => theme::detect(|name| std::env::var(name).ok()),
-            ThemeName::Dark => theme::DARK,
-            ThemeName::Light => theme::LIGHT,
-            ThemeName::Sixteen => theme::SIXTEEN,
-            ThemeName::Plain => theme::PLAIN,
+            ThemeName::Auto => None,
+            ThemeName::Dark => Some(theme::DARK),
+            ThemeName::Light => Some(theme::LIGHT),
+            ThemeName::Sixteen => Some(theme::SIXTEEN),
+            ThemeName::Plain => Some(theme::PLAIN),
         };
-        crate::tui::run(&self.library, arch.as_deref(), &self.common.sets, theme).map_err(|error| match error {
+        let opening = Opening { library: &self.library, arch: arch.as_deref(), sets: &self.common.sets, theme };
+        crate::tui::run(&opening).map_err(|error| match error {
             ExploreError::Load(error) => Failure::Load(error),
             other => Failure::because(other),
         })

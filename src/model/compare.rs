@@ -3,6 +3,7 @@
 //! Rows are aligned by edit distance (Needleman & Wunsch 1970), first the blocks, then the layers inside two blocks that
 //! were matched, so that a layer more or less does not shift the rest.
 
+use super::figures::field_text;
 use super::{Layer, Network, Shape};
 
 /// A layer with what it brings along (norm, activation), as one row.
@@ -138,7 +139,7 @@ fn align<T, U>(left: &[T], right: &[U], cost: impl Fn(&T, &U) -> Option<u64>) ->
 }
 
 /// Lists longer than this are put together place by place: the table of costs grows with the product.
-const LONGEST: usize = 3000;
+const LONGEST: usize = 1000;
 
 fn merge_sections(left: Vec<Section>, right: Vec<Section>, count: usize) -> Vec<Section> {
     let cost = |left: &Section, right: &Section| match (
@@ -205,4 +206,39 @@ fn merge_rows(left: &[Vec<Option<Cell>>], right: &[Vec<Option<Cell>>], count: us
             Step::Right(j) => with(vec![None; count], right[j][0].clone()),
         })
         .collect()
+}
+
+/// Which sees more and which costs more, in sentences.
+pub fn verdict(networks: &[&Network]) -> Vec<String> {
+    let Some((first, others)) = networks.split_first() else { return Vec::new() };
+    let mut lines = Vec::new();
+    for other in others {
+        let (one, two) = (&first.architecture.name, &other.architecture.name);
+        let sight = match (first.map_field(), other.map_field()) {
+            (Some(own), Some(theirs)) if own == theirs => {
+                format!("{one} and {two} see equally far: {}", field_text(Some(own)))
+            }
+            (Some(own), Some(theirs)) if own[0].saturating_mul(own[1]) > theirs[0].saturating_mul(theirs[1]) => {
+                format!("{one} sees more: {} against {}", field_text(Some(own)), field_text(Some(theirs)))
+            }
+            (Some(own), Some(theirs)) => {
+                format!("{two} sees more: {} against {}", field_text(Some(theirs)), field_text(Some(own)))
+            }
+            _ => "what one of them sees is undefined".to_string(),
+        };
+        let more = |what: &str, own: u64, theirs: u64| {
+            let (larger, smaller, name) = if own >= theirs { (own, theirs, one) } else { (theirs, own, two) };
+            match own == theirs {
+                true => format!("equally many {what}"),
+                false => match larger as f64 / smaller.max(1) as f64 {
+                    ratio if ratio >= 10.0 => format!("{name} has {ratio:.0} times as many {what}"),
+                    ratio => format!("{name} has {:.1}% more {what}", 100.0 * (ratio - 1.0)),
+                },
+            }
+        };
+        let params = more("parameters", first.totals.params, other.totals.params);
+        let macs = more("MACs", first.totals.macs, other.totals.macs);
+        lines.push(format!("{sight}; {params}, {macs}"));
+    }
+    lines
 }

@@ -33,6 +33,28 @@ pub fn field(layer: &Layer) -> String {
     }
 }
 
+/// The size of a field: `212`, `92×60`, or `?` where it is undefined.
+pub fn field_text(field: Option<[u128; 2]>) -> String {
+    match field {
+        None => "?".to_string(),
+        Some([rows, columns]) if rows == columns => grouped(rows),
+        Some([rows, columns]) => format!("{}×{}", grouped(rows), grouped(columns)),
+    }
+}
+
+/// A difference with its sign: `+1,792`, `−64`; nothing for none.
+pub fn signed(difference: i128) -> String {
+    let sign = if difference > 0 { "+" } else { "−" };
+    if difference == 0 { String::new() } else { format!("{sign}{}", grouped(difference.unsigned_abs())) }
+}
+
+/// As [`signed`], in four figures: `+1.792 k`.
+pub fn signed_short(difference: i128) -> String {
+    let sign = if difference > 0 { "+" } else { "−" };
+    let size = u64::try_from(difference.unsigned_abs()).unwrap_or(u64::MAX);
+    if difference == 0 { String::new() } else { format!("{sign}{}", short(size)) }
+}
+
 /// `138.4 M`, `15.47 G`, four figures; counts below 10,000 in full.
 pub fn short(count: u64) -> String {
     const UNITS: [&str; 5] = ["k", "M", "G", "T", "P"];

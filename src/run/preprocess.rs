@@ -22,16 +22,37 @@ pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<V
     if input.channels != 1 && input.channels != 3 {
         return Err(PreprocessError::Channels(input.channels));
     }
+    let area = input.width as usize * input.height as usize;
+    let fitted = fitted(picture, input, how)?;
+    let per_channel = |values: &[f64], channel: usize| values.get(channel).or(values.first()).copied().unwrap_or(0.0);
+    let mut values = Vec::with_capacity(input.channels as usize * area);
+    for channel in 0..input.channels as usize {
+        let (mean, std) = (per_channel(&how.mean, channel) as f32, per_channel(&how.std, channel) as f32);
+        let scale = how.scale as f32;
+        values.extend(fitted.values.chunks_exact(3).map(|pixel| {
+            let value = match input.channels {
+                // ITU-R 601 luma, the weights of PIL's `convert("L")`.
+                1 => 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2],
+                _ => pixel[channel],
+            };
+            (value * scale - mean) / std
+        }));
+    }
+    Ok(values)
+}
+
+/// The picture scaled and cropped to the input's rows and columns, not yet normalised.
+pub fn fitted(picture: &Picture, input: Input, how: &Preprocess) -> Result<Picture, PreprocessError> {
     let (height, width) = (input.height as usize, input.width as usize);
-    let fitted = match how.resize {
+    match how.resize {
         None => scale(
             picture,
             Part { left: 0.0, top: 0.0, width: picture.width as f64, height: picture.height as f64 },
             width,
             height,
-        )?,
+        ),
         Some(resize) if resize < input.height.min(input.width) => {
-            return Err(PreprocessError::Crop { resize, height: input.height, width: input.width });
+            Err(PreprocessError::Crop { resize, height: input.height, width: input.width })
         }
         Some(resize) => {
             // torchvision's Resize: the shorter side exactly, the longer one rounded down. Only what the crop keeps of
@@ -52,25 +73,9 @@ pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<V
                 width: width as f64 * x_step,
                 height: height as f64 * y_step,
             };
-            scale(picture, part, width, height)?
+            scale(picture, part, width, height)
         }
-    };
-    let area = width * height;
-    let per_channel = |values: &[f64], channel: usize| values.get(channel).or(values.first()).copied().unwrap_or(0.0);
-    let mut values = Vec::with_capacity(input.channels as usize * area);
-    for channel in 0..input.channels as usize {
-        let (mean, std) = (per_channel(&how.mean, channel) as f32, per_channel(&how.std, channel) as f32);
-        let scale = how.scale as f32;
-        values.extend(fitted.values.chunks_exact(3).map(|pixel| {
-            let value = match input.channels {
-                // ITU-R 601 luma, the weights of PIL's `convert("L")`.
-                1 => 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2],
-                _ => pixel[channel],
-            };
-            (value * scale - mean) / std
-        }));
     }
-    Ok(values)
 }
 
 /// A rectangle of a picture, in pixels.

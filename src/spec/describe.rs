@@ -24,6 +24,28 @@ pub struct Architecture {
     pub train: Recipe,
 }
 
+impl Architecture {
+    /// Whether both say the same, wherever it is said.
+    pub fn says_the_same(&self, other: &Architecture) -> bool {
+        let of = |own: &Architecture| {
+            (own.name.clone(), own.summary.clone(), own.source.clone(), own.input, own.classes, own.labels.clone())
+        };
+        of(self) == of(other)
+            && self.preprocess == other.preprocess
+            && self.train == other.train
+            && same_items(&self.items, &other.items)
+    }
+}
+
+fn same_items(own: &[Item], other: &[Item]) -> bool {
+    own.len() == other.len()
+        && own.iter().zip(other).all(|pair| match pair {
+            (Item::Layer(own), Item::Layer(other)) => own.name == other.name && own.operation == other.operation,
+            (Item::Block(own), Item::Block(other)) => own.name == other.name && same_items(&own.items, &other.items),
+            _ => false,
+        })
+}
+
 /// The size of one input, in values: channels, rows, columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Input {

@@ -38,7 +38,8 @@ impl Origin {
         }
     }
 
-    fn read(&self) -> Result<String, LoadError> {
+    /// The text, without a byte order mark.
+    pub fn read(&self) -> Result<String, LoadError> {
         match self {
             Origin::Bundled(id) => Ok(bundled::text(id).unwrap_or_default().to_string()),
             Origin::File(path) => read_file(path),
@@ -86,6 +87,18 @@ impl Library {
             etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("convlens").join("architectures"));
         let folders = dir.into_iter().chain([PathBuf::from("architectures")]).chain(config).collect();
         Library { folders }
+    }
+
+    /// The folders that are looked in, there or not.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
+    /// Where a new architecture of this name would be found again: in the first folder that is there, else in the user's.
+    pub fn place_for(&self, id: &str) -> PathBuf {
+        let there = self.folders.iter().find(|folder| folder.is_dir());
+        let folder = there.or(self.folders.last()).cloned().unwrap_or_default();
+        folder.join(format!("{id}.yaml"))
     }
 
     /// Every architecture, each id once: the first place that has it wins.

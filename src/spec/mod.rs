@@ -5,6 +5,7 @@
 //! [`problem`] on the way. Nothing outside this room knows serde_yaml.
 
 pub mod bundled;
+pub mod complete;
 pub mod describe;
 pub mod extend;
 pub mod kinds;
@@ -15,6 +16,7 @@ mod lower;
 pub mod node;
 pub mod problem;
 pub mod recipe;
+pub mod variant;
 
 pub use describe::Architecture;
 pub use library::{Library, LoadError, Loaded, Origin};

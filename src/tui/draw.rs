@@ -1,4 +1,4 @@
-//! The frame that the screens share: header, footer, the overlay of all keys.
+//! The frame that the screens share: header, footer, toasts, and what lies over the screen.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -6,12 +6,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
-use super::keys::{self, BINDINGS, Context};
-use super::layout::SizeClass;
-use super::msg::Region;
-use super::screens::text::{frame, left};
-use super::screens::{field, layers, list};
-use super::state::{Screen, State};
+use super::keys::Context;
+use super::layout::{Panes, SizeClass};
+use super::msg::{Region, Target};
+use super::overlays;
+use super::screens::text::{frame, left, wrapped};
+use super::screens::{SCREENS, list};
+use super::state::{Overlay, State};
 use crate::model::figures::short;
 
 /// Paints everything, and says where what can be clicked landed.
@@ -25,64 +26,87 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
     // The state hears of a new size a moment after the terminal has it.
     let within = |pane: Rect| pane.intersection(area);
     list::draw(state, frame_, within(panes.list), &mut regions);
-    let (table, working) = (within(panes.table), within(panes.working));
-    match (state.screen, state.entry().and_then(|entry| Some((entry, entry.network()?)))) {
-        (Screen::Field, Some(shown)) => field::draw(state, shown, frame_, (table, working), &mut regions),
-        _ => layers::draw(state, frame_, table, working, &mut regions),
-    }
+    let main = Panes { table: within(panes.table), working: within(panes.working), ..panes };
+    (state.face().draw)(state, frame_, &main, &mut regions);
     if panes.class != SizeClass::Tiny {
-        header(state, frame_, within(panes.header));
+        header(state, frame_, within(panes.header), &mut regions);
         footer(state, frame_, within(panes.footer));
-    }
-    if panes.class == SizeClass::Tiny && (state.find.is_some() || state.message.is_some()) {
+    } else if matches!(state.overlay, Some(Overlay::Find(_))) {
         let last = Rect { y: area.height - 1, height: 1, ..area };
         frame_.render_widget(Clear, last);
         footer(state, frame_, last);
     }
-    if state.help.is_some() {
+    if state.overlay.is_some() && !matches!(state.overlay, Some(Overlay::Find(_))) {
         regions.clear();
-        help(state, frame_, area);
     }
+    overlays::draw(state, frame_, area, &mut regions);
+    toasts(state, frame_, area);
     regions
 }
 
-fn header(state: &State, frame_: &mut Frame, area: Rect) {
+fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
     let theme = &state.theme;
     let totals = state.entry().and_then(|entry| entry.network()).map_or_else(String::new, |network| {
         let (params, macs) = (short(network.totals.params), short(network.totals.macs));
-        format!("{} · {params} parameters · {macs} MACs ", network.architecture.name)
+        format!("{} · {params} · {macs} ", network.architecture.name)
     });
     let mut spans = vec![Span::styled(" convlens", theme.accent)];
-    for (at, screen) in Screen::ALL.into_iter().enumerate() {
-        let style = if screen == state.screen { theme.marked } else { theme.dim };
-        spans.extend([Span::raw("  "), Span::styled(format!("{} {}", at + 1, screen.name()), style)]);
+    let mut x = area.x + spans[0].width() as u16;
+    for (at, face) in SCREENS.iter().enumerate() {
+        let style = if face.screen == state.screen { theme.marked } else { theme.dim };
+        let name = format!("{} {}", at + 1, face.name);
+        let place = Rect { x: x + 2, width: name.len() as u16, ..area }.intersection(area);
+        regions.push(Region { area: place, target: Target::Screen(face.screen) });
+        x += 2 + name.len() as u16;
+        spans.extend([Span::raw("  "), Span::styled(name, style)]);
     }
-    let taken = spans.iter().map(Span::width).sum::<usize>() + totals.width();
-    spans.push(Span::raw(" ".repeat(usize::from(area.width).saturating_sub(taken).max(1))));
+    // What does not fit is cut at the left, where the name is that the pane shows too.
+    let taken = spans.iter().map(Span::width).sum::<usize>();
+    let room = usize::from(area.width).saturating_sub(taken + 1);
+    let totals = left(&totals, totals.width().min(room));
+    spans.push(Span::raw(" ".repeat((room + 1).saturating_sub(totals.width()))));
     spans.push(Span::styled(totals, theme.dim));
     frame_.render_widget(Paragraph::new(Line::from(spans)), area);
+}
+
+/// What there is to tell, above the footer at the right, the newest lowest.
+fn toasts(state: &State, frame_: &mut Frame, area: Rect) {
+    let theme = &state.theme;
+    let mut bottom = area.height.saturating_sub(1);
+    for toast in state.toasts.iter().rev() {
+        let width = (toast.text.width() as u16 + 4).min(60).min(area.width);
+        let text = wrapped(&toast.text, width.saturating_sub(4));
+        let height = (text.len() as u16 + 2).min(8);
+        let Some(y) = bottom.checked_sub(height) else { break };
+        let place = Rect { x: area.width - width, y, width, height };
+        let style = if toast.bad { theme.bad } else { theme.good };
+        let block = frame("", theme, false).border_style(style).padding(ratatui::widgets::Padding::horizontal(1));
+        frame_.render_widget(Clear, place);
+        frame_.render_widget(Paragraph::new(text).style(style).block(block), place);
+        bottom = y;
+    }
 }
 
 fn footer(state: &State, frame_: &mut Frame, area: Rect) {
     let theme = &state.theme;
     let mut spans = vec![Span::raw(" ")];
-    if let Some(find) = &state.find {
+    if let Some(Overlay::Find(find)) = &state.overlay {
         spans.push(Span::styled(format!("/{}", find.text), theme.accent));
         spans.push(Span::styled("▏  ", theme.accent));
         if find.nothing {
             spans.push(Span::styled("nothing is called so  ", theme.bad));
         }
-    } else if let Some(message) = &state.message {
-        spans.push(Span::styled(message.clone(), theme.good));
-        frame_.render_widget(Paragraph::new(Line::from(spans)), area);
-        return;
+    } else if let Some(working) = &state.working {
+        let words = format!("{} {}/{} (Esc stops)  ", working.what, working.done, working.of);
+        spans.push(Span::styled(words, theme.warn));
     }
+    let contexts = state.context().together();
     let shown = |everywhere: bool| {
-        let contexts = state.contexts().iter().filter(move |context| (**context == Context::Everywhere) == everywhere);
-        let bindings = contexts.flat_map(|context| BINDINGS.iter().filter(move |own| own.context == *context));
-        bindings.filter(|binding| !binding.footer.is_empty()).flat_map(|binding| {
-            let key = binding.keys().next().map_or_else(String::new, |key| key.to_string());
-            [Span::styled(key, theme.key), Span::styled(format!(" {}  ", binding.footer), theme.dim)]
+        let contexts = contexts.iter().filter(move |context| (**context == Context::Everywhere) == everywhere);
+        let rows = contexts.flat_map(|context| state.keys.rows(*context));
+        rows.filter(|bound| !bound.binding.footer.is_empty() && !bound.keys.is_empty()).flat_map(|bound| {
+            let key = bound.keys.first().map_or_else(String::new, |key| key.to_string());
+            [Span::styled(key, theme.key), Span::styled(format!(" {}  ", bound.binding.footer), theme.dim)]
         })
     };
     // The ways out stand at the right end whatever the pane offers.
@@ -97,20 +121,4 @@ fn footer(state: &State, frame_: &mut Frame, area: Rect) {
     spans.push(Span::raw(" ".repeat(room.saturating_sub(width(&spans)))));
     spans.extend(always);
     frame_.render_widget(Paragraph::new(Line::from(spans)), area);
-}
-
-fn help(state: &State, frame_: &mut Frame, area: Rect) {
-    let theme = &state.theme;
-    let lines = keys::overview();
-    let width = 66.min(area.width);
-    let height = (lines.len() as u16 + 2).min(area.height);
-    let overlay = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
-    let room = usize::from(height.saturating_sub(2));
-    let offset = state.help.unwrap_or(0).min(lines.len().saturating_sub(room));
-    let shown = lines.into_iter().skip(offset).take(room).map(|(keys, words)| match words.as_str() {
-        "" => Line::styled(keys, theme.accent),
-        _ => Line::from(vec![Span::styled(left(&keys, 16), theme.key), Span::styled(words, theme.text)]),
-    });
-    frame_.render_widget(Clear, overlay);
-    frame_.render_widget(Paragraph::new(shown.collect::<Vec<_>>()).block(frame(" All keys ", theme, true)), overlay);
 }

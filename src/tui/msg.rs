@@ -1,33 +1,119 @@
 //! What comes in and what goes out.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use ratatui::layout::Rect;
 
 use super::keys::Key;
 use super::state::Opened;
+use super::state::editor::Analysis;
+use super::state::views::{Photo, Timed};
+use crate::model::Network;
+use crate::run::measure::Timing;
 use crate::spec::Origin;
 
 /// Something happened.
 #[derive(Debug)]
 pub enum Msg {
     Key(Key),
+    Paste(String),
     /// A click on something that was drawn.
     Click(Target),
     /// The wheel, in rows; down is positive.
     Wheel(i32),
     Resize(u16, u16),
     /// An architecture was read again.
-    Loaded(Origin, Box<Opened>),
+    Loaded(Origin, Option<String>, Box<Opened>),
+    /// The folders changed: every file that is there now.
+    Listed(Vec<(Origin, Option<String>, Opened)>),
+    /// What a text came to that is being edited.
+    Analysed {
+        origin: Origin,
+        version: u64,
+        analysis: Box<Analysis>,
+    },
+    /// A text was written.
+    Saved {
+        origin: Origin,
+        path: PathBuf,
+        text: String,
+    },
+    NotSaved {
+        path: PathBuf,
+        why: SaveError,
+    },
+    /// The text as another program left it.
+    Edited {
+        origin: Origin,
+        text: String,
+    },
+    Photo(Photo),
+    Work(Work),
     /// Something to tell the user.
     Tell(String),
+    Complain(String),
+    /// The terminal's background is light, or dark.
+    Background {
+        light: bool,
+    },
+    /// A second has passed, while there is something that ends with time.
+    Tick,
     /// The process is asked to end.
     Terminate,
 }
 
+/// News of work in its own thread.
+#[derive(Debug)]
+pub enum Work {
+    Progress { what: String, done: usize, of: usize },
+    Timed(Timed, Vec<Timing>),
+    Stopped,
+    Failed(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError {
+    #[error("{0} was changed by another program since it was read")]
+    Changed(String),
+    #[error("{0} is there already")]
+    Exists(String),
+    #[error("cannot write {path}: {reason}")]
+    Failed { path: String, reason: String },
+}
+
 /// What is to be done outside the state.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Effect {
     /// Read an architecture.
     Load(Origin),
+    /// Work out what a text comes to, beside the network that is saved.
+    Analyse {
+        origin: Origin,
+        version: u64,
+        text: String,
+        saved: Option<Arc<Network>>,
+    },
+    /// Write a text; `expected` is what the file must hold, nothing if it must not exist, unless it may hold anything.
+    /// With `extending`, the text started from, only what differs is written.
+    Save {
+        origin: Origin,
+        path: PathBuf,
+        text: String,
+        expected: Expected,
+        extending: Option<String>,
+    },
+    /// Keep a text that is not saved yet where a later run finds it, or forget it.
+    Keep(Origin, Option<String>),
+    /// Hand a text to the user's own editor.
+    External {
+        origin: Origin,
+        text: String,
+    },
+    Photo(PathBuf),
+    /// Time networks, in turn.
+    Time(Timed, Vec<Arc<Network>>),
+    StopWork,
     Copy(String),
     /// Switch the mouse on or off.
     Mouse(bool),
@@ -38,15 +124,44 @@ pub enum Effect {
     Quit,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    Text(String),
+    Nothing,
+    Anything,
+}
+
 /// What can be clicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     Architecture(usize),
+    Screen(super::screens::Screen),
     Row(usize),
     /// A layer by index, in the growth of the field.
     Layer(usize),
     /// A unit by row and column, on the input's picture.
     Unit(u64, u64),
+    /// A place in the text being edited, from the area's left end on.
+    Text {
+        line: usize,
+        column: usize,
+    },
+    Problem(usize),
+    /// A row of compared architectures, or a number of the kernel study.
+    Compared(usize),
+    Slider(usize),
+    /// A line of the overlay.
+    Line(usize),
+}
+
+impl Target {
+    /// The target so many columns further right.
+    pub fn moved(self, columns: u16) -> Self {
+        match self {
+            Target::Text { line, column } => Target::Text { line, column: column + usize::from(columns) },
+            other => other,
+        }
+    }
 }
 
 /// Where something landed on the screen.

@@ -1,8 +1,8 @@
 //! The loop: events become messages, effects are carried out, the state is painted when it changed.
 
-use std::io::{self, IsTerminal, stdout};
-use std::rc::Rc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::io::{self, IsTerminal, Write, stdout};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::clipboard::CopyToClipboard;
@@ -11,15 +11,21 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::layout::Position;
 
+use super::background::{self, Taken};
+use super::disk::{self, Disk};
 use super::draw::draw;
-use super::keys::Key;
+use super::jobs::{self, Analyse, Job};
+use super::keys::{Key, KeyMap};
 use super::msg::{Effect, Msg, Region};
-use super::state::{Entry, Opened, State};
+use super::remembered::Remembered;
+use super::state::{Entry, State};
 use super::terminal::Session;
 use super::theme::Theme;
 use super::update::update;
-use crate::model;
-use crate::spec::{Library, LoadError, Origin};
+use super::watch;
+use super::work::Worker;
+use crate::spec::problem::Report;
+use crate::spec::{Library, LoadError, Origin, variant};
 
 /// Why the explorer did not open, or broke off.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +36,16 @@ pub enum ExploreError {
     Load(#[from] LoadError),
     #[error("the terminal failed: {0}")]
     Terminal(#[from] io::Error),
+    #[error("cannot read the keys in {path}: {reason}")]
+    KeysUnreadable { path: String, reason: String },
+    #[error("the keys are not as they should be\n{0}")]
+    Keys(Report),
 }
 
 /// What the loop waits for.
-enum Input {
+pub(super) enum Input {
     Event(Event),
+    Msg(Msg),
     Resized,
     Terminate,
     /// The terminal has gone.
@@ -44,51 +55,104 @@ enum Input {
 /// Fewest milliseconds between two paintings.
 const FRAME: Duration = Duration::from_millis(33);
 
-/// Opens the explorer at an architecture, with `--set` changes made to all that is shown.
-pub fn run(library: &Library, arch: Option<&str>, sets: &[(String, String)], theme: Theme) -> Result<(), ExploreError> {
+/// How the explorer is opened.
+pub struct Opening<'a> {
+    pub library: &'a Library,
+    /// An architecture by name; without it the one of last time.
+    pub arch: Option<&'a str>,
+    /// `--set` changes, made to all that is shown.
+    pub sets: &'a [(String, String)],
+    /// The colours; without them what the terminal says of itself decides.
+    pub theme: Option<Theme>,
+}
+
+/// Opens the explorer.
+pub fn run(opening: &Opening) -> Result<(), ExploreError> {
+    let Opening { library, arch, sets, theme } = *opening;
     let mut origins = library.list();
     origins.sort_by_key(|origin| matches!(origin, Origin::File(_)));
-    let wanted = match arch {
-        Some(name) => library.find(name)?,
-        None => library.find("vgg16")?,
-    };
-    if !origins.contains(&wanted) {
+    let mut outside = None;
+    let named = arch.map(|name| library.find(name)).transpose()?;
+    if let Some(named) = named.as_ref().filter(|named| !origins.contains(named)) {
         // A path outside the folders that are listed; that it cannot be read is told at once.
         if let Err(error @ (LoadError::Unreadable { .. } | LoadError::TooLarge { .. } | LoadError::NotText { .. })) =
-            library.load_origin(&wanted, sets)
+            library.load_origin(named, sets)
         {
             return Err(error.into());
         }
-        origins.push(wanted.clone());
+        origins.push(named.clone());
+        outside = Some(named.clone());
     }
     let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
     if dumb || !stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ExploreError::NoTerminal);
     }
-    let selected = origins.iter().position(|origin| *origin == wanted).unwrap_or(0);
-    let entries = origins.into_iter().map(|origin| {
-        let opened = open(library, &origin, sets);
-        Entry::new(origin, opened)
+    let keys = keys()?;
+    let disk = Disk::new();
+    let remembered = disk.remembered();
+    let position = |origin: &Origin| origins.iter().position(|own| own == origin);
+    let by_id = |id: &str| origins.iter().position(|origin| origin.id() == id);
+    let selected = match &named {
+        Some(named) => position(named),
+        None => remembered.architecture.as_deref().and_then(by_id).or(by_id("vgg16")),
+    };
+    let entries = origins.iter().map(|origin| {
+        let (text, opened) = jobs::open(library, origin, sets);
+        let mut entry = Entry::new(origin.clone(), text, opened);
+        entry.left_over = disk.left_over(origin);
+        entry
     });
-    let state = State::new(entries.collect(), selected, theme);
-    let (sender, inputs) = channel();
-    let session = Session::start(state.mouse)?;
-    listen(sender)?;
-    Runner { library, sets, session, state, regions: Vec::new() }.run(&inputs)
-}
-
-fn open(library: &Library, origin: &Origin, sets: &[(String, String)]) -> Opened {
-    let network =
-        library.load_origin(origin, sets).and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid));
-    match network {
-        Ok(network) => Opened::Network(Rc::new(network)),
-        Err(LoadError::Invalid(report)) => Opened::Problems(report),
-        Err(error) => Opened::Unreadable(error.to_string()),
+    let asks = theme.is_none();
+    let theme = theme.unwrap_or_else(|| super::theme::detect(|name| std::env::var(name).ok()));
+    let mut state = State::new(entries.collect(), selected.unwrap_or(0), theme);
+    state.keys = keys;
+    state.new_files = library.place_for("x").parent().map_or_else(PathBuf::new, PathBuf::from);
+    remembered.restore(&mut state);
+    let left: Vec<&str> =
+        state.entries.iter().filter(|entry| entry.left_over.is_some()).map(|entry| entry.id.as_str()).collect();
+    if !left.is_empty() {
+        let words = format!("a text of {} was not saved last time; it is offered in its editor (4)", left.join(", "));
+        state.complain(words);
     }
+    let (sender, inputs) = sync_channel(256);
+    let session = Session::start(state.mouse)?;
+    let next_key = listen(&sender)?;
+    let analysis = jobs::analysis(library, sets, sender.clone())?;
+    let work = jobs::work(sender.clone())?;
+    let listing = jobs::listing(library, outside, sets, sender)?;
+    // Without a watcher (no more handles, a file system that has none) `r` still reads again.
+    let files = state.entries.iter().filter_map(|entry| match &entry.origin {
+        Origin::File(path) => Some(path.clone()),
+        Origin::Bundled(_) => None,
+    });
+    let _watch = watch::start(library, files.collect(), listing);
+    let runner = Runner {
+        library,
+        sets,
+        session,
+        disk,
+        state,
+        regions: Vec::new(),
+        answer: background::Answer::default(),
+        next_key,
+        analysis,
+        work,
+    };
+    runner.run(&inputs, asks)
 }
 
-/// Threads that wait for the keyboard and for signals.
-fn listen(sender: Sender<Input>) -> io::Result<()> {
+/// The table of keys with the user's changes.
+pub fn keys() -> Result<KeyMap, ExploreError> {
+    let Some(path) = disk::keys_file().filter(|path| path.exists()) else { return Ok(KeyMap::default()) };
+    let text = std::fs::read_to_string(&path);
+    let path = path.display().to_string();
+    let text = text.map_err(|error| ExploreError::KeysUnreadable { path: path.clone(), reason: error.to_string() })?;
+    KeyMap::read(&text, &path).map_err(ExploreError::Keys)
+}
+
+/// Threads that wait for the keyboard and for signals. The keyboard's reads its next event only when it is told to, so
+/// that another program can have the keyboard meanwhile.
+fn listen(sender: &SyncSender<Input>) -> io::Result<Sender<()>> {
     #[cfg(unix)]
     {
         use signal_hook::consts::{SIGHUP, SIGTERM, SIGWINCH};
@@ -104,8 +168,10 @@ fn listen(sender: Sender<Input>) -> io::Result<()> {
             }
         });
     }
+    let (next_key, told) = channel();
+    let sender = sender.clone();
     std::thread::spawn(move || {
-        loop {
+        while let Ok(()) = told.recv() {
             let input = event::read().map_or(Input::Closed, Input::Event);
             let closed = matches!(input, Input::Closed);
             if sender.send(input).is_err() || closed {
@@ -113,25 +179,46 @@ fn listen(sender: Sender<Input>) -> io::Result<()> {
             }
         }
     });
-    Ok(())
+    Ok(next_key)
 }
 
 struct Runner<'a> {
     library: &'a Library,
     sets: &'a [(String, String)],
     session: Session,
+    disk: Disk,
     state: State,
     regions: Vec<Region>,
+    answer: background::Answer,
+    /// Tells the keyboard's thread to read on.
+    next_key: Sender<()>,
+    analysis: Worker<Analyse>,
+    work: Worker<Job>,
 }
 
 impl Runner<'_> {
-    fn run(mut self, inputs: &Receiver<Input>) -> Result<(), ExploreError> {
+    fn run(mut self, inputs: &Receiver<Input>, asks: bool) -> Result<(), ExploreError> {
+        let ended = self.until_it_ends(inputs, asks);
+        self.disk.remember(&Remembered::of(&self.state));
+        ended
+    }
+
+    fn until_it_ends(&mut self, inputs: &Receiver<Input>, asks: bool) -> Result<(), ExploreError> {
         let size = self.session.terminal.size()?;
-        update(&mut self.state, Msg::Resize(size.width, size.height));
+        self.carry_out(Msg::Resize(size.width, size.height))?;
+        let effects = (self.state.face().enter)(&mut self.state);
+        self.effects(effects)?;
+        self.paint()?;
+        // A virtual console takes the question for colours of its own.
+        if asks && matches!(self.state.theme.name, "dark" | "light") {
+            stdout().write_all(background::QUESTION.as_bytes())?;
+            stdout().flush()?;
+        }
+        let _ = self.next_key.send(());
+        let mut ticked = Instant::now();
         loop {
-            self.paint()?;
             let painted = Instant::now();
-            let Ok(mut input) = inputs.recv() else { return Ok(()) };
+            let Some(mut input) = self.wait(inputs, &mut ticked) else { return Ok(()) };
             loop {
                 if self.take(input)? {
                     return Ok(());
@@ -143,6 +230,24 @@ impl Runner<'_> {
                     Err(_) => break,
                 }
             }
+            self.paint()?;
+        }
+    }
+
+    /// The next input; while something is shown that ends with time, a tick each second.
+    fn wait(&self, inputs: &Receiver<Input>, ticked: &mut Instant) -> Option<Input> {
+        const SECOND: Duration = Duration::from_secs(1);
+        if self.state.toasts.is_empty() {
+            *ticked = Instant::now();
+            return inputs.recv().ok();
+        }
+        match inputs.recv_timeout(SECOND.saturating_sub(ticked.elapsed())) {
+            Ok(input) => Some(input),
+            Err(RecvTimeoutError::Timeout) => {
+                *ticked = Instant::now();
+                Some(Input::Msg(Msg::Tick))
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 
@@ -155,6 +260,7 @@ impl Runner<'_> {
 
     /// True when the loop is to end.
     fn take(&mut self, input: Input) -> Result<bool, ExploreError> {
+        let from_keyboard = matches!(input, Input::Event(_));
         let msg = match input {
             Input::Terminate => Some(Msg::Terminate),
             Input::Closed => return Ok(true),
@@ -162,48 +268,133 @@ impl Runner<'_> {
                 let size = self.session.terminal.size()?;
                 Some(Msg::Resize(size.width, size.height))
             }
+            Input::Msg(msg) => Some(msg),
             Input::Event(event) => self.msg(event),
         };
-        let mut queue: Vec<Msg> = msg.into_iter().collect();
-        while let Some(msg) = queue.pop() {
-            for effect in update(&mut self.state, msg) {
-                match effect {
-                    Effect::Quit => return Ok(true),
-                    Effect::Load(origin) => {
-                        let opened = open(self.library, &origin, self.sets);
-                        if matches!(opened, Opened::Network(_)) {
-                            queue.push(Msg::Tell(format!("read {} again", origin.display())));
-                        }
-                        queue.push(Msg::Loaded(origin, Box::new(opened)));
-                    }
-                    Effect::Copy(text) => {
-                        execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?;
-                        queue.push(Msg::Tell("copied".into()));
-                    }
-                    Effect::Mouse(on) => self.session.mouse(on)?,
-                    Effect::Suspend => {
-                        self.session.suspend(self.state.mouse)?;
-                        let size = self.session.terminal.size()?;
-                        queue.push(Msg::Resize(size.width, size.height));
-                    }
-                    Effect::Repaint => self.session.repaint()?,
+        let ends = match msg {
+            Some(msg) => self.carry_out(msg)?,
+            None => false,
+        };
+        if from_keyboard && !ends {
+            let _ = self.next_key.send(());
+        }
+        Ok(ends)
+    }
+
+    fn carry_out(&mut self, msg: Msg) -> Result<bool, ExploreError> {
+        let effects = update(&mut self.state, msg);
+        self.effects(effects)
+    }
+
+    fn effects(&mut self, effects: Vec<Effect>) -> Result<bool, ExploreError> {
+        for effect in effects {
+            let msg = match effect {
+                Effect::Quit => return Ok(true),
+                Effect::Load(origin) => {
+                    let (text, opened) = jobs::open(self.library, &origin, self.sets);
+                    Some(Msg::Loaded(origin, text, Box::new(opened)))
                 }
+                Effect::Analyse { origin, version, text, saved } => {
+                    self.analysis.give(Analyse { origin, version, text, saved });
+                    None
+                }
+                Effect::Save { origin, path, text, expected, extending } => {
+                    let text = match self.shortened(&origin, &path, &text, extending) {
+                        Ok(text) => text,
+                        Err(words) => {
+                            self.carry_out(Msg::Complain(words))?;
+                            text
+                        }
+                    };
+                    Some(match disk::save(&path, &text, &expected) {
+                        Ok(()) => Msg::Saved { origin, path, text },
+                        Err(why) => Msg::NotSaved { path, why },
+                    })
+                }
+                Effect::Keep(origin, text) => {
+                    let kept = self.disk.keep(&origin, text.as_deref());
+                    kept.err().map(|error| Msg::Complain(format!("unsaved text cannot be kept for a crash: {error}")))
+                }
+                Effect::External { origin, text } => {
+                    let edited = self.session.edit(&origin.id(), &text, self.state.mouse);
+                    let size = self.session.terminal.size()?;
+                    self.carry_out(Msg::Resize(size.width, size.height))?;
+                    Some(match edited {
+                        Ok(text) => Msg::Edited { origin, text },
+                        Err(why) => Msg::Complain(why),
+                    })
+                }
+                Effect::Photo(path) => {
+                    self.work.give(Job::Photo(path));
+                    None
+                }
+                Effect::Time(what, networks) => {
+                    self.work.give(Job::Time(what, networks));
+                    None
+                }
+                Effect::StopWork => {
+                    self.work.stop();
+                    None
+                }
+                Effect::Copy(text) => {
+                    execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?;
+                    Some(Msg::Tell("copied".into()))
+                }
+                Effect::Mouse(on) => {
+                    self.session.mouse(on)?;
+                    None
+                }
+                Effect::Suspend => {
+                    self.session.suspend(self.state.mouse)?;
+                    let size = self.session.terminal.size()?;
+                    Some(Msg::Resize(size.width, size.height))
+                }
+                Effect::Repaint => {
+                    self.session.repaint()?;
+                    None
+                }
+            };
+            if let Some(msg) = msg
+                && self.carry_out(msg)?
+            {
+                return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn msg(&self, event: Event) -> Option<Msg> {
+    /// The text as a variant that names what it extends, if that is wanted and can be.
+    fn shortened(
+        &self,
+        origin: &Origin,
+        path: &std::path::Path,
+        text: &str,
+        extending: Option<String>,
+    ) -> Result<String, String> {
+        let Some(base) = extending else { return Ok(text.to_string()) };
+        let target = Origin::File(path.to_path_buf());
+        variant::extending(self.library, origin, &base, &target, text)
+            .ok_or_else(|| "`extends` cannot say what was taken away here, so the whole text is written".to_string())
+    }
+
+    fn msg(&mut self, event: Event) -> Option<Msg> {
         match event {
             // Windows sends releases too; holding a key repeats it.
-            Event::Key(key) if key.kind != KeyEventKind::Release => Some(Msg::Key(Key::from_event(key))),
+            Event::Key(key) if key.kind != KeyEventKind::Release => match self.answer.take(key) {
+                Taken::No => Some(Msg::Key(Key::from_event(key))),
+                Taken::Part => None,
+                Taken::Whole { light } => Some(Msg::Background { light }),
+            },
+            Event::Paste(text) => Some(Msg::Paste(text)),
             Event::Resize(width, height) => Some(Msg::Resize(width, height)),
             Event::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::ScrollDown => Some(Msg::Wheel(3)),
                 MouseEventKind::ScrollUp => Some(Msg::Wheel(-3)),
                 MouseEventKind::Down(MouseButton::Left) => {
                     let at = Position::new(mouse.column, mouse.row);
-                    self.regions.iter().find(|region| region.area.contains(at)).map(|region| Msg::Click(region.target))
+                    // What was drawn last lies on top.
+                    let region = self.regions.iter().rev().find(|region| region.area.contains(at))?;
+                    Some(Msg::Click(region.target.moved(at.x - region.area.x)))
                 }
                 _ => None,
             },

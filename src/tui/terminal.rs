@@ -6,7 +6,7 @@ use std::sync::Once;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture};
+use ratatui::crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -50,6 +50,29 @@ impl Session {
         self.repaint()
     }
 
+    /// Hands a text to the user's editor (`$VISUAL`, `$EDITOR`, else vi) and comes back with what it left, or why not.
+    pub fn edit(&mut self, name: &str, text: &str, mouse: bool) -> Result<String, String> {
+        let failed = |error: io::Error| format!("the text cannot be handed over: {error}");
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let path = folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&path, text).map_err(failed)?;
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".into());
+        // `code --wait`: a program with arguments.
+        let mut words = editor.split_whitespace();
+        let program = words.next().unwrap_or("vi");
+        restore();
+        let ended = std::process::Command::new(program).args(words).arg(&path).status();
+        take(mouse).and_then(|()| self.repaint()).map_err(failed)?;
+        match ended {
+            Ok(status) if status.success() => {
+                std::fs::read_to_string(&path).map_err(|error| format!("what `{editor}` left cannot be read: {error}"))
+            }
+            Ok(status) => Err(format!("`{editor}` ended with {status}; the text is as it was")),
+            Err(error) => Err(format!("`{editor}` cannot be started: {error}; $EDITOR names another")),
+        }
+    }
+
     /// Forgets what is on the screen, so that everything is painted again. (`Terminal::clear` would ask for the
     /// cursor's position and wait for an answer that the keyboard's thread takes.)
     pub fn repaint(&mut self) -> io::Result<()> {
@@ -68,15 +91,15 @@ impl Drop for Session {
 fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     let taken = match mouse {
-        true => execute!(stdout(), EnterAlternateScreen, EnableMouseCapture),
-        false => execute!(stdout(), EnterAlternateScreen),
+        true => execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture),
+        false => execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste),
     };
     taken.inspect_err(|_| restore())
 }
 
 /// Best effort: a terminal that has gone away needs nothing back.
 fn restore() {
-    let _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
+    let _ = execute!(stdout(), DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
     let _ = stdout().flush();
 }

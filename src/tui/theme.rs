@@ -2,10 +2,19 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+/// How many tones a picture can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tones {
+    All,
+    /// Shades of one colour.
+    Few,
+}
+
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Theme {
     pub name: &'static str,
+    pub tones: Tones,
     pub text: Style,
     /// Less important: units, borders, activations.
     pub dim: Style,
@@ -34,6 +43,7 @@ const fn rgb(red: u8, green: u8, blue: u8) -> Color {
 
 pub const DARK: Theme = Theme {
     name: "dark",
+    tones: Tones::All,
     text: Style::new(),
     dim: fg(rgb(138, 143, 152)),
     accent: fg(rgb(122, 162, 247)),
@@ -48,6 +58,7 @@ pub const DARK: Theme = Theme {
 
 pub const LIGHT: Theme = Theme {
     name: "light",
+    tones: Tones::All,
     text: Style::new(),
     dim: fg(rgb(104, 108, 116)),
     accent: fg(rgb(28, 78, 160)),
@@ -63,6 +74,7 @@ pub const LIGHT: Theme = Theme {
 /// The terminal's own sixteen colours, whatever they are.
 pub const SIXTEEN: Theme = Theme {
     name: "16",
+    tones: Tones::Few,
     text: Style::new(),
     dim: fg(Color::DarkGray),
     accent: fg(Color::Blue).add_modifier(Modifier::BOLD),
@@ -78,6 +90,7 @@ pub const SIXTEEN: Theme = Theme {
 /// No colour at all.
 pub const PLAIN: Theme = Theme {
     name: "plain",
+    tones: Tones::Few,
     text: Style::new(),
     dim: Style::new(),
     accent: Style::new().add_modifier(Modifier::BOLD),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::columns::Sort;
 use crate::model::{Layer, Network};
 
 /// One visible row.
@@ -129,5 +130,18 @@ pub fn rows(network: &Network, folds: &Folds) -> Vec<Row> {
         }
         index += 1 + brought;
     }
+    rows
+}
+
+/// Every layer with what it brings along, in another order than the network's; equal ones stay in its order.
+pub fn sorted(network: &Network, sort: Sort) -> Vec<Row> {
+    let flat = Folds::default();
+    let mut rows = rows(network, &flat);
+    rows.retain(|row| matches!(row.kind, RowKind::Layer { .. }));
+    rows.iter_mut().for_each(|row| row.depth = 0);
+    rows.sort_by_cached_key(|row| {
+        let key = sort.key(network, row.layers());
+        if sort.smallest_first { key } else { u128::MAX - key }
+    });
     rows
 }

@@ -223,3 +223,15 @@ fn damaged_pictures_are_refused_and_unusual_ones_read() {
     }
     assert!(refused > 8, "only {refused} were refused");
 }
+
+#[test]
+fn keys_are_listed_by_the_names_that_change_them() {
+    let keys = json(&["keys"]);
+    let quit = keys["keys"]
+        .as_array()
+        .expect("keys")
+        .iter()
+        .find(|key| key["name"] == "quit" && key["context"] == "everywhere");
+    assert_eq!(quit.expect("listed")["keys"], serde_json::json!(["q", "ctrl-c"]));
+    assert!(stdout(&["keys"]).contains("keys.yaml changes them"));
+}

@@ -1,13 +1,15 @@
 //! The explorer's screens, driven by key scripts through the real key table; nothing sleeps.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use convlens::model;
 use convlens::spec::bundled::BUNDLED;
 use convlens::spec::{Library, LoadError, Origin};
 use convlens::tui::draw::draw;
+use convlens::tui::jobs::{self, Analyse};
 use convlens::tui::keys;
-use convlens::tui::msg::{Effect, Msg, Target};
+use convlens::tui::msg::{Effect, Expected, Msg, SaveError, Target, Work};
+use convlens::tui::state::views::{Photo, Timed};
 use convlens::tui::state::{Entry, Opened, State};
 use convlens::tui::theme::{self, Theme};
 use convlens::tui::update::update;
@@ -17,34 +19,66 @@ use ratatui::buffer::Buffer;
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
-fn entry(origin: Origin, text: Option<&str>) -> Entry {
-    let library = Library::new(None);
-    let loaded = match text {
-        Some(text) => library.load_text(&origin, text.to_string(), &[]),
-        None => library.load_origin(&origin, &[]),
-    };
-    let opened = match loaded.and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid)) {
-        Ok(network) => Opened::Network(Rc::new(network)),
+fn opened(origin: &Origin, text: &str) -> Opened {
+    let loaded = Library::new(None).load_text(origin, text.to_string(), &[]);
+    match loaded.and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid)) {
+        Ok(network) => Opened::Network(Arc::new(network)),
         Err(LoadError::Invalid(report)) => Opened::Problems(report),
         Err(error) => Opened::Unreadable(error.to_string()),
-    };
-    Entry::new(origin, opened)
+    }
+}
+
+fn file(name: &str, text: &str) -> Entry {
+    let origin = Origin::File(name.into());
+    let opened = opened(&origin, text);
+    Entry::new(origin, Some(text.to_string()), opened)
 }
 
 /// The bundled architectures and one broken file of the user's.
 fn state(width: u16, height: u16, theme: Theme) -> State {
-    let mut entries: Vec<Entry> = BUNDLED.iter().map(|(id, _)| entry(Origin::Bundled(id), None)).collect();
+    let mut entries: Vec<Entry> = BUNDLED
+        .iter()
+        .map(|(id, _)| {
+            let origin = Origin::Bundled(id);
+            let (text, opened) = jobs::open(&Library::new(None), &origin, &[]);
+            Entry::new(origin, text, opened)
+        })
+        .collect();
     let broken = "input: [3, 8, 8]\nlayers: [conv3-8, maxpol, linear: 4]\n";
-    entries.push(entry(Origin::File("my-net.yaml".into()), Some(broken)));
+    entries.push(file("my-net.yaml", broken));
     let vgg16 = entries.iter().position(|entry| entry.id == "vgg16").expect("bundled");
     let mut state = State::new(entries, vgg16, theme);
     update(&mut state, Msg::Resize(width, height));
     state
 }
 
+/// Presses keys; what is typed is analysed as the explorer's thread does it. The other effects are given back.
 fn press(state: &mut State, script: &str) -> Vec<Effect> {
     let keys = keys::script(script).expect("a readable script");
-    keys.into_iter().flat_map(|key| update(state, Msg::Key(key))).collect()
+    keys.into_iter().flat_map(|key| send(state, Msg::Key(key))).collect()
+}
+
+fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let mut others = Vec::new();
+    for effect in update(state, msg) {
+        match effect {
+            Effect::Analyse { origin, version, text, saved } => {
+                let work = Analyse { origin: origin.clone(), version, text, saved };
+                let analysis = Box::new(jobs::analyse(&Library::new(None), &[], &work));
+                update(state, Msg::Analysed { origin, version, analysis });
+            }
+            other => others.push(other),
+        }
+    }
+    others
+}
+
+/// The one effect that copies.
+fn copied(state: &mut State, script: &str) -> String {
+    match press(state, script).as_slice() {
+        [Effect::Copy(copied)] => copied.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn painted(state: &State) -> Buffer {
@@ -119,20 +153,16 @@ fn the_field_screen_at_three_sizes() {
 #[test]
 fn the_unit_stays_in_its_place_from_layer_to_layer_and_can_be_clicked() {
     let mut state = state(120, 40, theme::DARK);
-    let copied = |state: &mut State| match press(state, "y").as_slice() {
-        [Effect::Copy(copied)] => copied.clone(),
-        other => panic!("{other:?}"),
-    };
     press(&mut state, "/block5.conv3<enter>2");
     // 196 pixels of unit 7: its centre is at 7.5 + 16·7 = 119.5, so it reaches from 22 to 217 (Araujo et al. 2019).
-    let middle = copied(&mut state);
+    let middle = copied(&mut state, "y");
     assert!(middle.contains("row 7, column 7 of 14×14") && middle.contains("rows 22 to 217"), "{middle}");
     // From unit 0 of 14 to the map before it: still in the first half of its first unit's part.
     press(&mut state, "hhhhhhhhhKKKKKKKKK");
-    let corner = copied(&mut state);
+    let corner = copied(&mut state, "y");
     assert!(corner.contains("row 0, column 0") && corner.contains("90 above, 90 left"), "{corner}");
     press(&mut state, "/block1.conv1<enter>");
-    assert!(copied(&mut state).contains("row 8, column 8 of 224×224"));
+    assert!(copied(&mut state, "y").contains("row 8, column 8 of 224×224"));
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
     let mut regions = Vec::new();
     terminal.draw(|frame| regions = draw(&state, frame)).expect("painted");
@@ -140,7 +170,7 @@ fn the_unit_stays_in_its_place_from_layer_to_layer_and_can_be_clicked() {
     update(&mut state, Msg::Click(unit.target));
     let Target::Unit(row, column) = unit.target else { unreachable!() };
     assert!(row > 200 && column > 200);
-    assert!(copied(&mut state).contains(&format!("row {row}, column {column} of 224×224")));
+    assert!(copied(&mut state, "y").contains(&format!("row {row}, column {column} of 224×224")));
     press(&mut state, "c1");
     assert!(text(&painted(&state)).contains("3·3·3·64 + 64 = 1,792"));
 }
@@ -175,9 +205,9 @@ fn keys_move_fold_and_leave() {
     assert_eq!(cursor(&state), rows(&state) - 1);
     press(&mut state, "g<pagedown>");
     assert!(cursor(&state) > 20);
-    assert_eq!(press(&mut state, "q"), [Effect::Quit]);
-    assert_eq!(press(&mut state, "<ctrl-z>"), [Effect::Suspend]);
-    assert_eq!(press(&mut state, "m"), [Effect::Mouse(false)]);
+    assert!(matches!(press(&mut state, "q").as_slice(), [Effect::Quit]));
+    assert!(matches!(press(&mut state, "<ctrl-z>").as_slice(), [Effect::Suspend]));
+    assert!(matches!(press(&mut state, "m").as_slice(), [Effect::Mouse(false)]));
 }
 
 #[test]
@@ -192,22 +222,20 @@ fn finding_goes_back_when_it_is_given_up() {
     press(&mut state, "/alex<enter>");
     assert_eq!(state.entry().expect("selected").id, "alexnet");
     // q is a letter while typing.
-    assert_eq!(press(&mut state, "/q"), []);
+    assert!(press(&mut state, "/q").is_empty());
 }
 
 #[test]
 fn the_copied_row_carries_its_working() {
     let mut state = state(80, 24, theme::DARK);
-    let effects = press(&mut state, "jjy");
-    let [Effect::Copy(copied)] = effects.as_slice() else { panic!("{effects:?}") };
+    let copied = copied(&mut state, "jjy");
     assert!(copied.contains("block1.conv2") && copied.contains("3·3·64·64 + 64 = 36,928"), "{copied}");
 }
 
 #[test]
 fn the_copied_table_is_markdown_as_folded_with_the_papers_totals() {
     let mut state = state(80, 24, theme::DARK);
-    let effects = press(&mut state, "zY");
-    let [Effect::Copy(copied)] = effects.as_slice() else { panic!("{effects:?}") };
+    let copied = copied(&mut state, "zY");
     let lines: Vec<&str> = copied.lines().collect();
     assert_eq!(lines[2], "| block1 | block | 64×112×112 | 38,720 | 1,936,392,192 | 6 |");
     assert_eq!(*lines.last().expect("lines"), "| total | | | 138,357,544 | 15,470,264,320 | |");
@@ -247,7 +275,26 @@ fn a_click_selects_what_was_drawn_there() {
 fn every_size_can_be_drawn() {
     for theme in [theme::DARK, theme::PLAIN] {
         let mut state = state(80, 24, theme);
-        for script in ["", "<tab>", "G<enter>", "2", "/flatten<enter>", "/alex<enter>2", "?"] {
+        let scripts = [
+            "",
+            "<tab>",
+            "G<enter>",
+            "2",
+            "/flatten<enter>",
+            "/alex<enter>2",
+            "?",
+            "<esc>:",
+            "<esc>1o",
+            "<esc>3",
+            "c/vgg11<enter>c3",
+            "v",
+            "v4",
+            "ex{<ctrl-space>",
+            "<esc><esc>q",
+            "<esc><ctrl-t>",
+            "<esc>/my-net<enter>4",
+        ];
+        for script in scripts {
             press(&mut state, script);
             for height in (0..=60).step_by(if script.is_empty() { 1 } else { 7 }) {
                 for width in (0..=200).step_by(if script.is_empty() { 1 } else { 9 }) {
@@ -261,4 +308,313 @@ fn every_size_can_be_drawn() {
             }
         }
     }
+}
+
+#[test]
+fn marked_architectures_stand_side_by_side_at_three_sizes() {
+    for (width, height) in SIZES {
+        let mut state = state(width, height, theme::DARK);
+        press(&mut state, "/vgg13<enter>c/vgg13-5x5<enter>c3s");
+        insta::assert_snapshot!(format!("compare-{width}x{height}"), text(&painted(&state)));
+    }
+}
+
+#[test]
+fn compared_rows_carry_the_differences_of_the_paper() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "/vgg13<enter>c/vgg13-5x5<enter>c3jj");
+    let row = copied(&mut state, "y");
+    // The second conv of block1 has no counterpart: 3·3·64·64 + 64 parameters fewer.
+    assert!(
+        row.contains("vgg13: block1.conv2") && row.contains("36,928") && row.contains("vgg13-5x5: nothing"),
+        "{row}"
+    );
+    let table = copied(&mut state, "Y");
+    assert!(table.lines().last().expect("a line").contains("| 156 | 133,047,848 |"), "{table}");
+    // Four are the most; a mark is taken away by the same key.
+    press(&mut state, "<tab>gcjcjcjcjc");
+    assert_eq!(state.compare.marked.len(), 4);
+    press(&mut state, "<tab>x1c");
+    let screen = text(&painted(&state));
+    assert!(screen.contains("is marked; mark another"), "{screen}");
+}
+
+#[test]
+fn the_kernel_study_follows_its_keys_at_three_sizes() {
+    for (width, height) in SIZES {
+        let mut state = state(width, height, theme::DARK);
+        press(&mut state, "3vl");
+        insta::assert_snapshot!(format!("kernels-{width}x{height}"), text(&painted(&state)));
+    }
+    let mut state = state(120, 40, theme::DARK);
+    // From one field to the next, no further than 15 and 3; the stack of 3×3 beats the 7×7 by 49/27.
+    press(&mut state, "3vl");
+    assert!(copied(&mut state, "y").contains("| 3 × 3×3 | 1,769,472 |"));
+    press(&mut state, "LLLLL");
+    assert_eq!(state.compare.study.field, 15);
+    press(&mut state, "jHjLLLLLLLLLLLLLLLLLLLLL");
+    assert_eq!((state.compare.study.channels, state.compare.study.in_channels), (128, 65536));
+}
+
+#[test]
+fn timing_is_work_that_is_watched_and_stopped() {
+    let mut state = state(120, 40, theme::DARK);
+    let effects = press(&mut state, "3vt");
+    let [Effect::Time(what, networks)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(networks.len(), 4);
+    let study = what.clone();
+    send(&mut state, Msg::Work(Work::Progress { what: "timing".into(), done: 3, of: 24 }));
+    assert!(text(&painted(&state)).contains("timing 3/24"));
+    assert!(matches!(press(&mut state, "<esc>").as_slice(), [Effect::StopWork]));
+    let timing = |ms| convlens::run::measure::Timing {
+        median: std::time::Duration::from_millis(ms),
+        fastest: std::time::Duration::from_millis(ms),
+    };
+    send(&mut state, Msg::Work(Work::Timed(study, [41, 42, 43, 44].map(timing).to_vec())));
+    assert!(text(&painted(&state)).contains("42.00"));
+    // Times belong to the study they were taken of.
+    press(&mut state, "l");
+    assert!(!text(&painted(&state)).contains("42.00"));
+    assert!(matches!(state.compare.times, Some((Timed::Study(_), _))));
+}
+
+#[test]
+fn the_editor_shows_old_and_new_numbers_at_three_sizes() {
+    for (width, height) in SIZES {
+        let mut state = state(width, height, theme::DARK);
+        press(&mut state, "/vgg16<enter>e<ctrl-f>conv3-64<enter><right><right><right><right><delete>5");
+        insta::assert_snapshot!(format!("edit-{width}x{height}"), text(&painted(&state)));
+    }
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "e<ctrl-f>conv3-64<enter><right><right><right><right><delete>5<esc>");
+    // 5·5·3·64 + 64 and 5·5·64·64 + 64 for 3·3.
+    let numbers = copied(&mut state, "y");
+    assert!(numbers.contains("block1.conv1  params 1,792 → 4,864"), "{numbers}");
+    assert!(numbers.contains("block1.conv2  params 36,928 → 102,464"), "{numbers}");
+    assert!(numbers.contains("params  138,357,544 → 138,426,152"), "{numbers}");
+    // The other screens show the text as it stands, and undo brings everything back.
+    press(&mut state, "1");
+    assert!(text(&painted(&state)).contains("not saved yet") && text(&painted(&state)).contains("107,328"));
+    press(&mut state, "4uu");
+    assert!(!state.entry().expect("selected").is_edited());
+    press(&mut state, "1");
+    assert!(text(&painted(&state)).contains("38,720"));
+}
+
+#[test]
+fn problems_are_underlined_and_listed_while_the_last_sound_table_stays() {
+    let mut state = state(80, 24, theme::DARK);
+    press(&mut state, "e<ctrl-end>  - maxpol<enter>- dropuot");
+    let screen = text(&painted(&state));
+    assert!(screen.contains("2 problems") && screen.contains("As it was before the problems"), "{screen}");
+    assert!(screen.contains("block1.conv1"), "{screen}");
+    insta::assert_snapshot!("edit-problems-styles", styles(&painted(&state), 13..16));
+    // Enter in the list jumps to the second one.
+    press(&mut state, "<esc>j<enter>");
+    let editor = state.editor().expect("open");
+    let problem = &editor.problems[1];
+    assert_eq!((editor.area.cursor().0 + 1, editor.area.cursor().1 + 1), (problem.place.line, problem.place.column));
+    press(&mut state, "<delete><delete><delete><delete><delete><delete><delete>maxpool");
+    assert!(text(&painted(&state)).contains("1 problem "));
+}
+
+#[test]
+fn words_are_completed_from_the_schema() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "e<ctrl-end>  - conv: {out: 8, <ctrl-space>");
+    let screen = text(&painted(&state));
+    assert!(screen.contains("dilation:") && screen.contains("same by itself"), "{screen}");
+    press(&mut state, "<down><enter>7, no<tab>ba<tab>}");
+    let line = state.editor().expect("open").area.lines().last().cloned().expect("a line");
+    assert_eq!(line, "  - conv: {out: 8, kernel: 7, norm: batch}");
+}
+
+#[test]
+fn a_bundled_file_is_copied_before_it_is_changed() {
+    let mut state = state(80, 24, theme::DARK);
+    press(&mut state, "e<ctrl-f>1000<enter><right><right><delete><delete>");
+    press(&mut state, "<ctrl-s>");
+    let screen = text(&painted(&state));
+    assert!(screen.contains("architectures/vgg16-2.yaml"), "{screen}");
+    let effects = press(&mut state, "<tab><enter>");
+    let [Effect::Save { origin, path, expected, extending, text: written }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((path.to_str(), expected), (Some("architectures/vgg16-2.yaml"), &Expected::Nothing));
+    assert!(extending.is_some() && written.contains("classes: 10\n"));
+    // Saved, the copy is the one that is selected; the bundled one is as it was.
+    let short = "extends: vgg16\nclasses: 10\n".to_string();
+    let effects = send(&mut state, Msg::Saved { origin: origin.clone(), path: path.clone(), text: short.clone() });
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Load(Origin::File(_)))));
+    let target = Origin::File(path.clone());
+    send(&mut state, Msg::Loaded(target.clone(), Some(short.clone()), Box::new(opened(&target, &short))));
+    assert_eq!(state.entry().expect("selected").id, "vgg16-2");
+    assert!(state.entries.iter().all(|entry| !entry.is_edited()));
+    press(&mut state, "<esc>1G");
+    assert!(text(&painted(&state)).contains("linear3") && text(&painted(&state)).contains("40,970"));
+}
+
+#[test]
+fn a_change_on_disk_is_noticed_and_never_overwritten_unasked() {
+    let mut state = state(80, 24, theme::DARK);
+    let sound = "name: Mine\ninput: [3, 8, 8]\nlayers: [conv3-8, flatten, linear: 4]\n";
+    let other = sound.replace("conv3-8", "conv3-16");
+    let origin = Origin::File("architectures/mine.yaml".into());
+    let listed = |text: &str| {
+        let mut all: Vec<_> = BUNDLED
+            .iter()
+            .map(|(id, _)| {
+                let origin = Origin::Bundled(id);
+                let (text, opened) = jobs::open(&Library::new(None), &origin, &[]);
+                (origin, text, opened)
+            })
+            .collect();
+        all.push((origin.clone(), Some(text.to_string()), opened(&origin, text)));
+        Msg::Listed(all)
+    };
+    send(&mut state, listed(sound));
+    assert!(state.entries.iter().all(|entry| entry.id != "my-net"), "what is gone leaves the list");
+    press(&mut state, "/mine<enter>l");
+    assert!(text(&painted(&state)).contains("224"));
+    send(&mut state, listed(&other));
+    assert!(text(&painted(&state)).contains("448") && text(&painted(&state)).contains("changed on disk, read again"));
+    // While something is being typed both texts stay, and saving asks.
+    press(&mut state, "e<ctrl-end># mine");
+    send(&mut state, listed(sound));
+    assert!(text(&painted(&state)).contains("changed by another program"));
+    let effects = press(&mut state, "<ctrl-s>");
+    let [Effect::Save { expected, path, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(*expected, Expected::Text(other.clone()));
+    let why = SaveError::Changed("architectures/mine.yaml".into());
+    send(&mut state, Msg::NotSaved { path: path.clone(), why });
+    insta::assert_snapshot!("edit-changed-on-disk", text(&painted(&state)));
+    let effects = press(&mut state, "<down><enter>");
+    assert!(matches!(effects.as_slice(), [Effect::Save { expected: Expected::Anything, .. }]), "{effects:?}");
+    // Or the other text is taken, which can be undone.
+    send(&mut state, Msg::NotSaved { path: path.clone(), why: SaveError::Changed("architectures/mine.yaml".into()) });
+    press(&mut state, "<down><down><enter>");
+    assert_eq!(state.editor().expect("open").text(), sound);
+    press(&mut state, "<ctrl-u><ctrl-u>");
+    assert!(state.editor().expect("open").text().ends_with("# mine"));
+}
+
+#[test]
+fn a_file_that_breaks_while_it_is_looked_at_keeps_its_last_sound_table() {
+    let mut state = state(80, 24, theme::DARK);
+    let sound = "name: Mine\ninput: [3, 8, 8]\nlayers: [conv3-8, flatten, linear: 4]\n";
+    state.entries.push(file("mine.yaml", sound));
+    press(&mut state, "/mine<enter>l");
+    let origin = Origin::File("mine.yaml".into());
+    let broken = sound.replace("conv3-8", "conv3-x");
+    send(&mut state, Msg::Loaded(origin.clone(), Some(broken.clone()), Box::new(opened(&origin, &broken))));
+    let screen = text(&painted(&state));
+    assert!(
+        screen.contains("as it was last sound") && screen.contains("224") && screen.contains("1 problem"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn quitting_with_an_unsaved_text_asks_first() {
+    let mut state = state(80, 24, theme::DARK);
+    let effects = press(&mut state, "ex");
+    assert!(matches!(effects.as_slice(), [Effect::Keep(_, Some(_))]), "kept for a crash: {effects:?}");
+    assert!(press(&mut state, "<esc>q").is_empty());
+    insta::assert_snapshot!("quit-asks", text(&painted(&state)));
+    assert!(press(&mut state, "<enter>").is_empty(), "the first answer is to stay");
+    assert!(matches!(press(&mut state, "q<down><enter>").as_slice(), [Effect::Quit]));
+    let dropped = press(&mut state, "q<down><down><enter>");
+    assert!(matches!(dropped.as_slice(), [Effect::Keep(_, None), Effect::Quit]), "{dropped:?}");
+}
+
+#[test]
+fn what_an_earlier_run_left_is_offered_back() {
+    let mut state = state(80, 24, theme::DARK);
+    let at = state.selected;
+    state.entries[at].left_over = Some("name: Left\ninput: [3, 8, 8]\nlayers: [flatten]\n".into());
+    press(&mut state, "4");
+    assert!(text(&painted(&state)).contains("go on with it"));
+    press(&mut state, "<enter>");
+    assert!(state.editor().expect("open").text().starts_with("name: Left"));
+    press(&mut state, "u");
+    assert!(state.editor().is_some());
+}
+
+#[test]
+fn every_command_can_be_had_by_name() {
+    let mut state = state(80, 24, theme::DARK);
+    press(&mut state, ":close every");
+    insta::assert_snapshot!("palette", text(&painted(&state)));
+    let before = state.entry().expect("selected").rows().len();
+    press(&mut state, "<enter>");
+    assert!(state.entry().expect("selected").rows().len() < before);
+    press(&mut state, ":go lenet<enter>");
+    assert_eq!(state.entry().expect("selected").id, "lenet5");
+    press(&mut state, ":nothing of the kind<enter><esc>");
+    assert!(state.overlay.is_none());
+}
+
+#[test]
+fn rows_are_sorted_and_columns_chosen() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "s");
+    let first = |state: &State| {
+        let entry = state.entry().expect("selected");
+        entry.rows()[0].path(entry.network().expect("a network")).to_string()
+    };
+    assert_eq!(first(&state), "classifier.linear1");
+    insta::assert_snapshot!("sorted", text(&painted(&state)));
+    // 102,764,544 parameters, as the paper's first fully connected layer has.
+    press(&mut state, "g");
+    assert_eq!(copied(&mut state, "x"), "102764544");
+    press(&mut state, "Sg");
+    assert_ne!(first(&state), "classifier.linear1");
+    press(&mut state, "sss s");
+    assert_eq!(first(&state), "block1");
+    press(&mut state, "o<down><space><esc>");
+    assert!(text(&painted(&state)).contains("input"), "the column is there");
+}
+
+#[test]
+fn the_field_can_be_shown_on_a_photo() {
+    for theme in [theme::DARK, theme::PLAIN] {
+        let mut state = state(80, 24, theme);
+        press(&mut state, "/block4.conv3<enter>2p");
+        assert!(text(&painted(&state)).contains("A photo, PNG or JPEG"));
+        let effects = press(&mut state, "photo.png<enter>");
+        let [Effect::Photo(path)] = effects.as_slice() else { panic!("{effects:?}") };
+        // White at the left, black at the right.
+        let values = (0..300 * 200).flat_map(|at| [if at % 300 < 150 { 1.0 } else { 0.0 }; 3]).collect();
+        let picture = convlens::run::picture::Picture { width: 300, height: 200, values };
+        send(&mut state, Msg::Photo(Photo { path: path.clone(), picture: Arc::new(picture) }));
+        insta::assert_snapshot!(format!("field-photo-{}", theme.name), styles(&painted(&state), 4..7));
+        press(&mut state, "p");
+        assert!(state.field.photo.is_none());
+    }
+}
+
+#[test]
+fn a_dark_theme_turns_light_when_the_terminal_says_so() {
+    let mut state = state(80, 24, theme::DARK);
+    send(&mut state, Msg::Background { light: true });
+    assert_eq!(state.theme.name, "light");
+    send(&mut state, Msg::Background { light: false });
+    assert_eq!(state.theme.name, "dark");
+}
+
+#[test]
+fn what_is_remembered_comes_back() {
+    use convlens::tui::remembered::Remembered;
+    let mut one = state(80, 24, theme::DARK);
+    press(&mut one, "zjjo<space><esc>2");
+    let text = serde_json::to_string(&Remembered::of(&one)).expect("JSON");
+    let mut other = state(80, 24, theme::DARK);
+    let remembered: Remembered = serde_json::from_str(&text).expect("JSON");
+    remembered.restore(&mut other);
+    press(&mut other, "1");
+    press(&mut one, "1");
+    assert_eq!(painted(&one), painted(&other));
+    // A file of another version is no obstacle.
+    let odd: Remembered = serde_json::from_str(r#"{"architecture": "vgg11", "unknown": 3}"#).expect("JSON");
+    assert_eq!(odd.architecture.as_deref(), Some("vgg11"));
 }

@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::common::project;
-
 fn side(length: u16) -> NonZero<u16> {
     NonZero::new(length).expect("a screen")
 }
@@ -25,6 +23,8 @@ struct Screen {
     parser: vt100::Parser,
     /// Everything that came, for what a parser does not show.
     bytes: Vec<u8>,
+    /// The user's folders.
+    home: tempfile::TempDir,
 }
 
 /// How long something may take to appear; far above what it does, so that a busy machine fails nothing.
@@ -32,12 +32,27 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Screen {
     fn open(arguments: &[&str], rows: u16, cols: u16) -> Self {
+        Self::open_at(tempfile::tempdir().expect("a folder"), &[], arguments, rows, cols)
+    }
+
+    /// In the folder `home`/work, with the user's own folders in `home` too.
+    fn open_at(home: tempfile::TempDir, set: &[(&str, &str)], arguments: &[&str], rows: u16, cols: u16) -> Self {
+        let work = home.path().join("work");
+        std::fs::create_dir_all(work.join("architectures")).expect("a folder");
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_convlens"));
         command.args(arguments);
-        command.cwd(project("tests"));
+        command.cwd(&work);
         command.env("TERM", "xterm-256color");
+        // Nothing of the user's own is read or written.
+        command.env("HOME", home.path());
+        for folder in ["XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+            command.env(folder, home.path().join(folder));
+        }
+        for (name, value) in set {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).expect("started");
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let (sender, output) = channel();
@@ -51,7 +66,7 @@ impl Screen {
         });
         let keyboard = pair.master.take_writer().expect("a writer");
         let parser = parser(rows, cols);
-        Screen { child, master: pair.master, keyboard, output, parser, bytes: Vec::new() }
+        Screen { child, master: pair.master, keyboard, output, parser, bytes: Vec::new(), home }
     }
 
     fn press(&mut self, keys: &str) {
@@ -154,4 +169,132 @@ fn no_color_sends_no_colour() {
     let is_colour = |code: &str| matches!(code.parse(), Ok(30..=38 | 40..=48 | 90..=107));
     let colours: Vec<&str> = styles.filter(|codes| codes.split(';').any(is_colour)).collect();
     assert_eq!(colours, [""; 0]);
+}
+
+const NET: &str = "name: Mine\ninput: [3, 8, 8]\nlayers: [conv3-8, flatten, linear: 4]\n";
+
+/// A home with one architecture of the user's.
+fn home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(home.path().join("work/architectures")).expect("a folder");
+    std::fs::write(home.path().join("work/architectures/mine.yaml"), NET).expect("written");
+    home
+}
+
+#[test]
+fn a_file_is_edited_saved_and_found_changed_by_others() {
+    let mut screen = Screen::open_at(home(), &[], &["explore", "mine"], 24, 80);
+    let path = screen.home.path().join("work/architectures/mine.yaml");
+    // 3·3·3·8 + 8.
+    screen.shows("224");
+    screen.press("e");
+    screen.shows("mine.yaml");
+    // A paste, in the brackets a terminal sends it in.
+    screen.press("\x1b[200~# note\r\x1b[201~");
+    screen.shows("mine.yaml *");
+    screen.press("\x13");
+    screen.shows("saved architectures/mine.yaml");
+    assert_eq!(std::fs::read_to_string(&path).expect("there"), format!("# note\n{NET}"));
+    // Another program saves through a new name, as most editors do.
+    let beside = path.with_extension("tmp");
+    std::fs::write(&beside, NET.replace("conv3-8", "conv3-16")).expect("written");
+    std::fs::rename(&beside, &path).expect("renamed");
+    screen.shows("conv3-16");
+    screen.press("\x1b");
+    // The link may be slow: an escape alone is told from a sequence by what follows.
+    screen.shows("type");
+    screen.press("1");
+    screen.shows("448");
+    screen.press("q");
+    assert!(screen.closes().success());
+}
+
+#[test]
+fn unsaved_text_survives_a_kill_and_is_offered_back() {
+    let mut screen = Screen::open_at(home(), &[], &["explore", "mine"], 24, 80);
+    screen.shows("224");
+    screen.press("e# not saved yet\r");
+    screen.shows("not saved yet");
+    let process = screen.child.process_id().expect("running").to_string();
+    std::process::Command::new("kill").args(["-KILL", &process]).status().expect("killed");
+    screen.child.wait().expect("ended");
+    let home = std::mem::replace(&mut screen.home, tempfile::tempdir().expect("a folder"));
+    let mut screen = Screen::open_at(home, &[], &["explore", "mine"], 24, 80);
+    screen.shows("was not saved last time");
+    screen.press("4");
+    screen.shows("go on with it");
+    screen.press("\r");
+    screen.shows("# not saved yet");
+    let file = screen.home.path().join("work/architectures/mine.yaml");
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), NET);
+    screen.press("q");
+    screen.shows("leave and drop it");
+    screen.press("\x1b[B\x1b[B\r");
+    assert!(screen.closes().success());
+    let left = std::fs::read_dir(screen.home.path().join("XDG_STATE_HOME/convlens/unsaved")).expect("a folder");
+    assert_eq!(left.count(), 0, "nothing is left of what was dropped");
+}
+
+#[test]
+fn the_users_own_editor_has_the_terminal_for_itself() {
+    let home = home();
+    let editor = home.path().join("editor.sh");
+    let script = "#!/bin/sh\necho EDITING\nread line\necho \"# $line\" >> \"$1\"\n";
+    std::fs::write(&editor, script).expect("written");
+    let editor = format!("sh {}", editor.display());
+    let mut screen = Screen::open_at(home, &[("EDITOR", &editor), ("VISUAL", "")], &["explore", "mine"], 24, 80);
+    screen.shows("224");
+    screen.press("4E");
+    screen.until("the editor", |screen| !screen.alternate_screen() && screen.contents().contains("EDITING"));
+    // Keys are the editor's, not the explorer's.
+    screen.press("qqq\r");
+    screen.until("the explorer again", |screen| screen.alternate_screen() && screen.contents().contains("# qqq"));
+    screen.press("D");
+    screen.shows("Go back to the text");
+    screen.press("\x1b[B\r");
+    screen.until("the saved text", |screen| !screen.contents().contains("# qqq"));
+    screen.press("q");
+    assert!(screen.closes().success());
+}
+
+#[test]
+fn the_last_screen_is_found_again_and_a_users_keys_are_followed() {
+    let home = home();
+    let config = home.path().join("XDG_CONFIG_HOME/convlens");
+    std::fs::create_dir_all(&config).expect("a folder");
+    std::fs::write(config.join("keys.yaml"), "everywhere: {field: F, quit: [Q]}\n").expect("written");
+    let mut screen = Screen::open_at(home, &[], &[], 24, 80);
+    screen.shows("38,720");
+    screen.press("F");
+    screen.shows("What block1.maxpool1 sees");
+    screen.press("Q");
+    assert!(screen.closes().success());
+    let home = std::mem::replace(&mut screen.home, tempfile::tempdir().expect("a folder"));
+    let mut screen = Screen::open_at(home, &[], &[], 24, 80);
+    screen.shows("What block1.maxpool1 sees");
+    screen.press("Q");
+    assert!(screen.closes().success());
+    // A conflict is refused by both names.
+    let home = std::mem::replace(&mut screen.home, tempfile::tempdir().expect("a folder"));
+    let config = home.path().join("XDG_CONFIG_HOME/convlens");
+    std::fs::write(config.join("keys.yaml"), "everywhere: {field: q}\n").expect("written");
+    let mut screen = Screen::open_at(home, &[], &[], 24, 120);
+    screen.shows("would be both `everywhere.field` and `everywhere.quit`");
+    assert!(!screen.closes().success());
+}
+
+#[test]
+fn a_light_background_is_asked_for_and_followed() {
+    let set = [("COLORTERM", "truecolor")];
+    let mut screen = Screen::open_at(home(), &set, &[], 24, 80);
+    screen.shows("38,720");
+    screen.until("the question", |_| true);
+    screen.press("\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    screen.press("j");
+    screen.shows("3·3·3·64 + 64 = 1,792");
+    screen.press("q");
+    assert!(screen.closes().success());
+    let sent = String::from_utf8_lossy(&screen.bytes);
+    assert!(sent.contains("\x1b]11;?"), "asked");
+    assert!(sent.contains("48;2;196;214;246"), "the light theme's selection is painted");
 }

@@ -81,7 +81,7 @@ fn the_yaml_on_a_page_is_a_sound_file() {
 #[test]
 fn the_readmes_pictures_are_the_screens_as_they_are() {
     let readme = std::fs::read_to_string(project("README.md")).expect("the README");
-    for name in ["layers", "field"] {
+    for name in ["layers", "field", "compare", "edit"] {
         let path = format!("tests/suite/snapshots/suite__explorer__{name}-80x24.snap");
         let snapshot = std::fs::read_to_string(project(&path)).expect("the snapshot");
         let screen = snapshot.splitn(3, "---\n").nth(2).expect("a screen");

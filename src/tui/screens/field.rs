@@ -1,5 +1,7 @@
 //! Screen 2: what one unit of the selected layer sees, drawn to scale on the input, and how the field grows with depth.
 
+use std::sync::Arc;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
@@ -8,31 +10,98 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::canvas::{Canvas, Points, Rectangle};
 use ratatui::widgets::{Paragraph, Wrap};
 
+use super::plane::{self, View, click_places, fitting};
 use super::text::{bar, fitting_title, frame, left, right};
+use super::{Screen, layers};
 use crate::model::figures::{self, grouped};
 use crate::model::unit::{self, seen};
 use crate::model::{Layer, Network, Shape, formulas};
-use crate::tui::layout::{SizeClass, visible_rows};
-use crate::tui::msg::{Region, Target};
-use crate::tui::state::{Entry, Pane, Place, State};
+use crate::run::preprocess::fitted;
+use crate::spec::describe::Input;
+use crate::tui::keys::Action;
+use crate::tui::keys::table::Unit;
+use crate::tui::layout::{Panes, SizeClass, visible_rows};
+use crate::tui::msg::{Effect, Region, Target};
+use crate::tui::overlays;
+use crate::tui::state::overlay::Purpose;
+use crate::tui::state::views::Fitted;
+use crate::tui::state::{Along, Entry, Pane, Place, State};
 use crate::tui::theme::Theme;
 
+/// Largest input that a photo is scaled to while keys wait.
+const MOST_PIXELS: u64 = 1 << 22;
 /// Columns of the growth chart beside the plane.
 const CHART_WIDTH: u16 = 46;
-/// Most of the picture's side that may lie outside the input, as a multiple of it: a field far larger than the input would
-/// make a dot of it.
-const MOST_OUTSIDE: f64 = 1.5;
+pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
+    match action {
+        Action::Unit(Unit::By(rows, columns)) => move_unit(state, rows.into(), columns.into()),
+        Action::Unit(Unit::Middle) => state.field.place = Place::MIDDLE,
+        Action::Unit(Unit::Photo) => match state.field.photo.take() {
+            Some(_) => state.tell("without the photo"),
+            None => overlays::ask_path(state, Purpose::Photo, state.field.last_photo.clone()),
+        },
+        Action::Copy => return as_text(state).map(|text| vec![Effect::Copy(text)]),
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn move_unit(state: &mut State, rows: i64, columns: i64) {
+    let Some(layer) = state.entry().and_then(Entry::layer) else { return };
+    let (height, width) = units(layer);
+    let place = &mut state.field.place;
+    place.row = place.row.moved(rows, height);
+    place.column = place.column.moved(columns, width);
+}
+
+/// Takes the unit at a row and column of the selected layer.
+pub fn go_to_unit(state: &mut State, row: u64, column: u64) {
+    let Some(layer) = state.entry().and_then(Entry::layer) else { return };
+    let (height, width) = units(layer);
+    let unit = |along: Along, to: u64, units: u64| along.moved(to as i64 - along.of(units) as i64, units);
+    let place = &mut state.field.place;
+    place.row = unit(place.row, row, height);
+    place.column = unit(place.column, column, width);
+    state.pane = Pane::Main;
+}
+
+/// Scales the photo to the network's input when either is another.
+pub fn refresh(state: &mut State) {
+    let (Some(photo), Some(entry)) = (&state.field.photo, state.entries.get(state.selected)) else { return };
+    let Some(network) = entry.shared_network().filter(|_| state.screen == Screen::Field) else { return };
+    let same = |fitted: &Fitted| Arc::ptr_eq(&fitted.network, network) && Arc::ptr_eq(&fitted.of, &photo.picture);
+    if state.field.fitted.as_ref().is_some_and(same) {
+        return;
+    }
+    let architecture = &network.architecture;
+    if architecture.input.height * architecture.input.width > MOST_PIXELS {
+        state.field.photo = None;
+        state.complain("the input is too large for a photo to be scaled to it here");
+        return;
+    }
+    // Only how it is cropped counts here: a picture has three channels whatever the network takes.
+    let input = Input { channels: 3, ..architecture.input };
+    match fitted(&photo.picture, input, &architecture.preprocess) {
+        Ok(picture) => {
+            let (network, of) = (Arc::clone(network), Arc::clone(&photo.picture));
+            state.field.fitted = Some(Fitted { network, of, picture: Arc::new(picture) });
+        }
+        Err(error) => {
+            state.field.photo = None;
+            state.complain(error.to_string());
+        }
+    }
+}
 
 /// Draws the screen for a network; what cannot be read is drawn by the layer screen.
-pub fn draw(
-    state: &State,
-    (entry, network): (&Entry, &Network),
-    frame_: &mut Frame,
-    (upper, below): (Rect, Rect),
-    regions: &mut Vec<Region>,
-) {
-    let Some(layer) = entry.layer() else { return };
-    let tiny = state.panes().class == SizeClass::Tiny;
+pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
+    let shown = state.entry().and_then(|entry| Some((entry.network()?, entry.layer()?)));
+    let Some((network, layer)) = shown else {
+        layers::draw(state, frame_, panes, regions);
+        return;
+    };
+    let (upper, below) = (panes.table, panes.working);
+    let tiny = panes.class == SizeClass::Tiny;
     let chart_width = if tiny || upper.width < 2 * CHART_WIDTH - 20 { 0 } else { CHART_WIDTH.min(upper.width / 2) };
     let plane = Rect { width: upper.width - chart_width, ..upper };
     let chart = Rect { x: upper.x + plane.width, width: chart_width, ..upper };
@@ -55,37 +124,6 @@ fn unit_at(place: Place, layer: &Layer) -> (u64, u64) {
     (place.row.of(rows), place.column.of(columns))
 }
 
-/// The picture's corner and side lengths in pixels of the input, y downwards.
-struct View {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
-}
-
-impl View {
-    fn of(network: &Network, spans: Option<&[unit::Span; 2]>) -> Self {
-        let input = network.architecture.input;
-        let axis = |length: u64, span: Option<&unit::Span>| {
-            let length = length as f64;
-            let (first, last) = span.map_or((0.0, length), |span| (span.first as f64, span.last as f64 + 1.0));
-            (first.min(0.0).max(-MOST_OUTSIDE * length), last.max(length).min((1.0 + MOST_OUTSIDE) * length))
-        };
-        let (top, bottom) = axis(input.height, spans.map(|spans| &spans[0]));
-        let (left, right) = axis(input.width, spans.map(|spans| &spans[1]));
-        View { left, top, width: right - left, height: bottom - top }
-    }
-}
-
-/// The largest part of `area` in which dots of braille, two by four to a cell, show the view without distortion.
-fn fitting(area: Rect, view: &View) -> Rect {
-    let (dots_across, dots_down) = (2.0 * f64::from(area.width), 4.0 * f64::from(area.height));
-    let scale = (dots_across / view.width).min(dots_down / view.height);
-    let width = ((scale * view.width / 2.0).ceil() as u16).clamp(1, area.width.max(1));
-    let height = ((scale * view.height / 4.0).ceil() as u16).clamp(1, area.height.max(1));
-    Rect { x: area.x + (area.width - width.min(area.width)) / 2, y: area.y, width, height }
-}
-
 fn colour(style: Style) -> Color {
     style.fg.unwrap_or(Color::Reset)
 }
@@ -99,11 +137,11 @@ fn draw_plane(
     regions: &mut Vec<Region>,
 ) {
     let theme = &state.theme;
-    let (y, x) = unit_at(state.place, layer);
+    let (y, x) = unit_at(state.field.place, layer);
     let spans = seen(network, layer, y, x).ok();
     let input = network.architecture.input;
     let title = format!(" What {} sees of {}×{} pixels ", layer.name, input.height, input.width);
-    let block = frame(fitting_title(&title, area), theme, state.pane == Pane::Layers);
+    let block = frame(fitting_title(&title, area), theme, state.pane == Pane::Main);
     let inside = block.inner(area);
     frame_.render_widget(block, area);
     if inside.is_empty() {
@@ -111,6 +149,11 @@ fn draw_plane(
     }
     let view = View::of(network, spans.as_ref());
     let plane = fitting(inside, &view);
+    if let Some(fitted) = state.field.fitted.as_ref().filter(|_| state.field.photo.is_some()) {
+        plane::paint_photo(&fitted.picture, &view, spans.as_ref(), plane, frame_.buffer_mut(), theme);
+        click_places(layer, network, &view, plane, regions);
+        return;
+    }
     let dot = (view.width / (2.0 * f64::from(plane.width)), view.height / (4.0 * f64::from(plane.height)));
     // The canvas counts upwards, pictures downwards.
     let rectangle = |top: f64, left: f64, bottom: f64, right: f64, color: Color| Rectangle {
@@ -148,24 +191,6 @@ fn grid(rows: (u64, u64), columns: (u64, u64), dot: (f64, f64)) -> Vec<(f64, f64
         (0..count.min(500)).map(move |at| first as f64 + (2.0 * at as f64 + 1.0) * dot)
     };
     axis(rows, dot.1).flat_map(|y| axis(columns, dot.0).map(move |x| (x, -y))).collect()
-}
-
-/// A click on the picture takes the unit whose place in its map is the pixel's in the input.
-fn click_places(layer: &Layer, network: &Network, view: &View, plane: Rect, regions: &mut Vec<Region>) {
-    let (rows, columns) = units(layer);
-    let input = network.architecture.input;
-    let unit = |at: f64, length: u64, units: u64| {
-        let share = (at / length as f64).clamp(0.0, 1.0);
-        ((share * units as f64) as u64).min(units - 1)
-    };
-    for y in 0..plane.height {
-        for x in 0..plane.width {
-            let row = view.top + (f64::from(y) + 0.5) / f64::from(plane.height) * view.height;
-            let column = view.left + (f64::from(x) + 0.5) / f64::from(plane.width) * view.width;
-            let target = Target::Unit(unit(row, input.height, rows), unit(column, input.width, columns));
-            regions.push(Region { area: Rect::new(plane.x + x, plane.y + y, 1, 1), target });
-        }
-    }
 }
 
 /// The layers at which the field grows, by index.
@@ -285,7 +310,7 @@ fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Fr
     }
     let theme: &Theme = &state.theme;
     let block = frame(format!(" {} · {} ", layer.name, layer.operation.kind()), theme, false);
-    let lines: Vec<Line> = numbers(network, layer, state.place)
+    let lines: Vec<Line> = numbers(network, layer, state.field.place)
         .into_iter()
         .map(|(label, text)| {
             Line::from(vec![Span::styled(left(&format!(" {label}"), 10), theme.dim), Span::styled(text, theme.text)])
@@ -296,9 +321,10 @@ fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Fr
 
 /// What is copied: the layer and the numbers of its unit.
 pub fn as_text(state: &State) -> Option<String> {
-    let entry = state.entry().filter(|_| state.pane == Pane::Layers)?;
+    let entry = state.entry().filter(|_| state.pane == Pane::Main)?;
     let (network, layer) = (entry.network()?, entry.layer()?);
     let mut lines = vec![layer.name.clone()];
-    lines.extend(numbers(network, layer, state.place).into_iter().map(|(label, text)| format!("{label}  {text}")));
+    lines
+        .extend(numbers(network, layer, state.field.place).into_iter().map(|(label, text)| format!("{label}  {text}")));
     Some(lines.join("\n"))
 }

@@ -10,94 +10,111 @@ use super::text::{bar, fitting_title, frame, left, right};
 use crate::model::figures::{self, bytes, grouped, short};
 use crate::model::formulas;
 use crate::model::{Layer, Network};
-use crate::tui::layout::visible_rows;
-use crate::tui::msg::{Region, Target};
-use crate::tui::state::{Entry, Opened, Pane, State};
+use crate::tui::columns::{self, Column, Look};
+use crate::tui::keys::Action;
+use crate::tui::keys::table::{Fold, Table};
+use crate::tui::layout::{Panes, visible_rows};
+use crate::tui::msg::{Effect, Region, Target};
+use crate::tui::state::{Entry, Opened, Overlay, Pane, State};
 use crate::tui::tree::{Row, RowKind};
+use crate::tui::update::moved;
 
-/// A column: its heading, width, whether numbers stand in it, and what it shows.
-struct Column {
-    heading: &'static str,
-    width: usize,
-    number: bool,
-    kind: ColumnKind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ColumnKind {
-    Kind,
-    Output,
-    Window,
-    Params,
-    Macs,
-    Bar,
-    Share,
-    Field,
-}
-
-const COLUMNS: [Column; 8] = [
-    Column { heading: "kind", width: 9, number: false, kind: ColumnKind::Kind },
-    Column { heading: "output", width: 11, number: false, kind: ColumnKind::Output },
-    Column { heading: "k s p", width: 7, number: false, kind: ColumnKind::Window },
-    Column { heading: "params", width: 11, number: true, kind: ColumnKind::Params },
-    Column { heading: "MACs", width: 7, number: true, kind: ColumnKind::Macs },
-    Column { heading: "", width: 8, number: false, kind: ColumnKind::Bar },
-    Column { heading: "share", width: 5, number: true, kind: ColumnKind::Share },
-    Column { heading: "field", width: 5, number: true, kind: ColumnKind::Field },
-];
-
-/// What goes first where there is no room.
-const GIVEN_UP: [ColumnKind; 6] =
-    [ColumnKind::Bar, ColumnKind::Kind, ColumnKind::Window, ColumnKind::Share, ColumnKind::Output, ColumnKind::Field];
-const NAME_WIDTH: usize = 20;
-
-/// The columns that fit beside a readable name, and what is left for the name.
-fn columns(width: usize) -> (usize, Vec<&'static Column>) {
-    let mut shown: Vec<&Column> = COLUMNS.iter().collect();
-    let taken = |shown: &[&Column]| shown.iter().map(|column| column.width + 1).sum::<usize>();
-    for kind in GIVEN_UP {
-        if taken(&shown) + NAME_WIDTH <= width {
-            break;
-        }
-        shown.retain(|column| column.kind != kind);
+pub fn step(state: &mut State, by: isize) {
+    if let Some(entry) = state.entry_mut() {
+        entry.cursor = moved(entry.cursor, by, entry.rows().len());
     }
-    while taken(&shown) + 10 > width && shown.pop().is_some() {}
-    (width.saturating_sub(taken(&shown)), shown)
 }
 
-pub fn draw(state: &State, frame_: &mut Frame, table: Rect, working: Rect, regions: &mut Vec<Region>) {
+pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
+    match action {
+        Action::Fold(fold) => act_on_folds(state, fold),
+        Action::Table(Table::Columns) => state.overlay = Some(Overlay::Columns(0)),
+        Action::Table(Table::Sort) => state.table.sort = columns::next(state.table.sort, &state.table.columns),
+        Action::Table(Table::Reverse) => match &mut state.table.sort {
+            Some(sort) => sort.smallest_first = !sort.smallest_first,
+            None => state.tell("s sorts the table first"),
+        },
+        Action::Copy => return Some(vec![Effect::Copy(as_text(state))]),
+        Action::CopyCell => return number_as_text(state).map(|text| vec![Effect::Copy(text)]),
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn act_on_folds(state: &mut State, fold: Fold) {
+    if let (Fold::CloseAll | Fold::OpenAll, Some(_)) = (fold, state.table.sort) {
+        state.tell("sorted, the table has no blocks; s goes on to the order as built");
+        return;
+    }
+    let Some(entry) = state.entry_mut() else { return };
+    let Some(row) = entry.row().cloned() else { return };
+    match fold {
+        Fold::Toggle => entry.fold(|folds, network| folds.set(&row, network, row.can_open())),
+        Fold::Open => entry.fold(|folds, network| folds.set(&row, network, true)),
+        // Closes the row, or goes to the block around it, or from the outermost rows to the list.
+        Fold::Close if row.can_close() => entry.fold(|folds, network| folds.set(&row, network, false)),
+        Fold::Close if row.depth > 0 => {
+            let above = entry.rows()[..entry.cursor].iter().rposition(|other| other.depth < row.depth);
+            entry.cursor = above.unwrap_or(entry.cursor);
+        }
+        Fold::Close => state.pane = Pane::Architectures,
+        Fold::CloseAll | Fold::OpenAll => {
+            entry.fold(|folds, network| match fold {
+                Fold::CloseAll => folds.close_all(network),
+                _ => folds.open_all(network),
+            });
+            // The cursor stays at the same layer, or at the block that now hides it.
+            entry.stay_at(row.layers().start);
+        }
+    }
+}
+
+pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
+    let (table, below) = (panes.table, panes.working);
     let Some(entry) = state.entry() else {
         frame_.render_widget(Paragraph::new("no architectures").style(state.theme.dim), table);
         return;
     };
-    // Words take the place of the working too, but leave the list beside the table alone.
-    let words = Rect { height: table.height + working.height, ..table };
-    match &entry.opened {
-        Opened::Network(network) => {
+    // A file that broke while it was looked at: its last sound table stays, its problems stand below.
+    let is_broken = entry.is_broken() && !entry.is_edited();
+    match (entry.network(), is_broken, below.is_empty()) {
+        (Some(network), false, _) => {
             draw_table(state, entry, network, frame_, table, regions);
-            draw_working(state, entry, network, frame_, working);
+            draw_working(state, entry, network, frame_, below);
         }
+        (Some(network), true, false) => {
+            draw_table(state, entry, network, frame_, table, regions);
+            draw_words(state, &entry.id, words(state, entry), frame_, below);
+        }
+        _ => {
+            // Words take the place of the working too, but leave the list beside the table alone.
+            let area = match below.width == table.width {
+                true => Rect { height: table.height + below.height, ..table },
+                false => table,
+            };
+            draw_words(state, &entry.id, words(state, entry), frame_, area);
+        }
+    }
+}
+
+/// What is wrong with a file.
+fn words(state: &State, entry: &Entry) -> Vec<Line<'static>> {
+    let theme = &state.theme;
+    match &entry.opened {
+        Opened::Network(_) => Vec::new(),
+        Opened::Unreadable(reason) => vec![Line::styled(reason.clone(), theme.bad)],
         Opened::Problems(report) => {
-            let mut lines = vec![Line::styled(
-                format!(
-                    "{} problem{}; mend the file and press r",
-                    report.count(),
-                    if report.count() == 1 { "" } else { "s" }
-                ),
-                state.theme.bad,
-            )];
+            let plural = if report.count() == 1 { "" } else { "s" };
+            let count = format!("{} problem{plural}; e mends the file here", report.count());
+            let mut lines = vec![Line::styled(count, theme.bad)];
             for diagnostic in &report.diagnostics {
                 lines.push(Line::default());
                 lines.push(Line::from(diagnostic.to_string()));
-                lines.push(Line::styled(format!("    {}", diagnostic.source_line.trim_end()), state.theme.dim));
+                lines.push(Line::styled(format!("    {}", diagnostic.source_line.trim_end()), theme.dim));
                 let caret = " ".repeat(diagnostic.place.column.saturating_sub(1)) + &"^".repeat(diagnostic.width);
-                lines.push(Line::styled(format!("    {caret}"), state.theme.bad));
+                lines.push(Line::styled(format!("    {caret}"), theme.bad));
             }
-            draw_words(state, &entry.id, lines, frame_, words);
-        }
-        Opened::Unreadable(reason) => {
-            let lines = vec![Line::styled(reason.clone(), state.theme.bad)];
-            draw_words(state, &entry.id, lines, frame_, words);
+            lines
         }
     }
 }
@@ -106,7 +123,7 @@ fn draw_words(state: &State, title: &str, lines: Vec<Line>, frame_: &mut Frame, 
     if area.is_empty() {
         return;
     }
-    let block = frame(format!(" {title} "), &state.theme, state.pane == Pane::Layers);
+    let block = frame(format!(" {title} "), &state.theme, state.pane == Pane::Main);
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 
@@ -122,14 +139,18 @@ fn draw_table(
         return;
     }
     let theme = &state.theme;
-    let has_keys = state.pane == Pane::Layers;
-    let title = match &network.architecture.summary {
-        Some(summary) => format!(" {} — {} ", network.architecture.name, summary.trim_end_matches('.')),
-        None => format!(" {} ", network.architecture.name),
+    let has_keys = state.pane == Pane::Main;
+    let name = &network.architecture.name;
+    let title = match (&network.architecture.summary, state.table.sort) {
+        _ if entry.is_edited() => format!(" {name} — not saved yet "),
+        _ if entry.is_broken() => format!(" {name} — as it was last sound "),
+        (_, Some(sort)) => format!(" {name} by {} ", sort.words()),
+        (Some(summary), None) => format!(" {name} — {} ", summary.trim_end_matches('.')),
+        (None, None) => format!(" {name} "),
     };
     let block = frame(fitting_title(&title, area), theme, has_keys);
     let inside = block.inner(area);
-    let (name_width, columns) = columns(usize::from(inside.width).saturating_sub(1));
+    let (name_width, columns) = columns::fitting(&state.table.columns, usize::from(inside.width).saturating_sub(1));
     let mut heading = left("  name", name_width);
     for column in &columns {
         let align = if column.number { right } else { left };
@@ -155,6 +176,7 @@ struct Figures<'a> {
     last: &'a Layer,
     params: u64,
     macs: u64,
+    bytes: u64,
     share: f64,
 }
 
@@ -163,7 +185,8 @@ fn figures<'a>(network: &'a Network, row: &Row) -> Option<Figures<'a>> {
     let last = layers.last()?;
     let (params, macs) = (layers.iter().map(Layer::params).sum(), layers.iter().map(|layer| layer.macs).sum());
     let share = if network.totals.macs == 0 { 0.0 } else { macs as f64 / network.totals.macs as f64 };
-    Some(Figures { last, params, macs, share })
+    let bytes = layers.iter().map(Layer::output_bytes).sum();
+    Some(Figures { last, params, macs, bytes, share })
 }
 
 fn table_line(
@@ -172,12 +195,13 @@ fn table_line(
     network: &Network,
     row: &Row,
     name_width: usize,
-    columns: &[&Column],
+    columns: &[&Look],
 ) -> Line<'static> {
     let theme = &state.theme;
     let Some(figures) = figures(network, row) else { return Line::default() };
     let path = row.path(network);
-    let own = path.rsplit('.').next().unwrap_or(path);
+    // Out of its block a layer needs its whole name.
+    let own = if state.table.sort.is_some() { path } else { path.rsplit('.').next().unwrap_or(path) };
     let (mark, name_style) = match &row.kind {
         RowKind::Block { open: true, .. } => ("▾", theme.accent),
         RowKind::Block { open: false, .. } => ("▸", theme.accent),
@@ -191,7 +215,7 @@ fn table_line(
         name += &brought.map(|layer| format!(" +{}", tag(layer.operation.kind()))).collect::<String>();
     }
     // Beside the name, where it is seen without colour too.
-    let has_lint = entry.lints_at(network, row).next().is_some();
+    let has_lint = entry.has_lints(row);
     let mut spans = match has_lint {
         true => {
             vec![Span::styled(left(&name, name_width.saturating_sub(2)), name_style), Span::styled("! ", theme.warn)]
@@ -202,11 +226,12 @@ fn table_line(
     let first = &network.layers[row.layers().start];
     let window = first.operation.window().filter(|_| is_layer);
     for column in columns {
-        let (text, style) = match column.kind {
-            ColumnKind::Kind if is_layer => (short_kind(first.operation.kind()).to_string(), theme.dim),
-            ColumnKind::Kind => (String::new(), theme.dim),
-            ColumnKind::Output => (figures.last.output.to_string(), theme.text),
-            ColumnKind::Window => match window {
+        let (text, style) = match column.column {
+            Column::Kind if is_layer => (short_kind(first.operation.kind()).to_string(), theme.dim),
+            Column::Kind => (String::new(), theme.dim),
+            Column::Input => (first.input.to_string(), theme.dim),
+            Column::Output => (figures.last.output.to_string(), theme.text),
+            Column::Window => match window {
                 Some(window) => {
                     let side = figures::pair;
                     let sizes = [window.kernel, window.stride, window.padding].map(side);
@@ -214,20 +239,29 @@ fn table_line(
                 }
                 None => (String::new(), theme.dim),
             },
-            ColumnKind::Params if figures.params == 0 => ("–".into(), theme.dim),
-            ColumnKind::Params => (fitting(figures.params, column.width), theme.text),
-            ColumnKind::Macs if figures.macs == 0 => ("–".into(), theme.dim),
-            ColumnKind::Macs => (short(figures.macs), theme.text),
-            ColumnKind::Bar => (bar(figures.share, column.width), theme.bar),
-            ColumnKind::Share if figures.macs == 0 => ("–".into(), theme.dim),
-            ColumnKind::Share => (format!("{:.0}%", 100.0 * figures.share), theme.text),
-            ColumnKind::Field => (figures::field(figures.last), theme.text),
+            Column::Params | Column::ParamShare if figures.params == 0 => ("–".into(), theme.dim),
+            Column::Params => (fitting(figures.params, column.width), theme.text),
+            Column::ParamShare => (percent(figures.params, network.totals.params), theme.text),
+            Column::Macs | Column::Share if figures.macs == 0 => ("–".into(), theme.dim),
+            Column::Macs => (short(figures.macs), theme.text),
+            Column::Bar => (bar(figures.share, column.width), theme.bar),
+            Column::Share => (format!("{:.0}%", 100.0 * figures.share), theme.text),
+            Column::Memory => (bytes(figures.bytes), theme.text),
+            Column::Field => (figures::field(figures.last), theme.text),
+            Column::Jump => {
+                let jump = figures.last.field.and_then(|[rows, _]| rows.jump);
+                (jump.map_or("?".to_string(), |jump| jump.to_string()), theme.dim)
+            }
         };
         let align = if column.number { right } else { left };
         spans.push(Span::raw(" "));
         spans.push(Span::styled(align(&text, column.width), style));
     }
     Line::from(spans)
+}
+
+fn percent(part: u64, all: u64) -> String {
+    format!("{:.1}%", 100.0 * part as f64 / all.max(1) as f64)
 }
 
 fn fitting(count: u64, width: usize) -> String {
@@ -305,8 +339,7 @@ fn draw_working(state: &State, entry: &Entry, network: &Network, frame_: &mut Fr
     if area.is_empty() {
         return;
     }
-    let rows = entry.rows();
-    let Some(row) = rows.get(entry.cursor) else { return };
+    let Some(row) = entry.row() else { return };
     let theme = &state.theme;
     let kind = match &row.kind {
         RowKind::Block { .. } => "block",
@@ -314,7 +347,7 @@ fn draw_working(state: &State, entry: &Entry, network: &Network, frame_: &mut Fr
     };
     let title = format!(" {} · {kind} ", row.path(network));
     let block = frame(title, theme, false);
-    let lints = entry.lints_at(network, row).map(|lint| {
+    let lints = entry.lints_at(row).map(|lint| {
         let text = format!("{}; try {}", lint.message, lint.advice);
         Line::from(vec![Span::styled(left(" !", 9), theme.warn), Span::styled(text, theme.warn)])
     });
@@ -326,23 +359,29 @@ fn draw_working(state: &State, entry: &Entry, network: &Network, frame_: &mut Fr
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 
-/// What is copied: the row and its working, or the architecture's name and totals.
-pub fn as_text(state: &State) -> String {
+/// What is copied: the row and its working.
+fn as_text(state: &State) -> String {
+    let row = state.entry().and_then(|entry| Some((entry.network()?, entry.row()?)));
+    let Some((network, row)) = row else { return totals_as_text(state) };
+    let mut lines = vec![row.path(network).to_string()];
+    lines.extend(working(network, row).into_iter().map(|(label, text)| format!("{label}  {text}")));
+    lines.join("\n")
+}
+
+/// The row's number in the column that the table is sorted by, or its parameters.
+fn number_as_text(state: &State) -> Option<String> {
+    let entry = state.entry()?;
+    let (network, row) = (entry.network()?, entry.row()?);
+    let sort = state.table.sort.unwrap_or(columns::Sort { column: Column::Params, smallest_first: false });
+    Some(sort.key(network, row.layers()).to_string())
+}
+
+/// The architecture's name and totals.
+pub fn totals_as_text(state: &State) -> String {
     let Some(entry) = state.entry() else { return String::new() };
     let Some(network) = entry.network() else { return entry.id.clone() };
-    let rows = entry.rows();
-    match (state.pane, rows.get(entry.cursor)) {
-        (Pane::Layers, Some(row)) => {
-            let mut lines = vec![row.path(network).to_string()];
-            lines.extend(working(network, row).into_iter().map(|(label, text)| format!("{label}  {text}")));
-            lines.join("\n")
-        }
-        _ => {
-            let totals = network.totals;
-            let name = &network.architecture.name;
-            format!("{name}: {} parameters, {} MACs", grouped(totals.params), grouped(totals.macs))
-        }
-    }
+    let (name, totals) = (&network.architecture.name, network.totals);
+    format!("{name}: {} parameters, {} MACs", grouped(totals.params), grouped(totals.macs))
 }
 
 /// The table as it is folded, in full numbers, as Markdown.
@@ -354,7 +393,7 @@ pub fn as_markdown(state: &State) -> Option<String> {
         "|---|---|---|---:|---:|---:|".to_string(),
     ];
     for row in entry.rows() {
-        let Some(figures) = figures(network, &row) else { continue };
+        let Some(figures) = figures(network, row) else { continue };
         let kind = match &row.kind {
             RowKind::Block { .. } => "block",
             RowKind::Layer { layers, .. } => network.layers[layers.start].operation.kind(),

@@ -32,10 +32,18 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
         };
         let entry = &state.entries[index];
         let (figure, style) = match &entry.opened {
-            Opened::Network(network) => (short(network.totals.params).replace(' ', ""), theme.dim),
+            Opened::Network(network) if !entry.is_edited() => {
+                (short(network.totals.params).replace(' ', ""), theme.dim)
+            }
+            _ if entry.is_edited() => ("edited".to_string(), theme.warn),
             _ => ("broken".to_string(), theme.bad),
         };
-        let name = left(&format!(" {}", entry.id), width.saturating_sub(8));
+        let mark = match state.compare.marked.iter().position(|origin| *origin == entry.origin) {
+            Some(at) => (at + 1).to_string(),
+            None if entry.left_over.is_some() => "*".to_string(),
+            None => " ".to_string(),
+        };
+        let name = left(&format!("{mark}{}", entry.id), width.saturating_sub(8));
         let row = match (index == state.selected, has_keys) {
             (true, true) => theme.selected,
             (true, false) => theme.marked,

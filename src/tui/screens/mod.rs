@@ -1,6 +1,89 @@
-//! The screens, one file each. A screen draws `&State` and says where its rows landed.
+//! The screens, one file and one row of the table each. A screen draws `&State` and says where its rows landed; what its
+//! keys do is in the same file.
 
+pub mod compare;
+pub mod edit;
 pub mod field;
+pub mod kernels;
 pub mod layers;
 pub mod list;
+pub mod plane;
 pub mod text;
+
+use ratatui::Frame;
+
+use super::keys::{Action, Context};
+use super::layout::Panes;
+use super::msg::{Effect, Region};
+use super::state::State;
+
+/// What the window shows of the selected architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Screen {
+    Layers,
+    Field,
+    Compare,
+    Edit,
+}
+
+/// A screen: its name, its keys, how it draws and what it does.
+pub struct Face {
+    pub screen: Screen,
+    pub name: &'static str,
+    /// The context of its keys.
+    pub context: fn(&State) -> Context,
+    pub draw: fn(&State, &mut Frame, &Panes, &mut Vec<Region>),
+    /// Moves its cursor by rows.
+    pub step: fn(&mut State, isize),
+    /// What an action of its own keys does; nothing if the action is none of its.
+    pub act: fn(&mut State, Action) -> Option<Vec<Effect>>,
+    /// What is to be done when it is turned to.
+    pub enter: fn(&mut State) -> Vec<Effect>,
+}
+
+/// Every screen, in the order of the keys from 1 on.
+pub const SCREENS: [Face; 4] = [
+    Face {
+        screen: Screen::Layers,
+        name: "Layers",
+        context: |_| Context::Layers,
+        draw: layers::draw,
+        step: layers::step,
+        act: layers::act,
+        enter: |_| Vec::new(),
+    },
+    Face {
+        screen: Screen::Field,
+        name: "Field",
+        context: |_| Context::Field,
+        draw: field::draw,
+        step: layers::step,
+        act: field::act,
+        enter: |_| Vec::new(),
+    },
+    Face {
+        screen: Screen::Compare,
+        name: "Compare",
+        context: compare::context,
+        draw: compare::draw,
+        step: compare::step,
+        act: compare::act,
+        enter: |_| Vec::new(),
+    },
+    Face {
+        screen: Screen::Edit,
+        name: "Edit",
+        context: edit::context,
+        draw: edit::draw,
+        step: edit::step,
+        act: edit::act,
+        enter: edit::enter,
+    },
+];
+
+impl Screen {
+    pub fn face(self) -> &'static Face {
+        SCREENS.iter().find(|face| face.screen == self).unwrap_or(&SCREENS[0])
+    }
+}

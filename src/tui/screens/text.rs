@@ -39,6 +39,21 @@ fn cut(text: &str, width: usize) -> String {
     if width > 0 { kept + "…" } else { kept }
 }
 
+/// The end of a text that fits into `width` columns, with `…` before it if something is cut: of a path its own name.
+pub fn tail(text: &str, width: usize) -> String {
+    let mut kept = text;
+    while kept.width() + usize::from(kept.len() < text.len()) > width {
+        let Some(first) = kept.chars().next() else { return String::new() };
+        kept = &kept[first.len_utf8()..];
+    }
+    if kept.len() < text.len() { format!("…{kept}") } else { kept.to_string() }
+}
+
+/// A text broken into lines of at most `width` columns.
+pub fn wrapped(text: &str, width: u16) -> Vec<Line<'static>> {
+    textwrap::wrap(text, usize::from(width.max(1))).into_iter().map(|line| Line::from(line.into_owned())).collect()
+}
+
 /// A bar of `share` (0 to 1) in eighths of a column.
 pub fn bar(share: f64, width: usize) -> String {
     const EIGHTHS: [&str; 9] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
@@ -72,6 +87,8 @@ mod tests {
                 assert_eq!(right(text, width).width(), width, "{text} in {width}");
             }
         }
+        assert_eq!(tail("block1.conv2", 6), "…conv2");
+        assert!((0..20).all(|width| tail("層層 block", width).width() <= width));
         assert_eq!(bar(0.5, 4), "██  ");
         assert_eq!(bar(f64::NAN, 3), "   ");
         assert_eq!(bar(2.0, 3), "███");

@@ -1,0 +1,34 @@
+//! `convlens keys`: every key of the explorer, and the names that a user's file of keys changes them by.
+
+use serde_json::{Value, json};
+
+use super::output::{self, Rows};
+use super::{Context, Failure};
+use crate::tui::keys::Context as KeyContext;
+use crate::tui::{keys_file, users_keys};
+
+pub fn run(context: &Context) -> Result<(), Failure> {
+    let keys = users_keys().map_err(Failure::because)?;
+    let rows = || KeyContext::ALL.into_iter().flat_map(|context| keys.rows(context));
+    let cells = rows().map(|bound| {
+        let own = bound.binding;
+        let written: Vec<String> = bound.keys.iter().map(|key| key.written()).collect();
+        vec![own.context.name().to_string(), own.name.to_string(), written.join(" "), own.words.to_string()]
+    });
+    let headers = ["context", "name", "keys", "what it does"].map(|heading| (heading, false));
+    let table = Rows { headers: headers.to_vec(), rows: cells.collect() };
+    let json = || {
+        let keys = rows().map(|bound| {
+            let written: Vec<String> = bound.keys.iter().map(|key| key.written()).collect();
+            let own = bound.binding;
+            json!({"context": own.context.name(), "name": own.name, "keys": written, "words": own.words})
+        });
+        json!({"file": keys_file().map(|path| path.display().to_string()), "keys": keys.collect::<Vec<Value>>()})
+    };
+    let place = keys_file().map_or_else(String::new, |path| path.display().to_string());
+    let words = [
+        "".to_string(),
+        format!("{place} changes them: `context: {{name: key}}`, a list for several keys, [] for none"),
+    ];
+    output::print(context, &table, json, &words)
+}

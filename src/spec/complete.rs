@@ -1,0 +1,221 @@
+//! Words that the schema allows at a place of a text that is being typed and need not be sound yet.
+
+use super::bundled::BUNDLED;
+use super::kinds::{ACTIVATIONS, KINDS, NORMS, TOP_LEVEL, Takes, kind};
+use super::recipe;
+
+/// One word on offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    pub text: String,
+    /// What it is, or what it is without being said.
+    pub words: String,
+}
+
+fn candidate(text: impl Into<String>, words: impl Into<String>) -> Candidate {
+    Candidate { text: text.into(), words: words.into() }
+}
+
+/// What may stand at a column (in characters) of a line, for the word begun there; and where that word begins.
+pub fn complete(lines: &[String], line: usize, column: usize) -> (usize, Vec<Candidate>) {
+    let before: String = lines.get(line).map_or(String::new(), |text| text.chars().take(column).collect());
+    let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let mut word: String = before.chars().rev().take_while(|&character| is_word(character)).collect();
+    word = word.chars().rev().collect();
+    // The dash of a list is no part of the word.
+    let dashes = word.chars().take_while(|&character| character == '-').count();
+    let word: String = word.chars().skip(dashes).collect();
+    let start = column.saturating_sub(word.chars().count());
+    let rest: String = before.chars().take(start).collect();
+    let around = around(lines, line, &rest);
+    let mut offered = offered(&rest, &around);
+    let typed = word.to_lowercase();
+    offered.retain(|own| own.text.to_lowercase().starts_with(&typed) && own.text.trim_end_matches([':', ' ']) != word);
+    (start, offered)
+}
+
+/// The keys around a place, the innermost first: of open brackets on the line, then of the lines above that are indented
+/// less.
+fn around(lines: &[String], line: usize, before: &str) -> Vec<String> {
+    let mut keys = open_brackets(before);
+    let mut indent = indentation(before);
+    for above in lines[..line.min(lines.len())].iter().rev() {
+        let content = above.trim_start().trim_start_matches("- ");
+        if content.is_empty() || content.starts_with('#') {
+            continue;
+        }
+        let own = indentation(above);
+        // `- conv:` opens a map whose keys stand deeper than the dash.
+        let starts = own + if above.trim_start().starts_with("- ") && own + 2 <= indent { 0 } else { 1 };
+        if starts <= indent
+            && let Some(key) = content.split(':').next().filter(|_| content.trim_end().ends_with(':'))
+        {
+            keys.push(key.trim().to_string());
+            indent = own;
+        } else if content.matches(['[', '{']).count() > content.matches([']', '}']).count() {
+            // A bracket left open above.
+            keys.extend(open_brackets(above));
+            indent = own;
+        }
+        if indent == 0 {
+            break;
+        }
+    }
+    keys
+}
+
+fn indentation(line: &str) -> usize {
+    line.chars().take_while(|character| *character == ' ').count()
+}
+
+/// The keys whose brackets are open at the end of a text, the innermost first.
+fn open_brackets(text: &str) -> Vec<String> {
+    let mut open: Vec<String> = Vec::new();
+    let mut at_key = String::new();
+    for character in text.chars() {
+        match character {
+            '{' | '[' => open.push(std::mem::take(&mut at_key)),
+            '}' | ']' => drop(open.pop()),
+            ',' => at_key.clear(),
+            ':' | ' ' => {}
+            '-' if at_key.is_empty() => {}
+            other => at_key.push(other),
+        }
+    }
+    open.retain(|key| !key.is_empty());
+    open.reverse();
+    open
+}
+
+/// The key whose value is being typed: `activation: re`.
+fn key_before(before: &str) -> Option<&str> {
+    let trimmed = before.trim_end().strip_suffix(':')?;
+    let start = trimmed.rfind(|character: char| !(character.is_alphanumeric() || character == '_'));
+    Some(&trimmed[start.map_or(0, |at| at + 1)..])
+}
+
+fn plain(words: &[&str]) -> Vec<Candidate> {
+    words.iter().map(|word| candidate(*word, "")).collect()
+}
+
+fn offered(before: &str, around: &[String]) -> Vec<Candidate> {
+    if let Some(key) = key_before(before) {
+        return values(key);
+    }
+    let inside = around.first().map(String::as_str);
+    let keys = |names: &[&str]| names.iter().map(|name| candidate(format!("{name}: "), "")).collect::<Vec<_>>();
+    match inside {
+        None => keys(TOP_LEVEL),
+        Some("layers") => layers(),
+        Some("defaults") => KINDS.iter().map(|kind| candidate(format!("{}: ", kind.name), kind.about)).collect(),
+        Some("block") => keys(&["name", "repeat", "layers"]),
+        Some("train") => keys(recipe::KEYS),
+        Some("augment") => plain(recipe::AUGMENTS),
+        Some("preprocess") => keys(&["resize", "mean", "std", "scale"]),
+        Some(name) => match kind(name) {
+            Some(kind) => {
+                let fields = kind.fields.iter().map(|field| {
+                    let words = if field.default.is_empty() {
+                        "must be given".into()
+                    } else {
+                        format!("{} by itself", field.default)
+                    };
+                    candidate(format!("{}: ", field.name), words)
+                });
+                let is_default = around.get(1).is_some_and(|key| key == "defaults");
+                fields.chain((!is_default).then(|| candidate("name: ", "its own name"))).collect()
+            }
+            None => Vec::new(),
+        },
+    }
+}
+
+fn layers() -> Vec<Candidate> {
+    let short = [
+        ("conv3-", "a 3×3 conv with so many channels"),
+        ("conv1-", "a 1×1 conv"),
+        ("fc-", "fully connected"),
+        ("fc-classes", "one output a class"),
+    ];
+    let short = short.into_iter().map(|(text, words)| candidate(text, words));
+    let kinds = KINDS.iter().map(|kind| {
+        let needs = kind.fields.iter().any(|field| field.default.is_empty());
+        candidate(if needs { format!("{}: ", kind.name) } else { kind.name.to_string() }, kind.about)
+    });
+    let groups =
+        [candidate("block: ", "layers under a name"), candidate("stack: ", "torchvision's list: [64, M, 128, A]")];
+    short.chain(kinds).chain(groups).collect()
+}
+
+fn values(key: &str) -> Vec<Candidate> {
+    let takes = KINDS.iter().flat_map(|kind| kind.fields).find(|field| field.name == key).map(|field| field.takes);
+    match (key, takes) {
+        ("extends", _) => BUNDLED.iter().map(|(id, _)| candidate(*id, "bundled")).collect(),
+        ("optimizer", _) => plain(recipe::OPTIMIZERS),
+        ("schedule", _) => plain(recipe::SCHEDULES),
+        ("init", _) => plain(recipe::INITS),
+        ("augment", _) => plain(recipe::AUGMENTS),
+        ("shuffle", _) | (_, Some(Takes::Bool)) => plain(&["true", "false"]),
+        (_, Some(Takes::Activation)) => plain(&ACTIVATIONS.iter().chain(&["none"]).copied().collect::<Vec<_>>()),
+        (_, Some(Takes::Norm)) => plain(NORMS),
+        (_, Some(Takes::Padding)) => plain(&["same", "valid"]),
+        (_, Some(Takes::Groups)) => plain(&["depthwise"]),
+        ("out", _) => plain(&["classes"]),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is offered where `|` stands.
+    fn at(text: &str) -> Vec<String> {
+        let lines: Vec<String> = text.split('\n').map(str::to_string).collect();
+        let (line, column) = lines
+            .iter()
+            .enumerate()
+            .find_map(|(at, line)| line.chars().position(|character| character == '|').map(|column| (at, column)))
+            .expect("a place");
+        let lines: Vec<String> = lines.iter().map(|line| line.replace('|', "")).collect();
+        complete(&lines, line, column).1.into_iter().map(|own| own.text).collect()
+    }
+
+    #[test]
+    fn fields_are_those_of_the_kind_around() {
+        assert_eq!(at("layers:\n  - conv: {out: 64, ke|}"), ["kernel: "]);
+        assert_eq!(at("layers:\n  - conv:\n      str|"), ["stride: "]);
+        assert_eq!(at("layers: [linear: {bi|}]"), ["bias: "]);
+        assert_eq!(at("defaults:\n  conv: {act|"), ["activation: "]);
+        assert_eq!(at("train: {epochs: 3, we|"), ["weight_decay: "]);
+    }
+
+    #[test]
+    fn values_are_those_of_the_key() {
+        assert_eq!(at("layers:\n  - conv: {out: 8, norm: b|}"), ["batch"]);
+        assert_eq!(at("layers:\n  - conv: {out: 8, activation: le|}"), ["leaky_relu"]);
+        assert_eq!(at("extends: vgg16_|"), ["vgg16_bn"]);
+        assert_eq!(at("layers:\n  - conv: {padding: |}"), ["same", "valid"]);
+    }
+
+    #[test]
+    fn layers_are_offered_in_lists_of_layers_and_keys_at_the_top() {
+        assert_eq!(at("layers:\n  - maxp|"), ["maxpool"]);
+        assert_eq!(at("layers: [conv3-64, glo|"), ["global_avgpool"]);
+        assert_eq!(at("layers:\n  - block: {name: a, layers: [dro|"), ["dropout"]);
+        assert_eq!(at("name: x\nprep|"), ["preprocess: "]);
+        assert_eq!(at("layers:\n  - block:\n      rep|"), ["repeat: "]);
+        assert!(at("layers:\n  - |").contains(&"conv3-".to_string()));
+    }
+
+    #[test]
+    fn nothing_breaks_it() {
+        let text = "a: [}{]{{::\n - - -\n\t{\n層: 層\n}}}]]]".to_string();
+        let lines: Vec<String> = text.split('\n').map(str::to_string).collect();
+        for line in 0..8 {
+            for column in 0..20 {
+                complete(&lines, line, column);
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The explorer's own files: texts that are not saved yet, what is remembered, the user's keys; and writing a text so that
+//! it is there whole or not at all.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use serde::{Deserialize, Serialize};
+
+use super::msg::{Expected, SaveError};
+use super::remembered::Remembered;
+use crate::spec::Origin;
+
+/// A text that was not saved, as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// The file it is of, or the id of a bundled one.
+    of: String,
+    bundled: bool,
+    text: String,
+}
+
+/// The folder of the explorer's state, and what this process holds in it.
+pub struct Disk {
+    folder: Option<PathBuf>,
+    /// The files of kept texts that this process writes, with their locks.
+    held: Vec<(Origin, PathBuf, File)>,
+}
+
+impl Disk {
+    /// In the user's state folder; where there is none, nothing is kept.
+    pub fn new() -> Self {
+        let base = etcetera::choose_base_strategy().ok();
+        let folder = base.map(|base| base.state_dir().unwrap_or_else(|| base.data_dir()).join("convlens"));
+        Disk { folder, held: Vec::new() }
+    }
+
+    pub fn remembered(&self) -> Remembered {
+        let text = self.folder.as_ref().and_then(|folder| fs::read_to_string(folder.join("explorer.json")).ok());
+        // What cannot be read is forgotten: it is a convenience.
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    pub fn remember(&self, remembered: &Remembered) {
+        if let (Some(folder), Ok(text)) = (&self.folder, serde_json::to_string_pretty(remembered)) {
+            let _ = fs::create_dir_all(folder).and_then(|()| write_whole(&folder.join("explorer.json"), &text));
+        }
+    }
+
+    /// Keeps a text that is not saved, or forgets it. The file is locked while this process runs, so that another one does
+    /// not offer it as left over.
+    pub fn keep(&mut self, origin: &Origin, text: Option<&str>) -> io::Result<()> {
+        let at = self.held.iter().position(|(own, ..)| own == origin);
+        let Some(text) = text else {
+            if let Some((_, path, lock)) = at.map(|at| self.held.swap_remove(at)) {
+                let _ = fs::remove_file(&path);
+                let _ = fs::remove_file(lock_of(&path));
+                drop(lock);
+            } else if let Some((path, _lock)) = self.free_file(origin, true) {
+                // One that an earlier run left and that was not wanted.
+                let _ = fs::remove_file(&path);
+                let _ = fs::remove_file(lock_of(&path));
+            }
+            return Ok(());
+        };
+        let path = match at {
+            Some(at) => self.held[at].1.clone(),
+            None => {
+                let Some((path, lock)) = self.free_file(origin, false) else { return Ok(()) };
+                self.held.push((origin.clone(), path.clone(), lock));
+                path
+            }
+        };
+        let (of, bundled) = match origin {
+            Origin::Bundled(id) => (id.to_string(), true),
+            Origin::File(path) => (std::path::absolute(path)?.display().to_string(), false),
+        };
+        let kept = Kept { of, bundled, text: text.to_string() };
+        // No fsync for each letter: a crash of the program leaves what was written.
+        let beside = path.with_extension("new");
+        fs::write(&beside, serde_json::to_vec(&kept)?)?;
+        fs::rename(&beside, &path)
+    }
+
+    /// The first file for a text of `origin` that no process holds, locked; with `there` only one that exists.
+    fn free_file(&self, origin: &Origin, there: bool) -> Option<(PathBuf, File)> {
+        let folder = self.folder.as_ref()?.join("unsaved");
+        if !there {
+            fs::create_dir_all(&folder).ok()?;
+        }
+        (1..100).map(|count| folder.join(format!("{}-{count}.json", name_of(origin)))).find_map(|path| {
+            if there && !path.exists() {
+                return None;
+            }
+            let lock = File::create(lock_of(&path)).ok()?;
+            lock.try_lock().is_ok().then_some((path, lock))
+        })
+    }
+
+    /// The text that an earlier run left of an architecture.
+    pub fn left_over(&self, origin: &Origin) -> Option<String> {
+        let (path, _lock) = self.free_file(origin, true)?;
+        let kept: Kept = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+        Some(kept.text)
+    }
+}
+
+fn lock_of(path: &Path) -> PathBuf {
+    path.with_extension("lock")
+}
+
+/// A file name for the texts of an origin: its id, and a number that tells files of the same id apart.
+fn name_of(origin: &Origin) -> String {
+    let mut hasher = DefaultHasher::new();
+    match origin {
+        Origin::Bundled(id) => id.hash(&mut hasher),
+        Origin::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).hash(&mut hasher),
+    }
+    format!("{}-{:08x}", origin.id(), hasher.finish() as u32)
+}
+
+/// Where the user's own keys are, there or not.
+pub fn keys_file() -> Option<PathBuf> {
+    let base = etcetera::choose_base_strategy().ok()?;
+    Some(base.config_dir().join("convlens").join("keys.yaml"))
+}
+
+/// Writes a text where the file holds what is expected.
+pub fn save(path: &Path, text: &str, expected: &Expected) -> Result<(), SaveError> {
+    let name = path.display().to_string();
+    let there = fs::read_to_string(path).ok();
+    let strip = |text: &str| text.strip_prefix('\u{feff}').unwrap_or(text).to_string();
+    match (expected, &there) {
+        (Expected::Text(expected), Some(there)) if strip(there) != *expected => return Err(SaveError::Changed(name)),
+        (Expected::Text(_), None) if path.exists() => return Err(SaveError::Changed(name)),
+        (Expected::Nothing, _) if path.exists() => return Err(SaveError::Exists(name)),
+        _ => {}
+    }
+    let failed = |error: io::Error| SaveError::Failed { path: name.clone(), reason: error.to_string() };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    write_whole(path, text).map_err(failed)
+}
+
+/// Writes beside and renames, so that a crash leaves the old text or the new one. A link is followed, permissions stay.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    // Renaming would write over a file that its owner has closed to writing.
+    if fs::metadata(&target).is_ok_and(|metadata| metadata.permissions().readonly()) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
+    }
+    let mut beside = target.clone().into_os_string();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        if let Ok(metadata) = fs::metadata(&target) {
+            file.set_permissions(metadata.permissions())?;
+        }
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&beside, &target)).inspect_err(|_| drop(fs::remove_file(&beside)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_saved_only_over_what_was_expected() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("new/net.yaml");
+        save(&path, "a: 1\n", &Expected::Nothing).expect("saved");
+        assert!(matches!(save(&path, "b", &Expected::Nothing), Err(SaveError::Exists(_))));
+        assert!(matches!(save(&path, "b", &Expected::Text("other".into())), Err(SaveError::Changed(_))));
+        save(&path, "a: 2\n", &Expected::Text("a: 1\n".into())).expect("saved");
+        save(&path, "a: 3\n", &Expected::Anything).expect("saved");
+        assert_eq!(fs::read_to_string(&path).expect("there"), "a: 3\n");
+        assert_eq!(fs::read_dir(folder.path().join("new")).expect("a folder").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_and_leaves_the_file_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let failed = save(folder.path(), "a", &Expected::Anything);
+        assert!(matches!(failed, Err(SaveError::Failed { .. })), "{failed:?}");
+        let under_a_file = folder.path().join("file");
+        fs::write(&under_a_file, "").expect("written");
+        assert!(matches!(save(&under_a_file.join("net.yaml"), "a", &Expected::Nothing), Err(SaveError::Failed { .. })));
+    }
+
+    #[test]
+    fn a_kept_text_is_left_over_only_once_its_process_is_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = || Disk { folder: Some(folder.path().to_path_buf()), held: Vec::new() };
+        let origin = Origin::File("mine.yaml".into());
+        let mut first = disk();
+        first.keep(&origin, Some("one")).expect("kept");
+        first.keep(&origin, Some("two")).expect("kept");
+        assert_eq!(disk().left_over(&origin), None, "held by the first");
+        // A second process keeps its own beside it.
+        let mut second = disk();
+        second.keep(&origin, Some("three")).expect("kept");
+        second.keep(&origin, None).expect("forgotten");
+        drop(first);
+        assert_eq!(disk().left_over(&origin).as_deref(), Some("two"));
+        assert_eq!(disk().left_over(&Origin::Bundled("vgg16")), None);
+        disk().keep(&origin, None).expect("forgotten");
+        assert_eq!(disk().left_over(&origin), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! What the explorer's threads do: reading architectures again, analysing a text that is typed, timing, photos.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use super::msg::{Msg, Work};
+use super::runner::Input;
+use super::state::editor::Analysis;
+use super::state::views::{Photo, Timed};
+use super::state::{Opened, Shown};
+use super::work::{Cancel, Worker};
+use crate::model::{self, Network, compare};
+use crate::run::{measure, picture};
+use crate::spec::{Library, LoadError, Loaded, Origin};
+
+/// An architecture's text and what it comes to.
+pub fn open(library: &Library, origin: &Origin, sets: &[(String, String)]) -> (Option<String>, Opened) {
+    let text = match origin.read() {
+        Ok(text) => text,
+        Err(error) => return (None, Opened::Unreadable(error.to_string())),
+    };
+    let opened = match analysed(library.load_text(origin, text.clone(), sets)) {
+        Ok(network) => Opened::Network(Arc::new(network)),
+        Err(LoadError::Invalid(report)) => Opened::Problems(report),
+        Err(error) => Opened::Unreadable(error.to_string()),
+    };
+    (Some(text), opened)
+}
+
+fn analysed(loaded: Result<Loaded, LoadError>) -> Result<Network, LoadError> {
+    loaded.and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid))
+}
+
+/// A text to analyse, and the network that is saved.
+pub struct Analyse {
+    pub origin: Origin,
+    pub version: u64,
+    pub text: String,
+    pub saved: Option<Arc<Network>>,
+}
+
+/// What a text comes to, beside what is saved.
+pub fn analyse(library: &Library, sets: &[(String, String)], work: &Analyse) -> Analysis {
+    match analysed(library.load_text(&work.origin, work.text.clone(), sets)) {
+        Ok(network) => {
+            let network = Arc::new(network);
+            let rows = match &work.saved {
+                Some(saved) => compare::rows(&[saved, &network]),
+                None => compare::rows(&[&network]),
+            };
+            let (shown, rows) = (Some(Shown::of(network)), Arc::new(rows));
+            Analysis { shown, problems: Vec::new(), unreadable: None, rows }
+        }
+        Err(error) => {
+            let (problems, unreadable) = match error {
+                LoadError::Invalid(report) => (report.diagnostics, None),
+                other => (Vec::new(), Some(other.to_string())),
+            };
+            Analysis { shown: None, problems, unreadable, rows: Arc::default() }
+        }
+    }
+}
+
+/// The thread that analyses what is typed.
+pub(super) fn analysis(
+    library: &Library,
+    sets: &[(String, String)],
+    sender: SyncSender<Input>,
+) -> std::io::Result<Worker<Analyse>> {
+    let (library, sets) = (library.clone(), sets.to_vec());
+    Worker::start("analysis", move |work: Analyse, _: &Cancel| {
+        let analysis = Box::new(analyse(&library, &sets, &work));
+        let _ = sender.send(Input::Msg(Msg::Analysed { origin: work.origin, version: work.version, analysis }));
+    })
+}
+
+/// The thread that reads every file again when something changed in the folders.
+pub(super) fn listing(
+    library: &Library,
+    outside: Option<Origin>,
+    sets: &[(String, String)],
+    sender: SyncSender<Input>,
+) -> std::io::Result<Worker<()>> {
+    let (library, sets) = (library.clone(), sets.to_vec());
+    Worker::start("files", move |(), _: &Cancel| {
+        // An editor that saves through a new name leaves the old one gone for a moment.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let mut origins = library.list();
+        origins.extend(outside.clone().filter(|outside| !origins.contains(outside)));
+        let found = origins.into_iter().map(|origin| {
+            let (text, opened) = open(&library, &origin, &sets);
+            (origin, text, opened)
+        });
+        let _ = sender.send(Input::Msg(Msg::Listed(found.collect())));
+    })
+}
+
+/// Work that takes long enough to be watched and stopped.
+pub enum Job {
+    Photo(PathBuf),
+    Time(Timed, Vec<Arc<Network>>),
+}
+
+pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
+    Worker::start("work", move |job: Job, cancel: &Cancel| {
+        // News in between may be dropped, results never.
+        let progress = |work: Work| drop(sender.try_send(Input::Msg(Msg::Work(work))));
+        let msg = match job {
+            Job::Photo(path) => photo(path),
+            Job::Time(what, networks) => Msg::Work(time(what, &networks, cancel, progress)),
+        };
+        let _ = sender.send(Input::Msg(msg));
+    })
+}
+
+fn photo(path: PathBuf) -> Msg {
+    match picture::read(&path) {
+        Ok(picture) => Msg::Photo(Photo { path, picture: Arc::new(picture) }),
+        Err(error) => Msg::Complain(error.to_string()),
+    }
+}
+
+/// Runs of each network that count.
+const RUNS: usize = 5;
+
+fn time(what: Timed, networks: &[Arc<Network>], cancel: &Cancel, progress: impl Fn(Work)) -> Work {
+    let networks: Vec<&Network> = networks.iter().map(|network| &**network).collect();
+    if let Err(error) = measure::check_memory(&networks) {
+        return Work::Failed(error.to_string());
+    }
+    let of = measure::total_runs(networks.len(), RUNS);
+    let mut told = None;
+    let times = measure::interleaved(&networks, RUNS, 0, |done| {
+        if told != Some(done) {
+            told = Some(done);
+            progress(Work::Progress { what: "timing".into(), done, of });
+        }
+        if cancel.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    times.map_or(Work::Stopped, |times| Work::Timed(what, times))
+}

@@ -1,0 +1,123 @@
+//! Every command by name, and every architecture: type a part of what is wanted.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{list, popup};
+use crate::tui::keys::table::{Overlay as OverlayAction, Window};
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, Region};
+use crate::tui::screens::text::{left, right};
+use crate::tui::state::overlay::Palette;
+use crate::tui::state::{Overlay, State};
+use crate::tui::update;
+
+/// What can be chosen.
+#[derive(Debug, Clone)]
+enum Choice {
+    Command(Action),
+    /// An architecture by its place in the list.
+    Open(usize),
+}
+
+struct Offer {
+    words: String,
+    /// The keys it has, or what kind of thing it is.
+    beside: String,
+    choice: Choice,
+}
+
+fn offers(state: &State, palette: &Palette) -> Vec<Offer> {
+    let mut contexts = palette.of.unwrap_or(Context::Everywhere).together().to_vec();
+    if !contexts.contains(&Context::Everywhere) {
+        contexts.push(Context::Everywhere);
+    }
+    let rows = contexts.into_iter().flat_map(|context| state.keys.rows(context));
+    let commands = rows.filter(|bound| {
+        let itself = Action::Window(Window::Palette);
+        bound.binding.action != itself && !matches!(bound.binding.action, Action::Move(_) | Action::Overlay(_))
+    });
+    let commands = commands.map(|bound| Offer {
+        words: format!("{}: {}", bound.binding.name.replace('-', " "), bound.binding.words),
+        beside: bound.shown(),
+        choice: Choice::Command(bound.binding.action),
+    });
+    let entries = state.entries.iter().enumerate().map(|(index, entry)| {
+        let name = entry.network().map_or("", |network| &network.architecture.name);
+        Offer { words: format!("go to {}, {name}", entry.id), beside: String::new(), choice: Choice::Open(index) }
+    });
+    let mut all: Vec<Offer> = commands.chain(entries).collect();
+    if palette.text.trim().is_empty() {
+        return all;
+    }
+    // The best match first; equal ones in the order of the table.
+    let pattern = Pattern::parse(&palette.text, CaseMatching::Smart, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let mut score = |offer: &Offer| {
+        let text = nucleo_matcher::Utf32Str::new(&offer.words, &mut buffer);
+        pattern.score(text, &mut matcher)
+    };
+    let mut scored: Vec<(u32, Offer)> =
+        all.drain(..).filter_map(|offer| score(&offer).map(|score| (score, offer))).collect();
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    scored.into_iter().map(|(_, offer)| offer).collect()
+}
+
+pub fn act(state: &mut State, mut palette: Palette, action: OverlayAction) -> Vec<Effect> {
+    let offers = offers(state, &palette);
+    match action {
+        OverlayAction::Accept => {
+            return match offers.get(palette.cursor).map(|offer| offer.choice.clone()) {
+                Some(Choice::Command(action)) => update::act(state, action),
+                Some(Choice::Open(index)) => {
+                    state.selected = index;
+                    update::show(state, state.screen)
+                }
+                None => Vec::new(),
+            };
+        }
+        OverlayAction::Cancel => return Vec::new(),
+        OverlayAction::Up => palette.cursor = palette.cursor.saturating_sub(1),
+        OverlayAction::Down => palette.cursor = update::moved(palette.cursor, 1, offers.len()),
+        OverlayAction::DeleteLast => {
+            palette.text.pop();
+            palette.cursor = 0;
+        }
+        OverlayAction::DeleteAll => {
+            palette.text.clear();
+            palette.cursor = 0;
+        }
+        OverlayAction::Switch => {}
+    }
+    state.overlay = Some(Overlay::Palette(palette));
+    Vec::new()
+}
+
+pub fn draw(state: &State, palette: &Palette, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
+    let theme = &state.theme;
+    let offers = offers(state, palette);
+    let title = format!("Commands: {}▏", palette.text);
+    // As tall whatever is typed, so that nothing jumps.
+    let inside = popup(frame_, area, (76, 18), &title, theme);
+    let width = usize::from(inside.width);
+    if offers.is_empty() {
+        list(
+            frame_,
+            inside,
+            vec![Line::styled(" nothing is called so", theme.bad)],
+            usize::MAX,
+            theme,
+            &mut Vec::new(),
+        );
+        return;
+    }
+    let lines = offers.iter().map(|offer| {
+        let words = left(&format!(" {}", offer.words), width.saturating_sub(13));
+        Line::from(vec![Span::styled(words, theme.text), Span::styled(right(&offer.beside, 12), theme.key)])
+    });
+    list(frame_, inside, lines.collect(), palette.cursor, theme, regions);
+}

@@ -1,0 +1,93 @@
+//! A line to type: where to save, what to search, which photo.
+
+use std::path::{Path, PathBuf};
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use super::popup;
+use crate::tui::keys::table::Overlay as OverlayAction;
+use crate::tui::msg::Effect;
+use crate::tui::screens::edit;
+use crate::tui::screens::text::tail;
+use crate::tui::state::overlay::{Prompt, Purpose};
+use crate::tui::state::{Overlay, State};
+
+/// Asks for a path or a text, with a first answer to change.
+pub fn ask_path(state: &mut State, purpose: Purpose, text: String) {
+    state.overlay = Some(Overlay::Prompt(Prompt { purpose, text, refused: None }));
+}
+
+pub fn act(state: &mut State, mut prompt: Prompt, action: OverlayAction) -> Vec<Effect> {
+    match action {
+        OverlayAction::Accept => return accept(state, prompt),
+        OverlayAction::Cancel => return Vec::new(),
+        OverlayAction::DeleteLast => {
+            prompt.text.pop();
+        }
+        OverlayAction::DeleteAll => prompt.text.clear(),
+        OverlayAction::Switch => {
+            if let Purpose::SaveAs { extends: Some(extends) } = &mut prompt.purpose {
+                *extends = !*extends;
+            }
+        }
+        OverlayAction::Up | OverlayAction::Down => {}
+    }
+    prompt.refused = None;
+    state.overlay = Some(Overlay::Prompt(prompt));
+    Vec::new()
+}
+
+fn accept(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
+    let text = prompt.text.trim().to_string();
+    let refused = match &prompt.purpose {
+        _ if text.is_empty() && prompt.purpose != Purpose::Search => Some("expected a file's name".to_string()),
+        Purpose::SaveAs { extends } => {
+            let path = named(&text);
+            match path.file_stem() {
+                Some(stem) if !stem.to_string_lossy().starts_with('.') => {
+                    return edit::save_as(state, path, *extends == Some(true));
+                }
+                _ => Some("expected a file's name, such as architectures/mine.yaml".to_string()),
+            }
+        }
+        Purpose::Search => match edit::search(state, &text) {
+            Ok(()) => return Vec::new(),
+            Err(why) => Some(why),
+        },
+        Purpose::Photo => return vec![Effect::Photo(PathBuf::from(text))],
+    };
+    prompt.refused = refused;
+    state.overlay = Some(Overlay::Prompt(prompt));
+    Vec::new()
+}
+
+/// The path typed, with `.yaml` if it has no ending that says what it is.
+fn named(text: &str) -> PathBuf {
+    let path = Path::new(text);
+    let is_yaml =
+        path.extension().is_some_and(|own| own.eq_ignore_ascii_case("yaml") || own.eq_ignore_ascii_case("yml"));
+    if is_yaml { path.to_path_buf() } else { PathBuf::from(format!("{text}.yaml")) }
+}
+
+pub fn draw(state: &State, prompt: &Prompt, frame_: &mut Frame, area: Rect) {
+    let theme = &state.theme;
+    let inside = popup(frame_, area, (70, 6), prompt.purpose.title(), theme);
+    // The end of a long path is where it is being typed.
+    let shown = tail(&prompt.text, usize::from(inside.width).saturating_sub(3));
+    let mut lines =
+        vec![Line::from(vec![Span::styled(format!(" {shown}"), theme.text), Span::styled("▏", theme.accent)])];
+    if let Purpose::SaveAs { extends: Some(extends) } = prompt.purpose {
+        let mark = if extends { "x" } else { " " };
+        lines.push(Line::styled(
+            format!(" [{mark}] write only what differs, with `extends:` (Tab switches)"),
+            theme.dim,
+        ));
+    }
+    if let Some(why) = &prompt.refused {
+        lines.push(Line::styled(format!(" {why}"), theme.bad));
+    }
+    frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inside);
+}

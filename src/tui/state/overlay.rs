@@ -1,0 +1,104 @@
+//! What lies over a screen and takes the keys.
+
+use std::path::PathBuf;
+
+use super::Pane;
+use crate::tui::keys::Context;
+
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    /// The overview of all keys, from this line on.
+    Help(usize),
+    Find(Find),
+    Prompt(Prompt),
+    Palette(Palette),
+    /// The column chooser, with the cursor at a column.
+    Columns(usize),
+    Question(Question),
+}
+
+impl Overlay {
+    pub fn context(&self) -> Context {
+        match self {
+            Overlay::Help(_) => Context::Help,
+            Overlay::Find(_) => Context::Find,
+            Overlay::Prompt(_) => Context::Prompt,
+            Overlay::Palette(_) => Context::Palette,
+            Overlay::Columns(_) => Context::Columns,
+            Overlay::Question(_) => Context::Question,
+        }
+    }
+}
+
+/// Something being looked for, and where the cursor was before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Find {
+    pub text: String,
+    /// Whether nothing is called so.
+    pub nothing: bool,
+    pub from: (Pane, usize, usize),
+}
+
+/// A line being typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    pub purpose: Purpose,
+    pub text: String,
+    /// Why what was typed last will not do.
+    pub refused: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// The file a copy or a variant is saved in.
+    SaveAs {
+        /// Whether the file names what it extends and only what differs; none where that cannot be.
+        extends: Option<bool>,
+    },
+    /// What to look for in the text being edited.
+    Search,
+    /// The photo under the field.
+    Photo,
+}
+
+impl Purpose {
+    pub fn title(&self) -> &'static str {
+        match self {
+            Purpose::SaveAs { .. } => "Save as",
+            Purpose::Search => "Search in the text (a regular expression)",
+            Purpose::Photo => "A photo, PNG or JPEG",
+        }
+    }
+}
+
+/// The list of commands, narrowed by what is typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Palette {
+    pub text: String,
+    pub cursor: usize,
+    /// The context that the commands are of.
+    pub of: Option<Context>,
+}
+
+/// A question whose answers are a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub words: String,
+    pub answers: Vec<(String, Answer)>,
+    pub cursor: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Nothing,
+    /// Leave although texts are not saved; they are kept and offered again at the next start.
+    QuitKeeping,
+    QuitDropping,
+    /// Go on with what an earlier run left, or not.
+    TakeLeftOver(bool),
+    /// Save over what is on disk.
+    Overwrite(PathBuf),
+    /// Take what is on disk in place of what was typed.
+    TakeFromDisk,
+    Discard,
+}
