@@ -25,7 +25,7 @@ pub struct ExplainArgs {
     unit: Option<(u64, u64)>,
 }
 
-fn unit_position(text: &str) -> Result<(u64, u64), String> {
+pub fn unit_position(text: &str) -> Result<(u64, u64), String> {
     let parsed = text.split_once(',').and_then(|(y, x)| Some((y.trim().parse().ok()?, x.trim().parse().ok()?)));
     parsed.ok_or_else(|| "expected row and column, counted from 0: `3,3`".to_string())
 }

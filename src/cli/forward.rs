@@ -1,9 +1,11 @@
 //! `convlens forward ARCH`: the network run on images, a tensor file or noise.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
@@ -14,15 +16,19 @@ use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::weights::{self, Scheme};
+use crate::run::attention::Method;
 use crate::run::forward::{self, Forward};
+use crate::run::keep::{self, Activations};
+use crate::run::picture::Picture;
 use crate::run::{labels, machine, picture, preprocess, tensors};
 use crate::spec::{LoadError, Loaded};
 
 #[derive(Args)]
 pub struct ForwardArgs {
-    /// An id, an alias or a file
-    arch: String,
-    /// A photograph (PNG or JPEG); several are run one mini-batch after the other
+    /// An id, an alias or a file; two to four are run in turn on noise and their times compared
+    #[arg(required = true, num_args = 1..=4, value_name = "ARCH")]
+    pub archs: Vec<String>,
+    /// A photograph (PNG or JPEG), or a folder of them; several are run one mini-batch after the other
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "input")]
     image: Vec<PathBuf>,
     /// A tensor file [N,C,H,W]: .npy, or .safetensors with a tensor `input`; used without preprocessing
@@ -33,16 +39,19 @@ pub struct ForwardArgs {
     weights: Option<PathBuf>,
     /// Seed of random weights and of noise
     #[arg(long, default_value_t = 0)]
-    seed: u64,
+    pub seed: u64,
     /// Images in a mini-batch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    batch: Option<u32>,
-    /// How often each mini-batch is run; times are the median run's
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
+    pub batch: Option<u32>,
+    /// How often each mini-batch is run; times are the median run's [1; 5 of several networks]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: Option<u32>,
+    /// Runs of the first mini-batch before those that count
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    warmup: u32,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    threads: Option<u32>,
+    pub threads: Option<u32>,
     /// How convolutions are computed; `auto` takes the cheapest for each shape
     #[arg(long, value_enum, default_value_t = AlgorithmName::Auto)]
     conv_algorithm: AlgorithmName,
@@ -52,9 +61,41 @@ pub struct ForwardArgs {
     /// Print every logit
     #[arg(long)]
     logits: bool,
+    /// Write every layer's output over all inputs: a tensor for each layer
+    #[arg(long, value_name = "FILE.safetensors")]
+    save_activations: Option<PathBuf>,
+    /// Write feature maps as pictures: DIR/<input>/<layer>.png
+    #[arg(long, value_name = "DIR")]
+    save_features: Option<PathBuf>,
+    /// Write where the network looks in each photo for its class: DIR/<photo>.png
+    #[arg(long, value_name = "DIR", requires = "image")]
+    save_looks: Option<PathBuf>,
+    /// How it is told where it looks
+    #[arg(long, value_enum, default_value_t = MethodName::GradCam, requires = "save_looks")]
+    look_by: MethodName,
+    /// The class that is looked for; the most probable without it
+    #[arg(long, value_name = "N", requires = "save_looks")]
+    class: Option<usize>,
     /// Go on although memory may not suffice
     #[arg(long)]
-    force: bool,
+    pub force: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MethodName {
+    /// The last map's channels, weighted by the class's gradient
+    GradCam,
+    /// |gradient · input| of every pixel
+    GradientInput,
+}
+
+impl MethodName {
+    fn method(self) -> Method {
+        match self {
+            MethodName::GradCam => Method::GradCam,
+            MethodName::GradientInput => Method::GradientInput,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,7 +123,22 @@ impl AlgorithmName {
 const TOP: usize = 5;
 
 pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
-    let loaded = context.load(&args.arch)?;
+    let [arch] = args.archs.as_slice() else {
+        let own = [
+            ("--image", !args.image.is_empty()),
+            ("--input", args.input.is_some()),
+            ("--weights", args.weights.is_some()),
+            ("--save-activations", args.save_activations.is_some()),
+            ("--save-features", args.save_features.is_some()),
+            ("--logits", args.logits),
+        ];
+        if let Some((flag, _)) = own.iter().find(|(_, set)| *set) {
+            let words = format!("`{flag}` is for one network; several are timed on noise, with random weights");
+            return Err(Failure::Message(words));
+        }
+        return super::forward_many::run(context, args);
+    };
+    let loaded = context.load(arch)?;
     let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
     super::on_threads(args.threads, || Work::new(context, args, &loaded, network)?.run())
 }
@@ -100,7 +156,7 @@ struct Work<'a> {
 
 /// Where inputs come from.
 enum Source<'a> {
-    Images(&'a [PathBuf]),
+    Images(Vec<PathBuf>),
     Tensors { values: Vec<f32>, path: &'a Path },
     Noise,
 }
@@ -109,7 +165,17 @@ enum Source<'a> {
 struct Answer {
     name: String,
     logits: Vec<f32>,
-    probabilities: Vec<f64>,
+    /// The most probable classes.
+    top: Vec<(usize, f64)>,
+    is_finite: bool,
+}
+
+/// A mini-batch that was read: names, values, and of photos what was cropped of them.
+#[derive(Default)]
+struct Inputs {
+    names: Vec<String>,
+    values: Vec<f32>,
+    photos: Vec<Picture>,
 }
 
 impl<'a> Work<'a> {
@@ -126,7 +192,7 @@ impl<'a> Work<'a> {
                 (Source::Tensors { values: values_read, path }, count)
             }
             (None, []) => (Source::Noise, 1),
-            (None, images) => (Source::Images(images), 1),
+            (None, images) => (Source::Images(files(images)?), 1),
         };
         let batch = args.batch.map_or(default_batch, |batch| batch as usize).max(1);
         if !args.force {
@@ -152,28 +218,51 @@ impl<'a> Work<'a> {
         let mut first: Option<Forward> = None;
         let mut answers = Vec::new();
         let mut broken = false;
-        let mut images: usize = 0;
+        let mut activations = self.args.save_activations.as_ref().map(|_| Activations::default());
+        let mut taken = BTreeMap::new();
         let count = match &self.source {
             Source::Images(paths) => paths.len(),
             Source::Tensors { values, .. } => values.len() / self.values_of_one(),
             Source::Noise => self.batch,
         };
+        if activations.is_some() && !self.args.force {
+            // Gathered before they are written, since how many images are sound is known at the end.
+            let needed = 2 * count as u64 * self.network.totals.activation_bytes;
+            machine::check(needed).map_err(Failure::because)?;
+        }
+        let bar = self.context.progress(count as u64, "inputs");
         for start in (0..count).step_by(self.batch) {
-            let (names, values) = self.inputs(start, self.batch.min(count - start), &mut broken)?;
-            if names.is_empty() {
+            let inputs = self.inputs(start, self.batch.min(count - start), &mut broken, &bar)?;
+            if inputs.names.is_empty() {
                 continue;
             }
-            images += names.len();
-            let batch = self.compiled.batch(values);
-            let done =
-                forward::forward(&mut self.compiled, &batch, self.args.runs as usize, |_| ControlFlow::Continue(()));
-            let Some(mut done) = done else { continue };
-            for (name, logits) in names.into_iter().zip(std::mem::take(&mut done.logits)) {
-                let probabilities = self.probabilities(&logits);
-                answers.push(Answer { name, logits, probabilities });
+            let runs = self.args.runs.unwrap_or(1) as usize;
+            let go_on = |_: &_| ControlFlow::Continue(());
+            let batch = self.compiled.batch(inputs.values.clone());
+            if first.is_none() && self.args.warmup > 0 {
+                forward::forward(&mut self.compiled, &batch, self.args.warmup as usize, go_on);
             }
+            let Some(mut done) = forward::forward(&mut self.compiled, &batch, runs, go_on) else { continue };
+            drop(batch);
+            let logits = std::mem::take(&mut done.logits);
+            let from = answers.len();
+            for (name, logits) in inputs.names.iter().zip(logits) {
+                let top = forward::top(&self.probabilities(&logits), TOP);
+                let is_finite = logits.iter().all(|logit| logit.is_finite());
+                // Of many images only what is shown is kept.
+                let logits = if self.args.logits { logits } else { Vec::new() };
+                answers.push(Answer { name: name.clone(), logits, top, is_finite });
+            }
+            self.keep(&inputs, &answers[from..], &mut activations, &mut taken)?;
             first.get_or_insert(done);
+            bar.set_position((start + self.batch).min(count) as u64);
         }
+        bar.finish_and_clear();
+        if let (Some(activations), Some(path)) = (&activations, &self.args.save_activations) {
+            activations.write(path).map_err(Failure::because)?;
+            self.context.say(&format!("wrote {}", path.display()));
+        }
+        let images = answers.len();
         match first {
             Some(first) => self.print(&first, &answers, images)?,
             None if broken => return Err(Failure::Said),
@@ -182,42 +271,81 @@ impl<'a> Work<'a> {
         if broken { Err(Failure::Said) } else { Ok(()) }
     }
 
+    /// Writes what the flags ask for of a mini-batch.
+    fn keep(
+        &mut self,
+        inputs: &Inputs,
+        answers: &[Answer],
+        activations: &mut Option<Activations>,
+        taken: &mut BTreeMap<String, usize>,
+    ) -> Result<(), Failure> {
+        if let Some(activations) = activations {
+            activations.add(&mut self.compiled, inputs.values.clone());
+        }
+        if self.args.save_features.is_none() && self.args.save_looks.is_none() {
+            return Ok(());
+        }
+        let one = self.values_of_one();
+        for (at, (values, answer)) in inputs.values.chunks(one).zip(answers).enumerate() {
+            let name = keep::distinct_name(&answer.name, taken);
+            if let Some(folder) = &self.args.save_features {
+                let written = keep::features(&mut self.compiled, values.to_vec(), &folder.join(&name));
+                let count = written.map_err(Failure::because)?;
+                self.context.say(&format!("wrote {count} pictures to {}", folder.join(&name).display()));
+            }
+            if let (Some(folder), Some(photo)) = (&self.args.save_looks, inputs.photos.get(at)) {
+                let class = self.args.class.or(answer.top.first().map(|(class, _)| *class)).unwrap_or(0);
+                let path = folder.join(format!("{}.png", name.display()));
+                let method = self.args.look_by.method();
+                keep::looks(&mut self.compiled, values.to_vec(), photo, class, method, &path)
+                    .map_err(Failure::because)?;
+                let label = self.label(class).map_or_else(|| format!("class {class}"), str::to_string);
+                self.context.say(&format!("wrote {}: {} for {label}", path.display(), method.name()));
+            }
+        }
+        Ok(())
+    }
+
     fn values_of_one(&self) -> usize {
         let (channels, height, width) = self.compiled.input_dims();
         (channels * height * width).max(1)
     }
 
-    /// Names and values of `count` inputs from `start` on. A broken image is said and left out.
-    fn inputs(&self, start: usize, count: usize, broken: &mut bool) -> Result<(Vec<String>, Vec<f32>), Failure> {
+    /// `count` inputs from `start` on. A broken image is said and left out.
+    fn inputs(&self, start: usize, count: usize, broken: &mut bool, bar: &ProgressBar) -> Result<Inputs, Failure> {
         let one = self.values_of_one();
+        let mut inputs = Inputs::default();
         match &self.source {
             Source::Noise => {
-                let names = (start..start + count).map(|index| format!("noise {index}")).collect();
-                Ok((names, forward::noise(count * one, self.args.seed)))
+                inputs.names = (start..start + count).map(|index| format!("noise {index}")).collect();
+                inputs.values = forward::noise(count * one, self.args.seed);
             }
             Source::Tensors { values, path } => {
-                let names = (start..start + count).map(|index| format!("{}[{index}]", path.display())).collect();
-                Ok((names, values[start * one..(start + count) * one].to_vec()))
+                inputs.names = (start..start + count).map(|index| format!("{}[{index}]", path.display())).collect();
+                inputs.values = values[start * one..(start + count) * one].to_vec();
             }
             Source::Images(paths) => {
-                let (mut names, mut values) = (Vec::new(), Vec::new());
-                let architecture = &self.network.architecture;
+                let (input, how) = (self.network.architecture.input, &self.network.architecture.preprocess);
                 for path in &paths[start..start + count] {
                     match picture::read(path) {
                         Ok(picture) => {
-                            let input = preprocess::preprocess(&picture, architecture.input, &architecture.preprocess);
-                            values.extend(input.map_err(Failure::because)?);
-                            names.push(path.display().to_string());
+                            let values = preprocess::preprocess(&picture, input, how).map_err(Failure::because)?;
+                            inputs.values.extend(values);
+                            inputs.names.push(path.display().to_string());
+                            if self.args.save_looks.is_some() {
+                                let photo = preprocess::fitted(&picture, input, how).map_err(Failure::because)?;
+                                inputs.photos.push(photo);
+                            }
                         }
                         Err(error) => {
                             *broken = true;
-                            self.context.say_failure(&Failure::Message(error.to_string()));
+                            bar.suspend(|| self.context.say_failure(&Failure::Message(error.to_string())));
                         }
                     }
                 }
-                Ok((names, values))
             }
         }
+        Ok(inputs)
     }
 
     fn probabilities(&self, logits: &[f32]) -> Vec<f64> {
@@ -304,8 +432,8 @@ impl<'a> Work<'a> {
                 first.images as f64 / median.max(1e-12),
                 rayon::current_num_threads(),
                 plural(rayon::current_num_threads()),
-                self.args.runs,
-                plural(self.args.runs as usize),
+                self.args.runs.unwrap_or(1),
+                plural(self.args.runs.unwrap_or(1) as usize),
                 machine::peak_bytes().map_or_else(String::new, |peak| format!(", {} of memory at most", bytes(peak))),
             ),
         ];
@@ -313,12 +441,12 @@ impl<'a> Work<'a> {
             lines.push(String::new());
             lines.push(answer.name.clone());
             if self.has_classes() {
-                for (class, probability) in forward::top(&answer.probabilities, TOP) {
+                for &(class, probability) in &answer.top {
                     let label = self.label(class).map_or_else(|| format!("class {class}"), str::to_string);
                     lines.push(format!("  {:>6.2}%  {label}", 100.0 * probability));
                 }
             }
-            if answer.logits.iter().any(|logit| !logit.is_finite()) {
+            if !answer.is_finite {
                 lines.push("  the output is not finite; the table shows the layer where it began".into());
             }
             if self.args.logits {
@@ -352,13 +480,13 @@ impl<'a> Work<'a> {
         let mut value = json!({
             "arch": self.network.architecture.id, "input": [images, channels, height, width], "source": source,
             "weights": weights, "matched": self.scheme.map(Scheme::describe), "batch": first.images,
-            "threads": rayon::current_num_threads(), "runs": self.args.runs, "median_ms": median,
+            "threads": rayon::current_num_threads(), "runs": self.args.runs.unwrap_or(1), "median_ms": median,
             "min_ms": milliseconds(first.fastest()), "images_per_second": first.images as f64 * 1e3 / median.max(1e-9),
             "peak_rss_bytes": machine::peak_bytes(), "layers": layers.collect::<Vec<_>>(),
         });
         if self.has_classes() {
             let top = answers.iter().map(|answer| {
-                let classes = forward::top(&answer.probabilities, TOP).into_iter();
+                let classes = answer.top.iter().copied();
                 let entry = |(class, probability)| json!({"class": class, "label": self.label(class), "probability": probability});
                 classes.map(entry).collect::<Vec<_>>()
             });
@@ -369,6 +497,34 @@ impl<'a> Work<'a> {
         }
         value
     }
+}
+
+/// The files that are meant: of a folder its pictures by name, not those of folders in it.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let failed = |error: std::io::Error| Failure::Message(format!("cannot read {}: {error}", path.display()));
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            let is_picture = file
+                .extension()
+                .is_some_and(|own| ["png", "jpg", "jpeg"].iter().any(|known| own.eq_ignore_ascii_case(known)));
+            if is_picture && file.is_file() {
+                found.push(file);
+            }
+        }
+        if found.is_empty() {
+            return Err(Failure::Message(format!("there is no picture (PNG or JPEG) in {}", path.display())));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
 }
 
 fn plural(count: usize) -> &'static str {

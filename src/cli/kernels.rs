@@ -130,10 +130,10 @@ fn times(args: &KernelsArgs, study: &Study, candidates: &[Candidate]) -> Result<
     let networks = measure::of_study(study, candidates)?;
     let networks: Vec<&Network> = networks.iter().collect();
     if !args.force {
-        measure::check_memory(&networks).map_err(Failure::because)?;
+        measure::check_memory(&networks, 1).map_err(Failure::because)?;
     }
     let go_on = |_| std::ops::ControlFlow::Continue(());
     super::on_threads(args.threads, || {
-        Ok(measure::interleaved(&networks, args.runs as usize, 0, go_on).unwrap_or_default())
+        Ok(measure::interleaved(&networks, 1, args.runs as usize, 0, go_on).unwrap_or_default())
     })
 }

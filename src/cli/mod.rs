@@ -3,7 +3,9 @@
 mod check;
 mod compare;
 mod explain;
+mod field;
 mod forward;
+mod forward_many;
 mod kernels;
 mod keys;
 mod list;
@@ -17,6 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::model::{self, Network};
 use crate::spec::{Library, LoadError, Loaded};
@@ -61,6 +64,8 @@ enum Format {
     Markdown,
     /// One event a line, for `train`
     Jsonl,
+    /// A picture, for `field`
+    Png,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -106,7 +111,9 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Compare one large kernel with small ones of the same receptive field
     Kernels(kernels::KernelsArgs),
-    /// Run the network on an image or on noise
+    /// What a unit depends on: its theoretical field beside the gradient's
+    Field(field::FieldArgs),
+    /// Run the network on images or on noise; several networks in turn, to compare their times
     Forward(forward::ForwardArgs),
     /// Train the network
     Train(train::TrainArgs),
@@ -157,10 +164,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let trains = matches!(cli.command, Some(Command::Train(_)));
-    if cli.common.format == Format::Jsonl && !trains {
-        let _ =
-            writeln!(std::io::stderr(), "error: `--format jsonl` is for `train`; elsewhere there is `--format json`");
+    let misused = match (&cli.command, cli.common.format) {
+        (Some(Command::Train(_)), Format::Jsonl) | (Some(Command::Field(_)), Format::Png) => None,
+        (_, Format::Jsonl) => Some("`--format jsonl` is for `train`; elsewhere there is `--format json`"),
+        (_, Format::Png) => Some("`--format png` is for `field`"),
+        _ => None,
+    };
+    if let Some(words) = misused {
+        let _ = writeln!(std::io::stderr(), "error: {words}");
         return ExitCode::from(2);
     }
     if let Some(folder) = cli.common.dir.as_ref().filter(|folder| !folder.is_dir()) {
@@ -177,6 +188,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
         Some(Command::Kernels(args)) => kernels::run(&context, &args),
+        Some(Command::Field(args)) => field::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
         Some(Command::Train(args)) => train::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
@@ -258,6 +270,16 @@ impl Context {
         if !self.common.quiet {
             let _ = writeln!(std::io::stderr(), "{message}");
         }
+    }
+
+    /// Progress on stderr while it is a terminal and nothing keeps quiet; nothing elsewhere.
+    fn progress(&self, of: u64, what: &'static str) -> ProgressBar {
+        if self.common.quiet || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}  {elapsed}, {eta} left");
+        let bar = ProgressBar::new(of).with_message(what);
+        style.map_or(bar.clone(), |style| bar.with_style(style))
     }
 
     fn say_failure(&self, failure: &Failure) {

@@ -56,8 +56,8 @@ pub fn print<H: AsRef<str>>(
                 writeln!(stdout, "{}", line(escaped.iter().map(String::as_str).collect()))?;
             }
         }
-        // Refused before any work, for all but `train`, which prints its own lines.
-        Format::Table | Format::Jsonl => {
+        // Refused before any work for all but the commands that print them themselves.
+        Format::Table | Format::Jsonl | Format::Png => {
             let mut table = Table::new();
             table.load_style(comfy_table::presets::NOTHING);
             table.set_header(rows.headers.iter().map(|(name, _)| name.as_ref()));

@@ -1,6 +1,6 @@
 //! The network that runs: a description's layers with their parameters, walked on dfdx tensors.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, OnceLock};
 
 use dfdx::prelude::*;
@@ -20,6 +20,7 @@ use super::ops::linear::linear;
 use super::ops::lrn::lrn;
 use super::ops::maxpool::maxpool;
 use super::ops::softmax::softmax;
+use super::ops::tape::Wants;
 use super::ops::{Row, Values};
 use super::parameters::{Parameter, Role, Running, row, shapes_of};
 use super::random::mix;
@@ -45,6 +46,8 @@ pub struct Compiled {
     pub device: Cpu,
     /// How convolutions are computed; each the cheapest way without it.
     pub conv_algorithm: Option<Algorithm>,
+    /// Whether no gradients of convs' and linears' parameters are worked out: only the input's are wanted.
+    pub frozen: bool,
     /// Weights transformed for Winograd, by layer; made by the first evaluation and kept until parameters change.
     transforms: Vec<OnceLock<Arc<Transformed>>>,
     /// Whether all weights are finite, by layer; found out and kept likewise.
@@ -90,7 +93,7 @@ impl Compiled {
         let transforms = vec![OnceLock::new(); network.layers.len()];
         let finite = vec![OnceLock::new(); network.layers.len()];
         let layers = network.layers.clone();
-        Compiled { layers, parameters, running, device, conv_algorithm: None, transforms, finite }
+        Compiled { layers, parameters, running, device, conv_algorithm: None, frozen: false, transforms, finite }
     }
 
     /// To be called when parameters have changed: what was worked out from them is forgotten.
@@ -140,6 +143,18 @@ impl Compiled {
         input: Values<T>,
         mode: Mode,
         wants_input_gradient: bool,
+        after: impl FnMut(usize, &Values) -> ControlFlow<()>,
+    ) -> Option<Values<T>> {
+        self.forward_between(0..self.layers.len(), input, mode, wants_input_gradient, after)
+    }
+
+    /// As [`Compiled::forward`] through some of the layers only: `input` is what the layer before the first of them gave.
+    pub fn forward_between<T: Tape<f32, Cpu>>(
+        &mut self,
+        range: Range<usize>,
+        input: Values<T>,
+        mode: Mode,
+        wants_input_gradient: bool,
         mut after: impl FnMut(usize, &Values) -> ControlFlow<()>,
     ) -> Option<Values<T>> {
         let last_use = self.last_uses();
@@ -149,11 +164,11 @@ impl Compiled {
         let mut current = Some(input.clone());
         // Whether a layer's input depends on a parameter, so that its gradient leads somewhere.
         let mut wanted = vec![false; self.layers.len()];
-        for index in 0..self.layers.len() {
+        for index in range.clone() {
             let source = self.layers[index].inputs.first().copied().unwrap_or(Source::Input);
             let (input, wants) = match source {
-                Source::Input => (input.clone(), wants_input_gradient),
-                Source::Layer(from) => (outputs[from].clone()?, wanted[from]),
+                Source::Layer(from) if from >= range.start => (outputs[from].clone()?, wanted[from]),
+                Source::Input | Source::Layer(_) => (input.clone(), wants_input_gradient),
             };
             if let Source::Layer(from) = source
                 && last_use[from] == index
@@ -162,11 +177,11 @@ impl Compiled {
             }
             drop(current.take());
             let (weight, bias) = self.parameters_of(index);
-            wanted[index] = wants || weight.is_some();
+            wanted[index] = wants || weight.is_some() && !self.frozen;
             let own = running.iter_mut().find(|running| running.layer == index).map(|own| &mut own.statistics);
             let extras = Extras {
                 mode,
-                wants_input_gradient: wants,
+                wants: Wants { input: wants, parameters: !self.frozen },
                 algorithm: self.conv_algorithm,
                 transformed: (!T::OWNS_TAPE).then(|| &self.transforms[index]),
                 finite: (!T::OWNS_TAPE).then(|| &self.finite[index]),
@@ -217,7 +232,7 @@ fn conv_shape(layer: &Layer, algorithm: Option<Algorithm>) -> Option<ConvShape> 
 #[derive(Clone, Copy)]
 struct Extras<'a> {
     mode: Mode,
-    wants_input_gradient: bool,
+    wants: Wants,
     algorithm: Option<Algorithm>,
     transformed: Option<&'a OnceLock<Arc<Transformed>>>,
     finite: Option<&'a OnceLock<bool>>,
@@ -232,13 +247,13 @@ fn apply<T: Tape<f32, Cpu>>(
     extras: Extras,
 ) -> Values<T> {
     let (channels, rows, columns) = dims(layer.output);
-    let Extras { mode, wants_input_gradient, algorithm, transformed, finite } = extras;
+    let Extras { mode, wants, algorithm, transformed, finite } = extras;
     match (&layer.operation, weight) {
         (Operation::Conv { .. }, Some(weight)) => match conv_shape(layer, algorithm) {
-            Some(shape) => conv(input, weight, bias, &shape, wants_input_gradient, transformed),
+            Some(shape) => conv(input, weight, bias, &shape, wants, transformed),
             None => input,
         },
-        (Operation::Linear { .. }, Some(weight)) => linear(input, weight, bias, channels, wants_input_gradient, finite),
+        (Operation::Linear { .. }, Some(weight)) => linear(input, weight, bias, channels, wants, finite),
         (Operation::BatchNorm(norm), Some(weight)) => match (bias, running) {
             (Some(bias), Some(running)) => {
                 let momentum = matches!(mode, Mode::Train { .. }).then_some(norm.momentum);

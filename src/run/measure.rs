@@ -11,17 +11,21 @@ use crate::network::init::Init;
 use crate::network::{Compiled, Mode};
 use crate::spec::{Library, LoadError, Origin};
 
-/// Median and fastest forward pass of one network.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Forward passes of one network.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timing {
     pub median: Duration,
     pub fastest: Duration,
+    pub slowest: Duration,
+    /// Median time of each layer.
+    pub layers: Vec<Duration>,
 }
 
-/// Runs every network `runs` times on one image of noise, interleaved, after one run each that does not count. `after`
+/// Runs every network `runs` times on one mini-batch of noise, interleaved, after one run each that does not count. `after`
 /// hears after every layer how many runs are done, and may stop the work, which then gives `None`.
 pub fn interleaved(
     networks: &[&Network],
+    images: usize,
     runs: usize,
     seed: u64,
     mut after: impl FnMut(usize) -> ControlFlow<()>,
@@ -33,30 +37,43 @@ pub fn interleaved(
         }
         compiled.push(Compiled::initialised(network, Init::Kaiming, seed));
     }
-    let mut times = vec![Vec::new(); networks.len()];
+    // For every network, run by run, the time of each layer.
+    let mut times: Vec<Vec<Vec<Duration>>> = vec![Vec::new(); networks.len()];
     let mut done = 0;
     for run in 0..=runs.max(1) {
         for (network, times) in compiled.iter_mut().zip(&mut times) {
             let (channels, height, width) = network.input_dims();
-            let batch = network.batch(noise(channels * height * width, seed));
-            let started = Instant::now();
-            let output = network.forward(batch, Mode::Evaluate, false, |_, _| after(done));
-            let elapsed = started.elapsed();
-            output?;
+            let batch = network.batch(noise(images * channels * height * width, seed));
+            let mut layers = Vec::with_capacity(network.layers.len());
+            let mut started = Instant::now();
+            network.forward(batch, Mode::Evaluate, false, |_, _| {
+                layers.push(started.elapsed());
+                let go_on = after(done);
+                started = Instant::now();
+                go_on
+            })?;
             done += 1;
             if run > 0 {
-                times.push(elapsed);
+                times.push(layers);
             }
         }
     }
-    let timings = times
-        .into_iter()
-        .map(|mut times| {
-            times.sort();
-            Timing { median: times[(times.len() - 1) / 2], fastest: times[0] }
-        })
-        .collect();
-    Some(timings)
+    Some(times.iter().map(|runs| timing(runs)).collect())
+}
+
+fn timing(runs: &[Vec<Duration>]) -> Timing {
+    let median = |mut times: Vec<Duration>| {
+        times.sort();
+        times.get(times.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    };
+    let totals: Vec<Duration> = runs.iter().map(|layers| layers.iter().sum()).collect();
+    let layers = (0..runs.first().map_or(0, Vec::len)).map(|layer| median(runs.iter().map(|run| run[layer]).collect()));
+    Timing {
+        layers: layers.collect(),
+        fastest: totals.iter().min().copied().unwrap_or_default(),
+        slowest: totals.iter().max().copied().unwrap_or_default(),
+        median: median(totals),
+    }
 }
 
 /// The runs that [`interleaved`] makes, those that do not count included.
@@ -83,6 +100,6 @@ fn layer(kernel: &Kernel) -> String {
 }
 
 /// Refuses networks that would not fit into memory side by side.
-pub fn check_memory(networks: &[&Network]) -> Result<(), TooLarge> {
-    machine::check(networks.iter().map(|network| model::memory::inference(network, 1)).sum())
+pub fn check_memory(networks: &[&Network], images: u64) -> Result<(), TooLarge> {
+    machine::check(networks.iter().map(|network| model::memory::inference(network, images)).sum())
 }

@@ -1,10 +1,13 @@
 //! Work that takes time: images and tensors read, networks run and trained. Reports through events and never prints.
 
+pub mod attention;
 pub mod data;
 pub mod forward;
+pub mod keep;
 pub mod labels;
 pub mod machine;
 pub mod measure;
+pub mod paint;
 pub mod picture;
 pub mod preprocess;
 pub mod tensors;

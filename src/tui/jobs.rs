@@ -127,12 +127,12 @@ const RUNS: usize = 5;
 
 fn time(what: Timed, networks: &[Arc<Network>], cancel: &Cancel, progress: impl Fn(Work)) -> Work {
     let networks: Vec<&Network> = networks.iter().map(|network| &**network).collect();
-    if let Err(error) = measure::check_memory(&networks) {
+    if let Err(error) = measure::check_memory(&networks, 1) {
         return Work::Failed(error.to_string());
     }
     let of = measure::total_runs(networks.len(), RUNS);
     let mut told = None;
-    let times = measure::interleaved(&networks, RUNS, 0, |done| {
+    let times = measure::interleaved(&networks, 1, RUNS, 0, |done| {
         if told != Some(done) {
             told = Some(done);
             progress(Work::Progress { what: "timing".into(), done, of });

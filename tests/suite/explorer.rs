@@ -366,10 +366,8 @@ fn timing_is_work_that_is_watched_and_stopped() {
     send(&mut state, Msg::Work(Work::Progress { what: "timing".into(), done: 3, of: 24 }));
     assert!(text(&painted(&state)).contains("timing 3/24"));
     assert!(matches!(press(&mut state, "<esc>").as_slice(), [Effect::StopWork]));
-    let timing = |ms| convlens::run::measure::Timing {
-        median: std::time::Duration::from_millis(ms),
-        fastest: std::time::Duration::from_millis(ms),
-    };
+    let timing =
+        |ms| convlens::run::measure::Timing { median: std::time::Duration::from_millis(ms), ..Default::default() };
     send(&mut state, Msg::Work(Work::Timed(study, [41, 42, 43, 44].map(timing).to_vec())));
     assert!(text(&painted(&state)).contains("42.00"));
     // Times belong to the study they were taken of.

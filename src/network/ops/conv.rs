@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use dfdx::prelude::*;
 
-use super::tape::{Backward, record};
+use super::tape::{Backward, Wants, record};
 use super::{Dims, Row, Values, count};
 use crate::model::Window;
 use crate::network::kernels::conv::{Algorithm, Convolution};
@@ -41,7 +41,7 @@ pub fn conv<T: Tape<f32, Cpu>>(
     weight: &Row,
     bias: Option<&Row>,
     shape: &ConvShape,
-    wants_input_gradient: bool,
+    wants: Wants,
     transformed: Option<&OnceLock<Arc<Transformed>>>,
 ) -> Values<T> {
     let sizes = shape.over(*input.shape());
@@ -60,13 +60,12 @@ pub fn conv<T: Tape<f32, Cpu>>(
     sizes.forward(algorithm, &view::values(&input), &weights, transformed, bias_values.as_deref(), &mut values);
     drop(weights);
     let (kept_input, kept_weight) = (input.clone(), weight.clone());
-    let parameters: Vec<&Row> = std::iter::once(weight).chain(bias).collect();
     record(
         input.put_tape(tape),
-        wants_input_gradient,
+        wants.input,
         values,
         dims,
-        &parameters,
+        &wants.of(weight, bias),
         move |Backward { upstream, to_input, to_parameters }| {
             if let [to_weight, to_bias @ ..] = to_parameters {
                 sizes.backward_weight(algorithm, upstream, &view::values(&kept_input), to_weight);
@@ -141,7 +140,7 @@ mod tests {
             check::against(
                 dims,
                 &[weights, shape.out_channels],
-                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, true, None),
+                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, Wants::ALL, None),
                 |input, parameters| by_definition(input, &parameters[0], &parameters[1], dims, &shape),
             );
         }
@@ -167,7 +166,7 @@ mod tests {
             check::against(
                 dims,
                 &[outputs * inputs * (kernel * kernel) as usize, outputs],
-                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, true, None),
+                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, Wants::ALL, None),
                 |input, parameters| by_definition(input, &parameters[0], &parameters[1], dims, &shape),
             );
         }
@@ -199,7 +198,7 @@ mod tests {
                     out_width: 29,
                     algorithm: Some(algorithm),
                 };
-                view::values(&conv(input.clone(), &weight, None, &shape, false, None)).to_vec()
+                view::values(&conv(input.clone(), &weight, None, &shape, Wants::ALL, None)).to_vec()
             };
             let direct = run(Algorithm::Direct);
             for algorithm in [Algorithm::Winograd, Algorithm::Im2col] {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
-use super::tape::record;
+use super::tape::{Wants, record};
 use super::{Row, Values};
 use crate::network::kernels::matmul::{Matrix, product, product_of_finite};
 use crate::network::kernels::view;
@@ -20,7 +20,7 @@ pub fn linear<T: Tape<f32, Cpu>>(
     weight: &Row,
     bias: Option<&Row>,
     outputs: usize,
-    wants_input_gradient: bool,
+    wants: Wants,
     finite: Option<&OnceLock<bool>>,
 ) -> Values<T> {
     let (images, inputs, _, _) = *input.shape();
@@ -39,9 +39,8 @@ pub fn linear<T: Tape<f32, Cpu>>(
         product(&mut values, outputs, inputs, Matrix::rows(&x, inputs), Matrix::rows(&weights, outputs), true);
     }
     let (kept_input, kept_weight) = (input.clone(), weight.clone());
-    let parameters: Vec<&Row> = std::iter::once(weight).chain(bias).collect();
     let dims = (images, outputs, 1, 1);
-    record(input.put_tape(tape), wants_input_gradient, values, dims, &parameters, move |pass| {
+    record(input.put_tape(tape), wants.input, values, dims, &wants.of(weight, bias), move |pass| {
         let upstream = Matrix::rows(pass.upstream, outputs);
         if let [to_weight, to_bias @ ..] = pass.to_parameters {
             let x = view::values(&kept_input);
@@ -92,7 +91,7 @@ mod tests {
         let input: Values = device.tensor_from_vec(vec![0.0, 1.0], (1, 2, 1, 1));
         for (first, infinite) in [(1.0, false), (f32::INFINITY, true)] {
             let weight: Row = device.tensor_from_vec(vec![first, 2.0], (2,));
-            let output = linear(input.clone(), &weight, None, 1, false, Some(&OnceLock::new()));
+            let output = linear(input.clone(), &weight, None, 1, Wants::ALL, Some(&OnceLock::new()));
             assert_eq!(view::values(&output)[0].is_nan(), infinite);
         }
     }
@@ -110,7 +109,7 @@ mod tests {
             check::against(
                 (images, inputs, 1, 1),
                 &[inputs * outputs, outputs],
-                |input, parameters| linear(input, &parameters[0], Some(&parameters[1]), outputs, true, None),
+                |input, parameters| linear(input, &parameters[0], Some(&parameters[1]), outputs, Wants::ALL, None),
                 definition,
             );
         }

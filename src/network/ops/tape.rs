@@ -4,6 +4,22 @@ use dfdx::prelude::*;
 
 use super::{Dims, Row, Values};
 
+/// Which gradients somebody wants of an operation with parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wants {
+    pub input: bool,
+    pub parameters: bool,
+}
+
+impl Wants {
+    pub const ALL: Wants = Wants { input: true, parameters: true };
+
+    /// The parameters, if theirs are wanted.
+    pub fn of<'a>(self, weight: &'a Row, bias: Option<&'a Row>) -> Vec<&'a Row> {
+        std::iter::once(weight).chain(bias).filter(|_| self.parameters).collect()
+    }
+}
+
 /// What an operation's backward pass gets and fills.
 pub struct Backward<'a> {
     /// The gradient of the loss with respect to the output.

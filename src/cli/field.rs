@@ -1,0 +1,197 @@
+//! `convlens field ARCH LAYER`: what a unit depends on, by the arithmetic and by the gradient, side by side.
+
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::explain::unit_position;
+use super::output::{self, Rows};
+use super::{Context, Failure, Format};
+use crate::model::figures::grouped;
+use crate::model::unit::{Span, seen};
+use crate::model::{Layer, Network, Shape, memory};
+use crate::network::Compiled;
+use crate::network::init::Init;
+use crate::network::weights;
+use crate::run::attention::{self, Effective};
+use crate::run::picture::Picture;
+use crate::run::{forward, machine, paint, picture, preprocess};
+
+/// The effective field is the mean absolute gradient of the unit, all channels added up, with respect to the input (Luo
+/// et al. 2016).
+#[derive(Args)]
+pub struct FieldArgs {
+    /// An id, an alias or a file
+    arch: String,
+    /// A layer's path: `block5.conv3`
+    layer: String,
+    /// The unit by row and column; the one in the middle without it
+    #[arg(long, value_name = "Y,X", value_parser = unit_position)]
+    unit: Option<(u64, u64)>,
+    /// A photograph as input, in place of noise
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    /// Inputs of noise that are averaged over
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000), conflicts_with = "image")]
+    samples: u32,
+    /// Trained weights (.safetensors); without them they are drawn at random
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Seed of random weights and of noise
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads; all cores without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+    /// Write both as a picture (PNG)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Go on although memory may not suffice
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
+    if context.common.format == Format::Png && args.out.is_none() && std::io::stdout().is_terminal() {
+        return Err(Failure::Message("a picture is not for a terminal: `--out FILE`, or redirect it".into()));
+    }
+    let network = context.network(&args.arch)?;
+    let layer = network.layers.iter().find(|layer| layer.name == args.layer).ok_or_else(|| unknown(&network, args))?;
+    let (height, width) = match layer.output {
+        Shape::Map { height, width, .. } => (height, width),
+        Shape::Flat(_) => (1, 1),
+    };
+    let (y, x) = args.unit.unwrap_or((height / 2, width / 2));
+    let spans = seen(&network, layer, y, x).map_err(Failure::because)?;
+    if !args.force {
+        // The backward pass keeps what training keeps, but for the parameters' gradients.
+        let kept = memory::training(&network, 1, memory::OptimizerState::Momentum).total();
+        let bare = kept.saturating_sub(8 * network.totals.params);
+        machine::check(bare).map_err(Failure::because)?;
+    }
+    super::on_threads(args.threads, || {
+        let found = measure(context, args, &network, layer, (y, x), spans)?;
+        report(context, args, &network, layer, (y, x), &found)
+    })
+}
+
+fn unknown(network: &Network, args: &FieldArgs) -> Failure {
+    let names = network.layers.iter().map(|layer| layer.name.as_str());
+    let help = crate::spec::problem::did_you_mean(&args.layer, names);
+    let help = help.map_or_else(|| format!("`convlens show {}` lists them", args.arch), |help| help);
+    Failure::Message(format!("{} has no layer `{}`; {help}", network.architecture.name, args.layer))
+}
+
+/// The field, and the photo it was measured on.
+struct Found {
+    effective: Effective,
+    photo: Option<Picture>,
+}
+
+fn measure(
+    context: &Context,
+    args: &FieldArgs,
+    network: &Network,
+    layer: &Layer,
+    (y, x): (u64, u64),
+    spans: [Span; 2],
+) -> Result<Found, Failure> {
+    let mut compiled = match &args.weights {
+        Some(path) => weights::read(network, path).map_err(Failure::because)?.0,
+        None => Compiled::initialised(network, Init::Kaiming, args.seed),
+    };
+    let (input, how) = (network.architecture.input, &network.architecture.preprocess);
+    let picture = args.image.as_ref().map(|path| picture::read(path)).transpose().map_err(Failure::because)?;
+    let values = picture.as_ref().map(|picture| preprocess::preprocess(picture, input, how)).transpose();
+    let values = values.map_err(Failure::because)?;
+    let photo = picture.as_ref().map(|picture| preprocess::fitted(picture, input, how)).transpose();
+    let (channels, height, width) = compiled.input_dims();
+    let inputs = |sample: usize| match &values {
+        Some(values) => values.clone(),
+        None => forward::noise(channels * height * width, args.seed.wrapping_add(sample as u64)),
+    };
+    let samples = if values.is_some() { 1 } else { args.samples as usize };
+    let bar = context.progress(samples as u64, "samples");
+    let place = (y as usize, x as usize);
+    let found = attention::effective(&mut compiled, layer.index, place, spans, samples, inputs, |done| {
+        bar.set_position(done as u64);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let effective = found.ok_or(Failure::Interrupted)?;
+    Ok(Found { effective, photo: photo.map_err(Failure::because)? })
+}
+
+fn report(
+    context: &Context,
+    args: &FieldArgs,
+    network: &Network,
+    layer: &Layer,
+    (y, x): (u64, u64),
+    found: &Found,
+) -> Result<(), Failure> {
+    let effective = &found.effective;
+    let spans = &effective.spans;
+    let picture = || paint::fields(found.photo.as_ref(), &effective.heat, spans);
+    if let Some(path) = &args.out {
+        paint::save(&picture(), path).map_err(Failure::because)?;
+        context.say(&format!("wrote {}", path.display()));
+    }
+    if context.common.format == Format::Png {
+        if args.out.is_none() {
+            let bytes = paint::png(&picture()).map_err(Failure::because)?;
+            std::io::stdout().write_all(&bytes)?;
+        }
+        return Ok(());
+    }
+    let source = args.image.as_ref().map_or_else(|| "noise".to_string(), |path| path.display().to_string());
+    let weights =
+        args.weights.as_ref().map_or_else(|| format!("random, seed {}", args.seed), |path| path.display().to_string());
+    let sizes = [spans[0].size(), spans[1].size()];
+    let box_95 = effective.box_that_holds(0.95);
+    let range =
+        |span: &Span| span.clipped().map_or_else(|| "none".into(), |(first, last)| format!("{first} to {last}"));
+    let rows = Rows {
+        headers: vec![("of the unit", false), ("theoretical", true), ("effective", true)],
+        rows: [
+            ["rows × columns", &pair(sizes), &format!("{} hold 95% of the gradient", pair(box_95.map(i128::from)))],
+            ["rows of the input", &range(&spans[0]), ""],
+            ["columns of the input", &range(&spans[1]), ""],
+            ["in its central half", "25.0%", &format!("{:.1}%", 100.0 * effective.share_in_central_half())],
+            ["above 4.55% of the largest", "", &format!("as much as {0:.1}×{0:.1}", effective.size_above_two_sigma())],
+        ]
+        .map(|row| row.map(str::to_string).to_vec())
+        .to_vec(),
+    };
+    let json = || {
+        let heat = &effective.heat;
+        let lines: Vec<Vec<f32>> =
+            heat.values.chunks(heat.width.max(1)).map(|row| row.iter().map(|&value| value as f32).collect()).collect();
+        let ends = |span: &Span| json!([span.first as i64, span.last as i64]);
+        let input = network.architecture.input;
+        json!({"arch": network.architecture.id, "layer": layer.name, "kind": layer.operation.kind(), "unit": [y, x],
+            "input": [input.channels, input.height, input.width], "source": source, "weights": weights,
+            "samples": effective.samples, "receptive_field": sizes.map(|size| size as i64),
+            "rows": ends(&spans[0]), "columns": ends(&spans[1]),
+            "share_in_central_half": effective.share_in_central_half(), "box_95": box_95,
+            "size_two_sigma": effective.size_above_two_sigma(), "heat": lines})
+    };
+    let mut footer = vec![
+        String::new(),
+        format!(
+            "{} · {} · unit {y},{x}; weights {weights}, {} of {source}",
+            network.architecture.name, layer.name, effective.samples
+        ),
+    ];
+    if effective.heat.total() == 0.0 {
+        footer.push("the gradient is 0 everywhere: the unit does not react to this input".into());
+    }
+    output::print(context, &rows, json, &footer)
+}
+
+fn pair([rows, columns]: [i128; 2]) -> String {
+    format!("{}×{}", grouped(rows.unsigned_abs()), grouped(columns.unsigned_abs()))
+}
