@@ -5,6 +5,7 @@ pub mod data;
 pub mod forward;
 pub mod keep;
 pub mod labels;
+pub mod live;
 pub mod machine;
 pub mod measure;
 pub mod paint;

@@ -8,10 +8,12 @@ use std::sync::mpsc::SyncSender;
 use super::msg::{Msg, Work};
 use super::runner::Input;
 use super::state::editor::Analysis;
-use super::state::views::{Photo, Timed};
+use super::state::views::{Measured, Photo, Timed};
 use super::state::{Opened, Shown};
 use super::work::{Cancel, Worker};
 use crate::model::{self, Network, compare};
+use crate::run::attention::Method;
+use crate::run::live::{Live, Request};
 use crate::run::{measure, picture};
 use crate::spec::{Library, LoadError, Loaded, Origin};
 
@@ -101,15 +103,28 @@ pub(super) fn listing(
 pub enum Job {
     Photo(PathBuf),
     Time(Timed, Vec<Arc<Network>>),
+    Forward(Request),
+    Look { input: Vec<f32>, class: usize, method: Method },
+    Effective { request: Request, layer: usize, unit: (u64, u64) },
 }
 
 pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
+    // The network of the last run is kept here while its weights and architecture stay.
+    let mut live = Live::default();
     Worker::start("work", move |job: Job, cancel: &Cancel| {
         // News in between may be dropped, results never.
         let progress = |work: Work| drop(sender.try_send(Input::Msg(Msg::Work(work))));
         let msg = match job {
             Job::Photo(path) => photo(path),
             Job::Time(what, networks) => Msg::Work(time(what, &networks, cancel, progress)),
+            Job::Forward(request) => Msg::Work(forward(&mut live, &request, cancel, &progress)),
+            Job::Look { input, class, method } => Msg::Work(match live.look(input, class, method) {
+                Ok(heat) => Work::Looked { method, class, heat },
+                Err(why) => Work::Failed(why),
+            }),
+            Job::Effective { request, layer, unit } => {
+                Msg::Work(effective(&mut live, request, layer, unit, cancel, &progress))
+            }
         };
         let _ = sender.send(Input::Msg(msg));
     })
@@ -119,6 +134,53 @@ fn photo(path: PathBuf) -> Msg {
     match picture::read(&path) {
         Ok(picture) => Msg::Photo(Photo { path, picture: Arc::new(picture) }),
         Err(error) => Msg::Complain(error.to_string()),
+    }
+}
+
+fn go_on(cancel: &Cancel) -> ControlFlow<()> {
+    if cancel.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+fn forward(live: &mut Live, request: &Request, cancel: &Cancel, progress: &(impl Fn(Work) + Sync)) -> Work {
+    let count = request.network.layers.len();
+    let mut ended = 0;
+    progress(Work::Progress { what: "running".into(), done: 0, of: request.runs });
+    let ran = live.run(request, |layer| {
+        progress(Work::Layer { first: ended % count.max(1) == 0, layer: *layer });
+        ended += 1;
+        if ended % count.max(1) == 0 {
+            progress(Work::Progress { what: "running".into(), done: ended / count.max(1), of: request.runs });
+        }
+        go_on(cancel)
+    });
+    match ran {
+        Ok(Some(ran)) => Work::Ran(Box::new(ran)),
+        Ok(None) => Work::Stopped,
+        Err(why) => Work::Failed(why),
+    }
+}
+
+/// Samples of noise that an effective field is averaged over.
+const SAMPLES: usize = 8;
+
+fn effective(
+    live: &mut Live,
+    request: Request,
+    layer: usize,
+    unit: (u64, u64),
+    cancel: &Cancel,
+    progress: &(impl Fn(Work) + Sync),
+) -> Work {
+    let found = live.effective(&request, layer, unit, SAMPLES, |done| {
+        progress(Work::Progress { what: "measuring".into(), done, of: SAMPLES });
+        go_on(cancel)
+    });
+    match found {
+        Ok(Some(found)) => {
+            Work::Effective(Measured { network: request.network, layer, unit, effective: Arc::new(found) })
+        }
+        Ok(None) => Work::Stopped,
+        Err(why) => Work::Failed(why),
     }
 }
 
@@ -137,7 +199,7 @@ fn time(what: Timed, networks: &[Arc<Network>], cancel: &Cancel, progress: impl 
             told = Some(done);
             progress(Work::Progress { what: "timing".into(), done, of });
         }
-        if cancel.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        go_on(cancel)
     });
     times.map_or(Work::Stopped, |times| Work::Timed(what, times))
 }

@@ -4,12 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
+use ratatui_image::picker::Picker;
 
 use super::keys::Key;
 use super::state::Opened;
 use super::state::editor::Analysis;
-use super::state::views::{Photo, Timed};
+use super::state::views::{Measured, Photo, Timed};
 use crate::model::Network;
+use crate::run::LayerRun;
+use crate::run::attention::{Heat, Method};
+use crate::run::live::{Ran, Request};
 use crate::run::measure::Timing;
 use crate::spec::Origin;
 
@@ -49,6 +53,8 @@ pub enum Msg {
         text: String,
     },
     Photo(Photo),
+    /// How the terminal shows pictures.
+    Pictures(Picker),
     Work(Work),
     /// Something to tell the user.
     Tell(String),
@@ -66,8 +72,24 @@ pub enum Msg {
 /// News of work in its own thread.
 #[derive(Debug)]
 pub enum Work {
-    Progress { what: String, done: usize, of: usize },
+    Progress {
+        what: String,
+        done: usize,
+        of: usize,
+    },
     Timed(Timed, Vec<Timing>),
+    /// A layer of a forward run ended; the first of a run says so.
+    Layer {
+        first: bool,
+        layer: LayerRun,
+    },
+    Ran(Box<Ran>),
+    Looked {
+        method: Method,
+        class: usize,
+        heat: Heat,
+    },
+    Effective(Measured),
     Stopped,
     Failed(String),
 }
@@ -111,6 +133,21 @@ pub enum Effect {
         text: String,
     },
     Photo(PathBuf),
+    Forward(Request),
+    /// Where the last run looks for a class.
+    Look {
+        input: Vec<f32>,
+        class: usize,
+        method: Method,
+    },
+    /// Measure the effective field of a unit of a layer.
+    Effective {
+        request: Request,
+        layer: usize,
+        unit: (u64, u64),
+    },
+    /// Ask the terminal how it shows pictures.
+    AskPictures,
     /// Time networks, in turn.
     Time(Timed, Vec<Arc<Network>>),
     StopWork,

@@ -10,6 +10,7 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEve
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::layout::Position;
+use ratatui_image::picker::Picker;
 
 use super::background::{self, Taken};
 use super::disk::{self, Disk};
@@ -139,6 +140,16 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         work,
     };
     runner.run(&inputs, asks)
+}
+
+/// How the terminal shows pictures, asked of it where that can have an answer: not through a multiplexer.
+fn pictures() -> Option<Picker> {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let console = std::env::var("TERM").is_ok_and(|term| term == "linux" || term.starts_with("screen"));
+    if set("TMUX") || set("STY") || console {
+        return None;
+    }
+    Picker::from_query_stdio().ok()
 }
 
 /// The table of keys with the user's changes.
@@ -328,6 +339,20 @@ impl Runner<'_> {
                     self.work.give(Job::Photo(path));
                     None
                 }
+                Effect::Forward(request) => {
+                    self.work.give(Job::Forward(request));
+                    None
+                }
+                Effect::Look { input, class, method } => {
+                    self.work.give(Job::Look { input, class, method });
+                    None
+                }
+                Effect::Effective { request, layer, unit } => {
+                    self.work.give(Job::Effective { request, layer, unit });
+                    None
+                }
+                // The keyboard's thread waits meanwhile, so that the answer is not taken for keys.
+                Effect::AskPictures => pictures().map(Msg::Pictures),
                 Effect::Time(what, networks) => {
                     self.work.give(Job::Time(what, networks));
                     None

@@ -17,6 +17,8 @@ pub enum Context {
     Designs,
     /// The kernel study.
     Kernels,
+    /// The forward run.
+    Forward,
     /// The editor's problems and numbers.
     Edit,
     /// Typing in the editor.
@@ -40,13 +42,14 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Context; 16] = [
+    pub const ALL: [Context; 17] = [
         Context::Lists,
         Context::Layers,
         Context::Field,
         Context::Designs,
         Context::Kernels,
         Context::Edit,
+        Context::Forward,
         Context::Typing,
         Context::Completing,
         Context::Architectures,
@@ -69,6 +72,7 @@ impl Context {
             Context::Designs => "compare",
             Context::Kernels => "kernels",
             Context::Edit => "edit",
+            Context::Forward => "forward",
             Context::Typing => "typing",
             Context::Completing => "completing",
             Context::Architectures => "architectures",
@@ -91,6 +95,7 @@ impl Context {
             Context::Designs => &[Context::Designs, Context::Lists, Context::Everywhere],
             Context::Kernels => &[Context::Kernels, Context::Lists, Context::Everywhere],
             Context::Edit => &[Context::Edit, Context::Lists, Context::Everywhere],
+            Context::Forward => &[Context::Forward, Context::Lists, Context::Everywhere],
             Context::Architectures => &[Context::Architectures, Context::Lists, Context::Everywhere],
             Context::Typing => &[Context::Typing],
             Context::Completing => &[Context::Completing],
@@ -112,6 +117,7 @@ pub enum Action {
     Unit(Unit),
     Compare(Compare),
     Edit(Edit),
+    Forward(Forward),
     Overlay(Overlay),
     Window(Window),
     /// Copies what the cursor is on, with its working.
@@ -175,6 +181,35 @@ pub enum Unit {
     By(i8, i8),
     Middle,
     Photo,
+    /// Measures the effective field.
+    Effective,
+    StopMeasuring,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forward {
+    Run,
+    Stop,
+    /// Asks for a setting.
+    Ask(Setting),
+    /// Another kind of picture.
+    Shows,
+    NextPage,
+    PreviousPage,
+    Order,
+    Enlarge,
+}
+
+/// What a forward run is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    Input,
+    Weights,
+    Batch,
+    Runs,
+    Threads,
+    Seed,
+    Class,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,6 +355,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Field, "unit-above", "K", A::Unit(Unit::By(-1, 0)), "the unit above", ""),
     bind(C::Field, "middle", "c", A::Unit(Unit::Middle), "the unit in the middle", "middle"),
     bind(C::Field, "photo", "p", A::Unit(Unit::Photo), "over a photo, or without it again", "photo"),
+    bind(C::Field, "effective", "f", A::Unit(Unit::Effective), "measure the effective field of the unit", "effective"),
+    bind(C::Field, "stop", "esc", A::Unit(Unit::StopMeasuring), "stop measuring, or without what was measured", ""),
     bind(C::Field, "copy", "y", A::Copy, "copy what the unit sees", "copy"),
     bind(C::Designs, "number", "s", A::Compare(Compare::Number), "parameters, MACs, output or field", "number"),
     bind(C::Designs, "changes", "d", A::Compare(Compare::Changes), "only rows that differ, or all", "differences"),
@@ -353,7 +390,37 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Edit, "external", "E ctrl-e", A::Edit(Edit::External), "open in $EDITOR", "$EDITOR"),
     bind(C::Edit, "discard", "D", A::Edit(Edit::Discard), "go back to what was saved", ""),
     bind(C::Edit, "copy", "y", A::Copy, "copy the changed numbers", ""),
-    bind(C::Typing, "leave", "esc", A::Edit(Edit::Leave), "stop typing; then 1 to 4 change the screen", "keys"),
+    bind(C::Forward, "run", "enter space", A::Forward(Forward::Run), "run the network", "run"),
+    bind(C::Forward, "stop", "esc", A::Forward(Forward::Stop), "stop the run after this layer", ""),
+    bind(C::Forward, "input", "i", A::Forward(Forward::Ask(Setting::Input)), "a photo to run, or noise", "photo"),
+    bind(
+        C::Forward,
+        "weights",
+        "w",
+        A::Forward(Forward::Ask(Setting::Weights)),
+        "a file of weights, or random ones",
+        "weights",
+    ),
+    bind(C::Forward, "pictures", "v", A::Forward(Forward::Shows), "maps, filters, input, where it looks", "pictures"),
+    bind(C::Forward, "next-page", "right l", A::Forward(Forward::NextPage), "the next maps", "page"),
+    bind(C::Forward, "previous-page", "left h", A::Forward(Forward::PreviousPage), "the maps before", ""),
+    bind(C::Forward, "order", "s", A::Forward(Forward::Order), "the most active maps first, or in order", ""),
+    bind(C::Forward, "enlarge", "z", A::Forward(Forward::Enlarge), "one map as large as can be, or many", ""),
+    bind(C::Forward, "class", "c", A::Forward(Forward::Ask(Setting::Class)), "the class that is looked for", ""),
+    bind(C::Forward, "batch", "b", A::Forward(Forward::Ask(Setting::Batch)), "images in the mini-batch", ""),
+    bind(C::Forward, "runs", "u", A::Forward(Forward::Ask(Setting::Runs)), "how often it is run", ""),
+    bind(C::Forward, "threads", "t", A::Forward(Forward::Ask(Setting::Threads)), "on how many threads", ""),
+    bind(
+        C::Forward,
+        "seed",
+        "d",
+        A::Forward(Forward::Ask(Setting::Seed)),
+        "the seed of random weights and of noise",
+        "",
+    ),
+    bind(C::Forward, "copy", "y", A::Copy, "copy the layer's numbers", ""),
+    bind(C::Forward, "copy-table", "Y", A::CopyTable, "copy every layer's times as Markdown", ""),
+    bind(C::Typing, "leave", "esc", A::Edit(Edit::Leave), "stop typing; then 1 to 5 change the screen", "keys"),
     bind(C::Typing, "save", "ctrl-s", A::Edit(Edit::Save), "save", "save"),
     bind(C::Typing, "save-variant", "ctrl-t", A::Edit(Edit::SaveVariant), "save as a new variant", "variant"),
     bind(C::Typing, "undo", "ctrl-u", A::Edit(Edit::Undo), "undo", "undo"),
@@ -388,6 +455,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Everywhere, "field", "2", A::Window(Window::Show(Screen::Field)), "what a unit sees of the input", ""),
     bind(C::Everywhere, "compare", "3", A::Window(Window::Show(Screen::Compare)), "architectures side by side", ""),
     bind(C::Everywhere, "edit", "4", A::Window(Window::Show(Screen::Edit)), "the YAML and what it comes to", ""),
+    bind(C::Everywhere, "forward", "5", A::Window(Window::Show(Screen::Forward)), "the network run for real", ""),
     bind(C::Everywhere, "type", "e", A::Edit(Edit::Type), "edit the YAML", "edit"),
     bind(
         C::Everywhere,

@@ -1,6 +1,6 @@
 //! A line to type: where to save, what to search, which photo.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,8 +10,8 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::popup;
 use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::Effect;
-use crate::tui::screens::edit;
 use crate::tui::screens::text::tail;
+use crate::tui::screens::{edit, forward};
 use crate::tui::state::overlay::{Prompt, Purpose};
 use crate::tui::state::{Overlay, State};
 
@@ -43,7 +43,7 @@ pub fn act(state: &mut State, mut prompt: Prompt, action: OverlayAction) -> Vec<
 fn accept(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
     let text = prompt.text.trim().to_string();
     let refused = match &prompt.purpose {
-        _ if text.is_empty() && prompt.purpose != Purpose::Search => Some("expected a file's name".to_string()),
+        Purpose::SaveAs { .. } | Purpose::Photo if text.is_empty() => Some("expected a file's name".to_string()),
         Purpose::SaveAs { extends } => {
             let path = named(&text);
             match path.file_stem() {
@@ -57,19 +57,31 @@ fn accept(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
             Ok(()) => return Vec::new(),
             Err(why) => Some(why),
         },
-        Purpose::Photo => return vec![Effect::Photo(PathBuf::from(text))],
+        Purpose::Photo => return vec![Effect::Photo(expanded(&text))],
+        setting => match forward::set(state, setting, &text) {
+            Ok(effects) => return effects,
+            Err(why) => Some(why),
+        },
     };
     prompt.refused = refused;
     state.overlay = Some(Overlay::Prompt(prompt));
     Vec::new()
 }
 
+/// A path typed, with `~` as the user's home folder.
+pub fn expanded(text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), etcetera::home_dir()) {
+        (Some(rest), Ok(home)) => home.join(rest),
+        _ => PathBuf::from(text),
+    }
+}
+
 /// The path typed, with `.yaml` if it has no ending that says what it is.
 fn named(text: &str) -> PathBuf {
-    let path = Path::new(text);
+    let path = expanded(text);
     let is_yaml =
         path.extension().is_some_and(|own| own.eq_ignore_ascii_case("yaml") || own.eq_ignore_ascii_case("yml"));
-    if is_yaml { path.to_path_buf() } else { PathBuf::from(format!("{text}.yaml")) }
+    if is_yaml { path } else { expanded(&format!("{text}.yaml")) }
 }
 
 pub fn draw(state: &State, prompt: &Prompt, frame_: &mut Frame, area: Rect) {

@@ -12,10 +12,11 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::plane::{self, View, click_places, fitting};
 use super::text::{bar, fitting_title, frame, left, right};
-use super::{Screen, layers};
+use super::{Screen, forward, layers};
 use crate::model::figures::{self, grouped};
 use crate::model::unit::{self, seen};
 use crate::model::{Layer, Network, Shape, formulas};
+use crate::run::attention::Effective;
 use crate::run::preprocess::fitted;
 use crate::spec::describe::Input;
 use crate::tui::keys::Action;
@@ -40,10 +41,31 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             Some(_) => state.tell("without the photo"),
             None => overlays::ask_path(state, Purpose::Photo, state.field.last_photo.clone()),
         },
+        Action::Unit(Unit::Effective) => return Some(measure(state)),
+        Action::Unit(Unit::StopMeasuring) => {
+            if state.working.is_none() {
+                state.field.effective = None;
+            }
+            return Some(vec![Effect::StopWork]);
+        }
         Action::Copy => return as_text(state).map(|text| vec![Effect::Copy(text)]),
         _ => return None,
     }
     Some(Vec::new())
+}
+
+/// Asks for the effective field of the unit, with the weights of the forward screen.
+fn measure(state: &State) -> Vec<Effect> {
+    let shown = state.entry().and_then(Entry::layer).zip(forward::request(state));
+    let Some((layer, request)) = shown else { return Vec::new() };
+    vec![Effect::Effective { request, layer: layer.index, unit: unit_at(state.field.place, layer) }]
+}
+
+/// The effective field of the unit that is shown, if it was measured.
+fn measured<'a>(state: &'a State, network: &Network, layer: &Layer) -> Option<&'a Effective> {
+    let own = state.field.effective.as_ref()?;
+    let is_same = std::ptr::eq(&*own.network, network) && own.layer == layer.index;
+    (is_same && own.unit == unit_at(state.field.place, layer)).then_some(&*own.effective)
 }
 
 fn move_unit(state: &mut State, rows: i64, columns: i64) {
@@ -151,6 +173,11 @@ fn draw_plane(
     let plane = fitting(inside, &view);
     if let Some(fitted) = state.field.fitted.as_ref().filter(|_| state.field.photo.is_some()) {
         plane::paint_photo(&fitted.picture, &view, spans.as_ref(), plane, frame_.buffer_mut(), theme);
+        click_places(layer, network, &view, plane, regions);
+        return;
+    }
+    if let Some(effective) = measured(state, network, layer) {
+        plane::paint_heat(&effective.heat, &view, spans.as_ref(), plane, frame_.buffer_mut(), theme);
         click_places(layer, network, &view, plane, regions);
         return;
     }
@@ -304,13 +331,26 @@ pub fn numbers(network: &Network, layer: &Layer, place: Place) -> Vec<(&'static 
     lines
 }
 
+/// What was measured, in one line.
+fn in_words(effective: &Effective) -> String {
+    let [rows, columns] = effective.box_that_holds(0.95);
+    let share = 100.0 * effective.share_in_central_half();
+    let samples = effective.samples;
+    format!("{rows}×{columns} hold 95% of the gradient, {share:.1}% is in the central half ({samples} inputs of noise)")
+}
+
 fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }
     let theme: &Theme = &state.theme;
     let block = frame(format!(" {} · {} ", layer.name, layer.operation.kind()), theme, false);
-    let lines: Vec<Line> = numbers(network, layer, state.field.place)
+    let mut lines = numbers(network, layer, state.field.place);
+    if let Some(effective) = measured(state, network, layer) {
+        lines.truncate(4);
+        lines.push(("effective", in_words(effective)));
+    }
+    let lines: Vec<Line> = lines
         .into_iter()
         .map(|(label, text)| {
             Line::from(vec![Span::styled(left(&format!(" {label}"), 10), theme.dim), Span::styled(text, theme.text)])
@@ -326,5 +366,6 @@ pub fn as_text(state: &State) -> Option<String> {
     let mut lines = vec![layer.name.clone()];
     lines
         .extend(numbers(network, layer, state.field.place).into_iter().map(|(label, text)| format!("{label}  {text}")));
+    lines.extend(measured(state, network, layer).map(|effective| format!("effective  {}", in_words(effective))));
     Some(lines.join("\n"))
 }

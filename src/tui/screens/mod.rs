@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod edit;
 pub mod field;
+pub mod forward;
 pub mod kernels;
 pub mod layers;
 pub mod list;
@@ -25,6 +26,7 @@ pub enum Screen {
     Field,
     Compare,
     Edit,
+    Forward,
 }
 
 /// A screen: its name, its keys, how it draws and what it does.
@@ -43,7 +45,7 @@ pub struct Face {
 }
 
 /// Every screen, in the order of the keys from 1 on.
-pub const SCREENS: [Face; 4] = [
+pub const SCREENS: [Face; 5] = [
     Face {
         screen: Screen::Layers,
         name: "Layers",
@@ -79,6 +81,15 @@ pub const SCREENS: [Face; 4] = [
         step: edit::step,
         act: edit::act,
         enter: edit::enter,
+    },
+    Face {
+        screen: Screen::Forward,
+        name: "Forward",
+        context: |_| Context::Forward,
+        draw: forward::draw,
+        step: layers::step,
+        act: forward::act,
+        enter: forward::enter,
     },
 ];
 

@@ -1,11 +1,15 @@
 //! The input plane: what part of it and its surroundings is shown, where a click leads, and a photo on it.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 
 use super::field::units;
 use crate::model::{Layer, Network, unit};
+use crate::run::attention::Heat;
+use crate::run::paint::heat_colour;
 use crate::run::picture::Picture;
 use crate::tui::msg::{Region, Target};
 use crate::tui::theme::{Theme, Tones};
@@ -36,6 +40,15 @@ impl View {
     }
 }
 
+impl View {
+    /// Rows and columns of the input that a half cell of `area` shows.
+    fn part(&self, area: Rect, x: u16, half: u16) -> (Range<f64>, Range<f64>) {
+        let (down, across) = (self.height / (2.0 * f64::from(area.height)), self.width / f64::from(area.width));
+        let (top, left) = (self.top + f64::from(half) * down, self.left + f64::from(x) * across);
+        (top..top + down, left..left + across)
+    }
+}
+
 /// The largest part of `area` in which dots of braille, two by four to a cell, show the view without distortion.
 pub fn fitting(area: Rect, view: &View) -> Rect {
     let (dots_across, dots_down) = (2.0 * f64::from(area.width), 4.0 * f64::from(area.height));
@@ -63,8 +76,79 @@ pub fn click_places(layer: &Layer, network: &Network, view: &View, plane: Rect, 
     }
 }
 
+/// Paints the gradient of a unit, two places to a cell: the hotter, the more it changes the unit; with the outline of the
+/// theoretical field around it.
+pub fn paint_heat(
+    heat: &Heat,
+    view: &View,
+    spans: Option<&[unit::Span; 2]>,
+    area: Rect,
+    buffer: &mut Buffer,
+    theme: &Theme,
+) {
+    let largest = heat.largest().max(f64::MIN_POSITIVE);
+    for y in 0..area.height {
+        for x in 0..area.width {
+            let Some(cell) = buffer.cell_mut((area.x + x, area.y + y)) else { continue };
+            let halves = [2 * y, 2 * y + 1].map(|half| {
+                let (rows, columns) = view.part(area, x, half);
+                let share = mean(heat, &rows, &columns).map(|mean| (mean / largest).sqrt());
+                (share, spans.is_some_and(|spans| is_edge(spans, &rows, &columns)))
+            });
+            match theme.tones {
+                Tones::All => {
+                    let colour = |(share, edge): (Option<f64>, bool)| match (edge, share) {
+                        (true, _) => theme.accent.fg.unwrap_or(Color::Reset),
+                        (false, Some(share)) => {
+                            let [red, green, blue] = heat_colour(share);
+                            Color::Rgb(red, green, blue)
+                        }
+                        (false, None) => Color::Reset,
+                    };
+                    cell.set_symbol("▀").set_fg(colour(halves[0])).set_bg(colour(halves[1]));
+                }
+                Tones::Few => {
+                    let symbol = match (halves.iter().any(|(_, edge)| *edge), halves[0].0) {
+                        (true, _) => "+",
+                        (false, Some(share)) => SHADES[((share * 5.0) as usize).min(4)],
+                        (false, None) => " ",
+                    };
+                    cell.set_symbol(symbol);
+                }
+            }
+        }
+    }
+}
+
+/// The mean heat of a part of the input; none where it lies outside.
+fn mean(heat: &Heat, rows: &Range<f64>, columns: &Range<f64>) -> Option<f64> {
+    let clip = |part: &Range<f64>, most: usize| {
+        let first = part.start.floor().max(0.0) as usize;
+        let end = (part.end.ceil().max(0.0) as usize).min(most);
+        (first < end).then_some(first..end)
+    };
+    let (rows, columns) = (clip(rows, heat.height)?, clip(columns, heat.width)?);
+    let count = rows.len() * columns.len();
+    let sum: f64 = rows.map(|row| heat.values[row * heat.width..][columns.clone()].iter().sum::<f64>()).sum();
+    Some(sum / count as f64)
+}
+
+/// Whether the outline of a field runs through a part of the plane.
+fn is_edge([rows, columns]: &[unit::Span; 2], down: &Range<f64>, across: &Range<f64>) -> bool {
+    let axis = |span: &unit::Span, part: &Range<f64>| {
+        let (first, end) = (span.first as f64, span.last as f64 + 1.0);
+        let crosses = |at: f64| part.start <= at && at < part.end;
+        (part.end > first && part.start <= end, crosses(first) || crosses(end))
+    };
+    let ((in_rows, on_row), (in_columns, on_column)) = (axis(rows, down), axis(columns, across));
+    in_rows && on_column || in_columns && on_row
+}
+
+/// From nothing to everything, where there are no colours.
+const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
+
 /// How bright what is not seen is left.
-const UNSEEN: f32 = 0.35;
+const UNSEEN: f32 = 0.5;
 
 /// Paints a photo of the input's size in half blocks, two pixels to a cell: bright what the unit sees, the rest dark. Where
 /// there are no colours, five shades stand for it.
@@ -99,6 +183,10 @@ pub fn paint_photo(
                 let at = place(x, half);
                 (pixel(at), sees(at.0, at.1))
             });
+            let edges = [2 * y, 2 * y + 1].map(|half| {
+                let (rows, columns) = view.part(area, x, half);
+                spans.is_some_and(|spans| is_edge(spans, &rows, &columns))
+            });
             match theme.tones {
                 Tones::All => {
                     let colour = |(pixel, seen): (Option<[f32; 3]>, bool)| match pixel {
@@ -111,19 +199,20 @@ pub fn paint_photo(
                         None if seen => theme.warn.fg.unwrap_or(Color::Reset),
                         None => Color::Reset,
                     };
-                    cell.set_symbol("▀").set_fg(colour(halves[0])).set_bg(colour(halves[1]));
-                    if halves.iter().all(|(pixel, seen)| pixel.is_none() && !seen) {
+                    let outline = theme.warn.fg.unwrap_or(Color::Reset);
+                    let [upper, lower] = [0, 1].map(|half| if edges[half] { outline } else { colour(halves[half]) });
+                    cell.set_symbol("▀").set_fg(upper).set_bg(lower);
+                    if halves.iter().all(|(pixel, seen)| pixel.is_none() && !seen) && edges == [false, false] {
                         cell.set_symbol(" ");
                     }
                 }
                 Tones::Few => {
                     let (pixel, seen) = halves[0];
+                    let light = |[red, green, blue]: [f32; 3]| 0.299 * red + 0.587 * green + 0.114 * blue;
                     let shade = match (pixel, seen) {
-                        (Some([red, green, blue]), true) => {
-                            let light = 0.299 * red + 0.587 * green + 0.114 * blue;
-                            [" ", "░", "▒", "▓", "█"][((light * 5.0) as usize).min(4)]
-                        }
-                        (Some(_), false) => "·",
+                        _ if edges[0] || edges[1] => "+",
+                        (Some(pixel), true) => SHADES[((light(pixel) * 5.0) as usize).min(4)],
+                        (Some(pixel), false) => [" ", "·", "░"][((light(pixel) * 3.0) as usize).min(2)],
                         (None, true) => "x",
                         (None, false) => " ",
                     };

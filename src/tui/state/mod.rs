@@ -8,9 +8,11 @@ pub mod views;
 pub use editor::Editor;
 pub use entry::{Entry, Opened, Shown};
 pub use overlay::Overlay;
-pub use views::{Along, CompareView, FieldView, Place, TableView};
+pub use views::{Along, CompareView, FieldView, ForwardView, Place, TableView};
 
 use std::path::PathBuf;
+
+use ratatui_image::picker::Picker;
 
 use super::keys::{Context, KeyMap};
 use super::layout::{self, Panes};
@@ -64,6 +66,11 @@ pub struct State {
     pub table: TableView,
     pub field: FieldView,
     pub compare: CompareView,
+    pub forward: ForwardView,
+    /// How the terminal shows pictures.
+    pub picker: Picker,
+    /// Whether the terminal was asked for that.
+    pub asked_pictures: bool,
     /// What lies over the screen and has the keys.
     pub overlay: Option<Overlay>,
     /// What was looked for last.
@@ -90,6 +97,9 @@ impl State {
             table: TableView::default(),
             field: FieldView::default(),
             compare: CompareView::default(),
+            forward: ForwardView::default(),
+            picker: Picker::halfblocks(),
+            asked_pictures: false,
             overlay: None,
             found: String::new(),
             mouse: true,

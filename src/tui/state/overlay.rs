@@ -59,6 +59,17 @@ pub enum Purpose {
     Search,
     /// The photo under the field.
     Photo,
+    /// The photo that is run; noise without one.
+    Input,
+    /// The file of weights; random ones without one.
+    Weights,
+    Batch,
+    Runs,
+    Threads,
+    /// The seed of random weights and of noise.
+    Seed,
+    /// The class that is looked for.
+    Class,
 }
 
 impl Purpose {
@@ -67,6 +78,13 @@ impl Purpose {
             Purpose::SaveAs { .. } => "Save as",
             Purpose::Search => "Search in the text (a regular expression)",
             Purpose::Photo => "A photo, PNG or JPEG",
+            Purpose::Input => "A photo to run, PNG or JPEG; empty: noise",
+            Purpose::Weights => "Weights (.safetensors); empty: random",
+            Purpose::Batch => "Images in the mini-batch",
+            Purpose::Runs => "Runs; the median counts",
+            Purpose::Threads => "Threads; empty: all cores",
+            Purpose::Seed => "Seed of random weights and of noise",
+            Purpose::Class => "Class to look for; empty: the most probable",
         }
     }
 }

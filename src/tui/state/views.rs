@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use image::RgbImage;
+use ratatui_image::protocol::Protocol;
+
 use crate::model::Network;
 use crate::model::compare::Row;
 use crate::model::kernel_study::Study;
+use crate::run::LayerRun;
+use crate::run::attention::{Effective, Heat, Method};
+use crate::run::live::{Input, Ran, Weights};
 use crate::run::measure::Timing;
 use crate::run::picture::Picture;
 use crate::spec::Origin;
@@ -33,13 +39,15 @@ pub struct FieldView {
     pub photo: Option<Photo>,
     /// The photo as the network's input takes it.
     pub fitted: Option<Fitted>,
+    /// The effective field that was measured last.
+    pub effective: Option<Measured>,
     /// The path of the last photo, to start from when asked again.
     pub last_photo: String,
 }
 
 impl Default for FieldView {
     fn default() -> Self {
-        FieldView { place: Place::MIDDLE, photo: None, fitted: None, last_photo: String::new() }
+        FieldView { place: Place::MIDDLE, photo: None, fitted: None, effective: None, last_photo: String::new() }
     }
 }
 
@@ -55,6 +63,15 @@ pub struct Fitted {
     pub network: Arc<Network>,
     pub of: Arc<Picture>,
     pub picture: Arc<Picture>,
+}
+
+/// An effective field, and what it is of.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    pub network: Arc<Network>,
+    pub layer: usize,
+    pub unit: (u64, u64),
+    pub effective: Arc<Effective>,
 }
 
 /// A place along one axis of any map: unit `at` of `of`, so that it stays where it is from layer to layer.
@@ -88,6 +105,108 @@ pub struct Place {
 
 impl Place {
     pub const MIDDLE: Place = Place { row: Along::MIDDLE, column: Along::MIDDLE };
+}
+
+/// The forward run.
+#[derive(Debug, Clone)]
+pub struct ForwardView {
+    pub weights: Weights,
+    pub input: Input,
+    pub batch: usize,
+    pub runs: usize,
+    pub threads: Option<usize>,
+    /// Layers of the run under way, as they end.
+    pub ending: Vec<LayerRun>,
+    /// The last run that went through.
+    pub ran: Option<Arc<Ran>>,
+    pub shows: Shows,
+    pub page: usize,
+    /// Whether the most active maps come first.
+    pub by_activation: bool,
+    /// Whether one map takes the whole pane.
+    pub enlarged: bool,
+    /// Where the last run looks for its class, by each method.
+    pub looks: Vec<(Method, usize, Heat)>,
+    /// The class that is looked for; the most probable without it.
+    pub class: Option<usize>,
+    /// What the pane's picture was made of, and the picture.
+    pub picture: Option<Drawn>,
+}
+
+impl Default for ForwardView {
+    fn default() -> Self {
+        ForwardView {
+            weights: Weights::Random(0),
+            input: Input::Noise(0),
+            batch: 1,
+            runs: 3,
+            threads: None,
+            ending: Vec::new(),
+            ran: None,
+            shows: Shows::Maps,
+            page: 0,
+            by_activation: false,
+            enlarged: false,
+            looks: Vec::new(),
+            class: None,
+            picture: None,
+        }
+    }
+}
+
+/// What the forward screen's pane of pictures shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    Maps,
+    Filters,
+    /// The input as the network takes it.
+    Input,
+    Looks(Method),
+}
+
+impl Shows {
+    pub const ALL: [Shows; 5] =
+        [Shows::Maps, Shows::Filters, Shows::Input, Shows::Looks(Method::GradCam), Shows::Looks(Method::GradientInput)];
+
+    pub fn next(self) -> Self {
+        let at = Shows::ALL.iter().position(|own| *own == self).unwrap_or(0);
+        Shows::ALL[(at + 1) % Shows::ALL.len()]
+    }
+}
+
+/// What a picture is made of: another means that it is made anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// The run, by where it is kept.
+    pub run: usize,
+    pub layer: usize,
+    pub shows: Shows,
+    pub page: usize,
+    pub by_activation: bool,
+    pub enlarged: bool,
+    pub class: usize,
+    pub size: (u16, u16),
+    pub theme: &'static str,
+    pub looked: usize,
+}
+
+/// A picture ready for the terminal.
+#[derive(Clone)]
+pub struct Drawn {
+    pub subject: Subject,
+    pub image: Arc<RgbImage>,
+    /// As the terminal shows pictures; none where it has shades only.
+    pub protocol: Option<Arc<Protocol>>,
+    /// What stands above it.
+    pub title: String,
+    /// How many pages there are.
+    pub pages: usize,
+}
+
+impl std::fmt::Debug for Drawn {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(formatter, "{} ({:?})", self.title, self.subject)
+    }
 }
 
 /// The number that the cells of compared architectures show.

@@ -8,7 +8,7 @@ use super::keys::{Action, Context, Key};
 use super::layout::visible_rows;
 use super::msg::{Effect, Msg, Target, Work};
 use super::overlays;
-use super::screens::{Screen, compare, edit, field, kernels, layers};
+use super::screens::{Screen, compare, edit, field, forward, kernels, layers};
 use super::state::overlay::{Answer, Palette, Question};
 use super::state::views::Timed;
 use super::state::{ListLine, Overlay, Pane, State, Working};
@@ -42,10 +42,12 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.field.photo = Some(photo);
             Vec::new()
         }
-        Msg::Work(work) => {
-            worked(state, work);
+        Msg::Pictures(picker) => {
+            state.picker = picker;
+            state.forward.picture = None;
             Vec::new()
         }
+        Msg::Work(work) => worked(state, work),
         Msg::Tell(text) => {
             state.tell(text);
             Vec::new()
@@ -77,6 +79,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     }
     compare::refresh(state);
     field::refresh(state);
+    forward::refresh(state);
     keep_in_view(state);
     effects
 }
@@ -188,12 +191,23 @@ fn quit(state: &mut State) -> Vec<Effect> {
     Vec::new()
 }
 
-fn worked(state: &mut State, work: Work) {
+fn worked(state: &mut State, work: Work) -> Vec<Effect> {
+    let effects = Vec::new();
     match work {
         Work::Progress { what, done, of } => {
             state.working = Some(Working { what, done, of });
-            return;
+            return effects;
         }
+        Work::Layer { first, layer } => {
+            forward::layer_ended(state, first, layer);
+            return effects;
+        }
+        Work::Ran(ran) => {
+            state.working = None;
+            return forward::took(state, *ran);
+        }
+        Work::Looked { method, class, heat } => state.forward.looks.push((method, class, heat)),
+        Work::Effective(measured) => state.field.effective = Some(measured),
         Work::Timed(what, times) => {
             if let Timed::Study(study) = &what
                 && *study != state.compare.study
@@ -206,6 +220,7 @@ fn worked(state: &mut State, work: Work) {
         Work::Failed(why) => state.complain(why),
     }
     state.working = None;
+    effects
 }
 
 /// Rows that a page key moves by.
