@@ -81,7 +81,7 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
 fn unknown(network: &Network, args: &FieldArgs) -> Failure {
     let names = network.layers.iter().map(|layer| layer.name.as_str());
     let help = crate::spec::problem::did_you_mean(&args.layer, names);
-    let help = help.map_or_else(|| format!("`convlens show {}` lists them", args.arch), |help| help);
+    let help = help.unwrap_or_else(|| format!("`convlens show {}` lists them", args.arch));
     Failure::Message(format!("{} has no layer `{}`; {help}", network.architecture.name, args.layer))
 }
 

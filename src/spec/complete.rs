@@ -90,8 +90,7 @@ fn open_brackets(text: &str) -> Vec<String> {
 /// The key whose value is being typed: `activation: re`.
 fn key_before(before: &str) -> Option<&str> {
     let trimmed = before.trim_end().strip_suffix(':')?;
-    let start = trimmed.rfind(|character: char| !(character.is_alphanumeric() || character == '_'));
-    Some(&trimmed[start.map_or(0, |at| at + 1)..])
+    trimmed.rsplit(|character: char| !(character.is_alphanumeric() || character == '_')).next()
 }
 
 fn plain(words: &[&str]) -> Vec<Candidate> {
@@ -210,9 +209,9 @@ mod tests {
 
     #[test]
     fn nothing_breaks_it() {
-        let text = "a: [}{]{{::\n - - -\n\t{\n層: 層\n}}}]]]".to_string();
+        let text = "a: [}{]{{::\n - - -\n\t{\n層: 層\n}}}]]]\n# 3×3: “x”: \n".to_string();
         let lines: Vec<String> = text.split('\n').map(str::to_string).collect();
-        for line in 0..8 {
+        for line in 0..9 {
             for column in 0..20 {
                 complete(&lines, line, column);
             }

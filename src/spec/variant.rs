@@ -1,6 +1,6 @@
 //! A variant of an architecture as a file that extends it and holds only what differs.
 
-use super::library::{Library, LoadError, Origin};
+use super::library::{Library, Origin};
 
 /// A file that extends `base` and gives `text`, the base's own text `base_text` changed: the keys at the top whose lines
 /// differ. Nothing where that does not come to the same architecture, as when a key was taken away.
@@ -18,12 +18,9 @@ pub fn extending(library: &Library, base: &Origin, base_text: &str, target: &Ori
     }
     let short = lines.join("\n") + "\n";
     let load = |text: &str| library.load_text(target, text.to_string(), &[]).map(|loaded| loaded.architecture);
-    let same = match (load(&short), load(text)) {
-        (Ok(short), Ok(whole)) => short.says_the_same(&whole),
-        (Err(LoadError::Invalid(_)), Err(LoadError::Invalid(_))) => true,
-        _ => false,
-    };
-    same.then_some(short)
+    // A text with problems has no meaning yet that could be kept.
+    let same = load(&short).ok()?.says_the_same(&load(text).ok()?);
+    (same && base != target).then_some(short)
 }
 
 /// The keys at the top with their lines; comments go with the key after them.
@@ -44,6 +41,9 @@ fn sections(text: &str) -> Vec<(String, String)> {
                 None => waiting += &format!("{line}\n"),
             },
         }
+    }
+    if let Some((_, content)) = sections.last_mut() {
+        *content += &waiting;
     }
     sections
 }

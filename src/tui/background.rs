@@ -41,7 +41,9 @@ impl Answer {
                         let text = self.reading.take().unwrap_or_default();
                         return is_light(&text).map_or(Taken::Part, |light| Taken::Whole { light });
                     }
-                    KeyCode::Char(character) if text.len() < LONGEST => text.push(character),
+                    KeyCode::Char(character) if text.len() < LONGEST && goes_on(text, character) => {
+                        text.push(character)
+                    }
                     _ => {
                         self.reading = None;
                         return Taken::No;
@@ -50,6 +52,15 @@ impl Answer {
             }
         }
         Taken::Part
+    }
+}
+
+/// Whether a character can be the next of an answer: what cannot is the user's own typing.
+fn goes_on(text: &str, character: char) -> bool {
+    const START: &str = "11;";
+    match START.chars().nth(text.len()) {
+        Some(expected) => character == expected,
+        None => character.is_ascii_alphanumeric() || matches!(character, ':' | '/' | '#'),
     }
 }
 
@@ -98,6 +109,12 @@ mod tests {
         let mut answer = Answer::default();
         assert_eq!(answer.take(KeyEvent::new(KeyCode::Char('j'), KeyModifiers::NONE)), Taken::No);
         assert_eq!(answer.take(KeyEvent::new(KeyCode::Char(']'), KeyModifiers::NONE)), Taken::No);
+        answer.take(KeyEvent::new(KeyCode::Char(']'), KeyModifiers::ALT));
+        assert_eq!(
+            answer.take(KeyEvent::new(KeyCode::Char('h'), KeyModifiers::NONE)),
+            Taken::No,
+            "typed, not answered"
+        );
         answer.take(KeyEvent::new(KeyCode::Char(']'), KeyModifiers::ALT));
         assert_eq!(answer.take(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE)), Taken::No);
         assert_eq!(answer.take(KeyEvent::new(KeyCode::Char('x'), KeyModifiers::NONE)), Taken::No);

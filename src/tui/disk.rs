@@ -2,7 +2,6 @@
 //! it is there whole or not at all.
 
 use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::msg::{Expected, SaveError};
 use super::remembered::Remembered;
+use super::state::editor::LeftOver;
 use crate::spec::Origin;
 
 /// A text that was not saved, as it is kept.
@@ -20,6 +20,8 @@ struct Kept {
     of: String,
     bundled: bool,
     text: String,
+    /// What it was typed on top of.
+    base: String,
 }
 
 /// The folder of the explorer's state, and what this process holds in it.
@@ -51,7 +53,7 @@ impl Disk {
 
     /// Keeps a text that is not saved, or forgets it. The file is locked while this process runs, so that another one does
     /// not offer it as left over.
-    pub fn keep(&mut self, origin: &Origin, text: Option<&str>) -> io::Result<()> {
+    pub fn keep(&mut self, origin: &Origin, text: Option<&LeftOver>) -> io::Result<()> {
         let at = self.held.iter().position(|(own, ..)| own == origin);
         let Some(text) = text else {
             if let Some((_, path, lock)) = at.map(|at| self.held.swap_remove(at)) {
@@ -68,7 +70,9 @@ impl Disk {
         let path = match at {
             Some(at) => self.held[at].1.clone(),
             None => {
-                let Some((path, lock)) = self.free_file(origin, false) else { return Ok(()) };
+                let (path, lock) = self
+                    .free_file(origin, false)
+                    .ok_or_else(|| io::Error::other("the user's state folder cannot be written"))?;
                 self.held.push((origin.clone(), path.clone(), lock));
                 path
             }
@@ -77,7 +81,7 @@ impl Disk {
             Origin::Bundled(id) => (id.to_string(), true),
             Origin::File(path) => (std::path::absolute(path)?.display().to_string(), false),
         };
-        let kept = Kept { of, bundled, text: text.to_string() };
+        let kept = Kept { of, bundled, text: text.text.clone(), base: text.base.clone() };
         // No fsync for each letter: a crash of the program leaves what was written.
         let beside = path.with_extension("new");
         fs::write(&beside, serde_json::to_vec(&kept)?)?;
@@ -100,10 +104,10 @@ impl Disk {
     }
 
     /// The text that an earlier run left of an architecture.
-    pub fn left_over(&self, origin: &Origin) -> Option<String> {
+    pub fn left_over(&self, origin: &Origin) -> Option<LeftOver> {
         let (path, _lock) = self.free_file(origin, true)?;
         let kept: Kept = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
-        Some(kept.text)
+        Some(LeftOver { text: kept.text, base: kept.base })
     }
 }
 
@@ -113,12 +117,13 @@ fn lock_of(path: &Path) -> PathBuf {
 
 /// A file name for the texts of an origin: its id, and a number that tells files of the same id apart.
 fn name_of(origin: &Origin) -> String {
-    let mut hasher = DefaultHasher::new();
-    match origin {
-        Origin::Bundled(id) => id.hash(&mut hasher),
-        Origin::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).hash(&mut hasher),
-    }
-    format!("{}-{:08x}", origin.id(), hasher.finish() as u32)
+    let place = match origin {
+        Origin::Bundled(id) => id.to_string(),
+        Origin::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+    };
+    // FNV-1a: the same in every version of the program.
+    let hash = place.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{}-{hash:08x}", origin.id())
 }
 
 /// Where the user's own keys are, there or not.
@@ -134,7 +139,7 @@ pub fn save(path: &Path, text: &str, expected: &Expected) -> Result<(), SaveErro
     let strip = |text: &str| text.strip_prefix('\u{feff}').unwrap_or(text).to_string();
     match (expected, &there) {
         (Expected::Text(expected), Some(there)) if strip(there) != *expected => return Err(SaveError::Changed(name)),
-        (Expected::Text(_), None) if path.exists() => return Err(SaveError::Changed(name)),
+        (Expected::Text(_), None) => return Err(SaveError::Changed(name)),
         (Expected::Nothing, _) if path.exists() => return Err(SaveError::Exists(name)),
         _ => {}
     }
@@ -198,15 +203,16 @@ mod tests {
         let disk = || Disk { folder: Some(folder.path().to_path_buf()), held: Vec::new() };
         let origin = Origin::File("mine.yaml".into());
         let mut first = disk();
-        first.keep(&origin, Some("one")).expect("kept");
-        first.keep(&origin, Some("two")).expect("kept");
+        let left = |text: &str| LeftOver { text: text.into(), base: "base".into() };
+        first.keep(&origin, Some(&left("one"))).expect("kept");
+        first.keep(&origin, Some(&left("two"))).expect("kept");
         assert_eq!(disk().left_over(&origin), None, "held by the first");
         // A second process keeps its own beside it.
         let mut second = disk();
-        second.keep(&origin, Some("three")).expect("kept");
+        second.keep(&origin, Some(&left("three"))).expect("kept");
         second.keep(&origin, None).expect("forgotten");
         drop(first);
-        assert_eq!(disk().left_over(&origin).as_deref(), Some("two"));
+        assert_eq!(disk().left_over(&origin), Some(left("two")));
         assert_eq!(disk().left_over(&Origin::Bundled("vgg16")), None);
         disk().keep(&origin, None).expect("forgotten");
         assert_eq!(disk().left_over(&origin), None);

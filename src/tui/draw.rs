@@ -39,8 +39,8 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
     if state.overlay.is_some() && !matches!(state.overlay, Some(Overlay::Find(_))) {
         regions.clear();
     }
-    overlays::draw(state, frame_, area, &mut regions);
     toasts(state, frame_, area);
+    overlays::draw(state, frame_, area, &mut regions);
     regions
 }
 

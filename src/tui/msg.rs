@@ -8,7 +8,7 @@ use ratatui_image::picker::Picker;
 
 use super::keys::Key;
 use super::state::Opened;
-use super::state::editor::Analysis;
+use super::state::editor::{Analysis, LeftOver};
 use super::state::views::{Measured, Photo, Timed};
 use crate::model::Network;
 use crate::run::LayerRun;
@@ -47,6 +47,8 @@ pub enum Msg {
         path: PathBuf,
         why: SaveError,
     },
+    /// Unsaved text cannot be kept for a later run.
+    NotKept(String),
     /// The text as another program left it.
     Edited {
         origin: Origin,
@@ -96,7 +98,7 @@ pub enum Work {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SaveError {
-    #[error("{0} was changed by another program since it was read")]
+    #[error("{0} was changed or removed by another program since it was read")]
     Changed(String),
     #[error("{0} is there already")]
     Exists(String),
@@ -126,7 +128,7 @@ pub enum Effect {
         extending: Option<String>,
     },
     /// Keep a text that is not saved yet where a later run finds it, or forget it.
-    Keep(Origin, Option<String>),
+    Keep(Origin, Option<LeftOver>),
     /// Hand a text to the user's own editor.
     External {
         origin: Origin,

@@ -138,6 +138,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         next_key,
         analysis,
         work,
+        changed: true,
     };
     runner.run(&inputs, asks)
 }
@@ -166,12 +167,16 @@ pub fn keys() -> Result<KeyMap, ExploreError> {
 fn listen(sender: &SyncSender<Input>) -> io::Result<Sender<()>> {
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGHUP, SIGTERM, SIGWINCH};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
         // crossterm tells of a new size too, but can miss one that comes together with a key.
-        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGWINCH])?;
+        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGWINCH])?;
         let sender = sender.clone();
         std::thread::spawn(move || {
             for signal in signals.forever() {
+                // An interrupt from the keyboard is the other program's while it has the terminal.
+                if signal == SIGINT && super::terminal::is_lent() {
+                    continue;
+                }
                 let input = if signal == SIGWINCH { Input::Resized } else { Input::Terminate };
                 if sender.send(input).is_err() {
                     break;
@@ -205,6 +210,8 @@ struct Runner<'a> {
     next_key: Sender<()>,
     analysis: Worker<Analyse>,
     work: Worker<Job>,
+    /// Whether there is something to paint.
+    changed: bool,
 }
 
 impl Runner<'_> {
@@ -229,6 +236,7 @@ impl Runner<'_> {
         let mut ticked = Instant::now();
         loop {
             let painted = Instant::now();
+            self.changed = false;
             let Some(mut input) = self.wait(inputs, &mut ticked) else { return Ok(()) };
             loop {
                 if self.take(input)? {
@@ -241,7 +249,10 @@ impl Runner<'_> {
                     Err(_) => break,
                 }
             }
-            self.paint()?;
+            // The mouse moving over the window changes nothing.
+            if self.changed {
+                self.paint()?;
+            }
         }
     }
 
@@ -293,6 +304,7 @@ impl Runner<'_> {
     }
 
     fn carry_out(&mut self, msg: Msg) -> Result<bool, ExploreError> {
+        self.changed = true;
         let effects = update(&mut self.state, msg);
         self.effects(effects)
     }
@@ -323,8 +335,8 @@ impl Runner<'_> {
                     })
                 }
                 Effect::Keep(origin, text) => {
-                    let kept = self.disk.keep(&origin, text.as_deref());
-                    kept.err().map(|error| Msg::Complain(format!("unsaved text cannot be kept for a crash: {error}")))
+                    let kept = self.disk.keep(&origin, text.as_ref());
+                    kept.err().map(|error| Msg::NotKept(error.to_string()))
                 }
                 Effect::External { origin, text } => {
                     let edited = self.session.edit(&origin.id(), &text, self.state.mouse);

@@ -2,6 +2,7 @@
 
 use std::io::{self, Stdout, Write, stdout};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -11,6 +12,13 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+
+/// Whether another program has the terminal.
+static LENT: AtomicBool = AtomicBool::new(false);
+
+pub fn is_lent() -> bool {
+    LENT.load(Ordering::SeqCst)
+}
 
 /// The terminal while the explorer has it; dropping gives it back.
 pub struct Session {
@@ -24,8 +32,11 @@ impl Session {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                restore();
-                before(panic);
+                // A thread that works beside the terminal's leaves it alone: the explorer goes on.
+                if std::thread::current().name() == Some("main") {
+                    restore();
+                    before(panic);
+                }
             }));
         });
         take(mouse)?;
@@ -62,7 +73,9 @@ impl Session {
         let mut words = editor.split_whitespace();
         let program = words.next().unwrap_or("vi");
         restore();
+        LENT.store(true, Ordering::SeqCst);
         let ended = std::process::Command::new(program).args(words).arg(&path).status();
+        LENT.store(false, Ordering::SeqCst);
         take(mouse).and_then(|()| self.repaint()).map_err(failed)?;
         match ended {
             Ok(status) if status.success() => {

@@ -1,5 +1,6 @@
 //! Work in threads of its own: one slot each, where the newest work takes the place of what waits.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -37,7 +38,8 @@ impl<W: Send + 'static> Worker<W> {
         let own = Arc::clone(&shared);
         std::thread::Builder::new().name(name.to_string()).spawn(move || {
             while let Some((work, cancel)) = next(&own) {
-                run(work, &cancel);
+                // Work that panics is lost; the thread goes on with the next.
+                let _ = catch_unwind(AssertUnwindSafe(|| run(work, &cancel)));
                 locked(&own.0).under_way = None;
             }
         })?;

@@ -9,6 +9,7 @@ use convlens::tui::draw::draw;
 use convlens::tui::jobs::{self, Analyse};
 use convlens::tui::keys;
 use convlens::tui::msg::{Effect, Expected, Msg, SaveError, Target, Work};
+use convlens::tui::state::editor::LeftOver;
 use convlens::tui::state::views::{Photo, Timed};
 use convlens::tui::state::{Entry, Opened, State};
 use convlens::tui::theme::{self, Theme};
@@ -529,7 +530,8 @@ fn quitting_with_an_unsaved_text_asks_first() {
 fn what_an_earlier_run_left_is_offered_back() {
     let mut state = state(80, 24, theme::DARK);
     let at = state.selected;
-    state.entries[at].left_over = Some("name: Left\ninput: [3, 8, 8]\nlayers: [flatten]\n".into());
+    let left = "name: Left\ninput: [3, 8, 8]\nlayers: [flatten]\n".to_string();
+    state.entries[at].left_over = Some(LeftOver { text: left, base: "what it was".into() });
     press(&mut state, "4");
     assert!(text(&painted(&state)).contains("go on with it"));
     press(&mut state, "<enter>");
@@ -615,4 +617,102 @@ fn what_is_remembered_comes_back() {
     // A file of another version is no obstacle.
     let odd: Remembered = serde_json::from_str(r#"{"architecture": "vgg11", "unknown": 3}"#).expect("JSON");
     assert_eq!(odd.architecture.as_deref(), Some("vgg11"));
+}
+
+/// A run of the selected architecture as the explorer's thread makes it.
+fn run_forward(state: &mut State, effects: &[Effect]) {
+    let [Effect::Forward(request)] = effects else { panic!("{effects:?}") };
+    let mut live = convlens::run::live::Live::default();
+    let ran = live.run(request, |_| std::ops::ControlFlow::Continue(())).expect("sound").expect("not stopped");
+    send(state, Msg::Work(Work::Ran(Box::new(ran))));
+}
+
+#[test]
+fn the_network_runs_and_its_feature_maps_are_seen() {
+    for theme in [theme::DARK, theme::PLAIN] {
+        let mut state = state(120, 40, theme);
+        press(&mut state, "/vgg-mini<enter>5");
+        assert!(text(&painted(&state)).contains("runs the network"));
+        let effects = press(&mut state, "<enter>");
+        run_forward(&mut state, &effects);
+        press(&mut state, "j");
+        let screen = text(&painted(&state));
+        assert!(screen.contains("block1.conv1: maps 0 to ") && screen.contains("of 32, 28×28"), "{screen}");
+        assert!(screen.contains("the weights are random: the answer means nothing"), "{screen}");
+        assert!(screen.contains("of 32 channels are 0 everywhere"), "{screen}");
+        // The next page, one map alone, the filters, the input.
+        press(&mut state, "z<right>");
+        assert!(text(&painted(&state)).contains("map 1 of 32"));
+        press(&mut state, "v");
+        assert!(text(&painted(&state)).contains("block1.conv1: filters 0 to"));
+        press(&mut state, "v");
+        assert!(text(&painted(&state)).contains("input as the network takes it"));
+        let looks = press(&mut state, "v");
+        assert!(matches!(looks.as_slice(), [Effect::Look { .. }]), "{looks:?}");
+        let rows = copied(&mut state, "Y");
+        assert!(rows.lines().count() > 15 && rows.contains("| block1.conv1 |"), "{rows}");
+        // A run belongs to the architecture it was made of.
+        press(&mut state, "/lenet5<enter>l");
+        assert!(text(&painted(&state)).contains("runs the network"));
+    }
+}
+
+#[test]
+fn layers_light_up_as_they_end_and_settings_are_checked() {
+    let mut state = state(80, 24, theme::DARK);
+    press(&mut state, "/vgg-mini<enter>5");
+    let layer = |index, nanoseconds| convlens::run::LayerRun {
+        index,
+        time: std::time::Duration::from_nanos(nanoseconds),
+        statistics: convlens::run::Statistics::default(),
+    };
+    send(&mut state, Msg::Work(Work::Layer { first: true, layer: layer(0, 1_500_000) }));
+    send(&mut state, Msg::Work(Work::Layer { first: false, layer: layer(1, 500_000) }));
+    assert!(text(&painted(&state)).contains("2.000"), "conv1 with its norm or ReLU has ended");
+    assert!(matches!(press(&mut state, "<esc>").as_slice(), [Effect::StopWork]));
+    press(&mut state, "b<ctrl-u>many<enter>");
+    assert!(text(&painted(&state)).contains("expected a number from 1 to 4096"));
+    let effects = press(&mut state, "<ctrl-u>4<enter>");
+    assert!(matches!(effects.as_slice(), [Effect::Forward(request)] if request.batch == 4), "{effects:?}");
+}
+
+#[test]
+fn the_effective_field_is_drawn_over_the_theoretical_one() {
+    for theme in [theme::DARK, theme::PLAIN] {
+        let mut state = state(80, 24, theme);
+        press(&mut state, "/vgg-mini<enter>2/block2.conv2<enter>");
+        let effects = press(&mut state, "f");
+        let [Effect::Effective { request, layer, unit }] = effects.as_slice() else { panic!("{effects:?}") };
+        let mut live = convlens::run::live::Live::default();
+        let go_on = |_| std::ops::ControlFlow::Continue(());
+        let found = live.effective(request, *layer, *unit, 2, go_on).expect("sound").expect("not stopped");
+        let measured = convlens::tui::state::views::Measured {
+            network: Arc::clone(&request.network),
+            layer: *layer,
+            unit: *unit,
+            effective: Arc::new(found),
+        };
+        send(&mut state, Msg::Work(Work::Effective(measured)));
+        let screen = text(&painted(&state));
+        assert!(screen.contains("hold 95% of the gradient"), "{screen}");
+        // Another unit was not measured.
+        press(&mut state, "l");
+        assert!(!text(&painted(&state)).contains("hold 95%"));
+    }
+}
+
+#[test]
+fn saving_makes_the_numbers_those_of_the_saved_file() {
+    let mut state = state(80, 24, theme::DARK);
+    let sound = "name: Mine\ninput: [3, 8, 8]\nlayers: [conv3-8, flatten, linear: 4]\n";
+    state.entries.push(file("mine.yaml", sound));
+    press(&mut state, "/mine<enter>e<ctrl-f>conv3-8<enter><right><right><right><right><right><right><delete>9");
+    assert!(text(&painted(&state)).contains("224→252"), "{}", text(&painted(&state)));
+    let effects = press(&mut state, "<ctrl-s>");
+    let [Effect::Save { origin, path, text: written, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    send(&mut state, Msg::Saved { origin: origin.clone(), path: path.clone(), text: written.clone() });
+    let again = Msg::Loaded(origin.clone(), Some(written.clone()), Box::new(opened(origin, written)));
+    send(&mut state, again);
+    let screen = text(&painted(&state));
+    assert!(!screen.contains('→') && screen.contains("252"), "{screen}");
 }

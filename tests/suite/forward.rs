@@ -135,7 +135,7 @@ fn the_theoretical_field_contains_the_effective_one() {
         ("vgg-mini", "block2.conv2", "6,6", &["--samples", "3"][..]),
         ("vgg-mini", "block2.maxpool1", "0,6", &["--samples", "2"]),
         ("vgg11-cifar", "block3.conv2.relu", "2,7", &["--image", photo]),
-        ("lenet5", "classifier.linear1", "0,0", &["--samples", "2"]),
+        ("lenet5", "f6", "0,0", &["--samples", "2"]),
     ] {
         let value = json(&[&["field", arch, layer, "--unit", unit][..], more].concat());
         let ends = |key: &str| [0, 1].map(|end| value[key][end].as_i64().expect("a place"));

@@ -288,7 +288,6 @@ fn a_light_background_is_asked_for_and_followed() {
     let set = [("COLORTERM", "truecolor")];
     let mut screen = Screen::open_at(home(), &set, &[], 24, 80);
     screen.shows("38,720");
-    screen.until("the question", |_| true);
     screen.press("\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
     screen.press("j");
     screen.shows("3·3·3·64 + 64 = 1,792");

@@ -56,6 +56,10 @@ pub fn refresh(state: &mut State) {
     let before = &state.compare.of;
     let same = before.len() == now.len() && before.iter().zip(&now).all(|(before, now)| Arc::ptr_eq(before, now));
     if !same {
+        // Times belong to the networks that were timed.
+        if matches!(state.compare.times, Some((Timed::Designs(_), _))) {
+            state.compare.times = None;
+        }
         let networks: Vec<&Network> = now.iter().map(|network| &**network).collect();
         state.compare.rows = Arc::new(compare::rows(&networks));
         state.compare.of = now;
@@ -127,10 +131,14 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::Compare(Compare::Number) => state.compare.number = state.compare.number.next(),
         Action::Compare(Compare::Changes) => state.compare.only_changes = !state.compare.only_changes,
         Action::Compare(Compare::Clear) => state.compare.marked.clear(),
-        Action::Compare(Compare::StopTiming) => return Some(vec![Effect::StopWork]),
+        Action::Compare(Compare::StopTiming) => return Some(state.stop_work()),
         Action::Compare(_) | Action::Copy if state.compare.kernels => return kernels::act(state, action),
         Action::Compare(Compare::Time) => {
             let shown = compared(state);
+            if shown.len() < 2 {
+                state.tell("mark another architecture with c first");
+                return Some(Vec::new());
+            }
             let what = Timed::Designs(shown.iter().map(|entry| entry.origin.clone()).collect());
             let networks = shown.iter().filter_map(|entry| entry.shared_network().cloned());
             return Some(vec![Effect::Time(what, networks.collect())]);
@@ -368,10 +376,9 @@ fn draw_totals(state: &State, frame_: &mut Frame, area: Rect) {
         })
         .collect();
     let room = usize::from(area.height.saturating_sub(2));
-    if lines.len() < room {
-        let words = compare::verdict(&networks).into_iter().next().unwrap_or_default();
-        lines.push(Line::styled(format!(" {words}"), theme.dim));
-    }
+    let left_over = room.saturating_sub(lines.len());
+    let words = compare::verdict(&networks).into_iter().take(left_over);
+    lines.extend(words.map(|words| Line::styled(format!(" {words}"), theme.dim)));
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 

@@ -46,7 +46,7 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             if state.working.is_none() {
                 state.field.effective = None;
             }
-            return Some(vec![Effect::StopWork]);
+            return Some(state.stop_work());
         }
         Action::Copy => return as_text(state).map(|text| vec![Effect::Copy(text)]),
         _ => return None,

@@ -83,7 +83,7 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             state.forward.ending.clear();
             return Some(vec![Effect::Forward(request)]);
         }
-        Forward::Stop => return Some(vec![Effect::StopWork]),
+        Forward::Stop => return Some(state.stop_work()),
         Forward::Ask(setting) => ask(state, setting),
         Forward::Shows => {
             state.forward.shows = state.forward.shows.next();
@@ -324,7 +324,8 @@ fn maps(ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, Str
         return Some((fitted(&image, room), format!("{name}: {channels} features"), 1));
     }
     // A tile is at least a dozen pixels, at most what one map alone could fill.
-    let tile_width = if subject.enlarged { room.0 } else { (width as u32).clamp(12, 40).min(room.0) };
+    let most = (room.0 / 4).max(10);
+    let tile_width = if subject.enlarged { room.0 } else { (width as u32).clamp(8, most.max(8)).min(room.0) };
     let tile_height = (tile_width * height as u32 / (width as u32).max(1)).clamp(1, room.1);
     let tile = (tile_width.min(tile_height * width as u32 / height as u32).max(1), tile_height);
     let (across, down) = if subject.enlarged { (1, 1) } else { tiling(room, tile) };

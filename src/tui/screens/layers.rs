@@ -347,7 +347,8 @@ fn draw_working(state: &State, entry: &Entry, network: &Network, frame_: &mut Fr
     };
     let title = format!(" {} · {kind} ", row.path(network));
     let block = frame(title, theme, false);
-    let lints = entry.lints_at(row).map(|lint| {
+    // No more than can be seen: a closed block may hide thousands.
+    let lints = entry.lints_at(row).take(usize::from(area.height)).map(|lint| {
         let text = format!("{}; try {}", lint.message, lint.advice);
         Line::from(vec![Span::styled(left(" !", 9), theme.warn), Span::styled(text, theme.warn)])
     });

@@ -23,6 +23,13 @@ pub struct Analysis {
     pub rows: Arc<Vec<compare::Row>>,
 }
 
+/// A text that was not saved, and what it was typed on top of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOver {
+    pub text: String,
+    pub base: String,
+}
+
 /// Words offered for the one being typed.
 #[derive(Debug, Clone)]
 pub struct Completion {
@@ -104,7 +111,7 @@ impl Editor {
         &self.saved
     }
 
-    /// To be called after a change of the text; true if it needs to be analysed again.
+    /// To be called after a change of the text.
     pub fn touched(&mut self) {
         self.version += 1;
         self.changed = self.text() != self.saved;

@@ -1,9 +1,10 @@
 //! One architecture of the list, as it is opened.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::editor::Editor;
+use super::editor::{Editor, LeftOver};
 use crate::model::lints::{Lint, lints};
 use crate::model::{Layer, Network};
 use crate::spec::Origin;
@@ -26,6 +27,8 @@ pub struct Shown {
     pub lints: Vec<Lint>,
     /// For each layer with lints of its own its index, in order.
     at: Vec<usize>,
+    /// For each lint the layer it is about; none if it is about a block.
+    layers: Vec<Option<usize>>,
 }
 
 impl Shown {
@@ -33,8 +36,10 @@ impl Shown {
         let lints = lints(&network);
         let names: std::collections::HashSet<&str> = lints.iter().map(|lint| lint.layer.as_str()).collect();
         let at = network.layers.iter().filter(|layer| names.contains(layer.name.as_str()));
-        let at = at.map(|layer| layer.index).collect();
-        Shown { network, lints, at }
+        let at: Vec<usize> = at.map(|layer| layer.index).collect();
+        let by_name: HashMap<&str, usize> = at.iter().map(|&at| (network.layers[at].name.as_str(), at)).collect();
+        let layers = lints.iter().map(|lint| by_name.get(lint.layer.as_str()).copied()).collect();
+        Shown { network, lints, at, layers }
     }
 
     fn has_lints(&self, layers: Range<usize>) -> bool {
@@ -62,7 +67,7 @@ pub struct Entry {
     /// Text being edited.
     pub editor: Option<Box<Editor>>,
     /// Unsaved text that an earlier run of the program left.
-    pub left_over: Option<String>,
+    pub left_over: Option<LeftOver>,
 }
 
 impl Entry {
@@ -213,12 +218,13 @@ impl Entry {
     /// The lints about a row's layers, or about what a closed block hides.
     pub fn lints_at<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a Lint> {
         self.shown.iter().flat_map(move |shown| {
-            let layers = &shown.network.layers[row.layers()];
             let hides = matches!(row.kind, RowKind::Block { open: false, .. } | RowKind::Layer { .. });
             let path = row.path(&shown.network);
-            let about =
-                move |lint: &&Lint| lint.layer == path || hides && layers.iter().any(|layer| layer.name == lint.layer);
-            shown.lints.iter().filter(about)
+            let inside = row.layers();
+            let about = move |(lint, layer): &(&Lint, &Option<usize>)| {
+                lint.layer == path || hides && layer.is_some_and(|layer| inside.contains(&layer))
+            };
+            shown.lints.iter().zip(&shown.layers).filter(about).map(|(lint, _)| lint)
         })
     }
 }

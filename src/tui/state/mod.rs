@@ -16,6 +16,7 @@ use ratatui_image::picker::Picker;
 
 use super::keys::{Context, KeyMap};
 use super::layout::{self, Panes};
+use super::msg::Effect;
 use super::screens::{Face, Screen};
 use super::theme::Theme;
 use crate::spec::Origin;
@@ -78,6 +79,8 @@ pub struct State {
     pub mouse: bool,
     /// The folder that new architectures are offered to be saved in.
     pub new_files: PathBuf,
+    /// Whether unsaved text can be kept for a later start.
+    pub keeps: bool,
     pub toasts: Vec<Toast>,
     pub working: Option<Working>,
 }
@@ -104,6 +107,7 @@ impl State {
             found: String::new(),
             mouse: true,
             new_files: PathBuf::from("architectures"),
+            keeps: true,
             toasts: Vec::new(),
             working: None,
         }
@@ -156,6 +160,14 @@ impl State {
         self.toasts.push(Toast { text, bad, left });
         let surplus = self.toasts.len().saturating_sub(MOST);
         self.toasts.drain(..surplus);
+    }
+
+    /// Asks the work under way to stop, and says so: a layer may still take its time.
+    pub fn stop_work(&mut self) -> Vec<Effect> {
+        if let Some(working) = &mut self.working {
+            working.what = "stopping:".into();
+        }
+        vec![Effect::StopWork]
     }
 
     /// The lines of the list: headings, and entries by index.

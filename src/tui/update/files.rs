@@ -19,7 +19,11 @@ fn take(state: &mut State, at: usize, text: Option<String>, opened: Opened) -> V
     let entry = &mut state.entries[at];
     let changed = entry.text != text;
     entry.reopen(text.clone(), opened);
-    let Some(editor) = entry.editor.as_deref_mut().filter(|_| changed) else { return Vec::new() };
+    let Some(editor) = entry.editor.as_deref_mut() else { return Vec::new() };
+    if !changed {
+        // The saved network may be another: of what was just saved, or because what the file extends changed.
+        return edit::analyse(state, at);
+    }
     if editor.is_changed() {
         // What this program saved itself comes back as a change on disk too.
         if text.as_deref() != Some(editor.saved()) {
@@ -71,7 +75,9 @@ pub fn listed(state: &mut State, found: Vec<(Origin, Option<String>, Opened)>) -
             }
         }
     }
-    let gone = |entry: &Entry| !there.contains(&entry.origin) && !entry.is_edited();
+    // One that is looked at or edited stays: many editors move a file away for a moment while they save it.
+    let stays = |entry: &Entry| entry.editor.is_some() || Some(&entry.origin) == selected.as_ref();
+    let gone = |entry: &Entry| !there.contains(&entry.origin) && !stays(entry);
     state.entries.retain(|entry| !gone(entry));
     state.entries.sort_by_key(|entry| matches!(entry.origin, Origin::File(_)));
     let at = selected.and_then(|origin| state.position(&origin));

@@ -48,6 +48,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Work(work) => worked(state, work),
+        Msg::NotKept(why) => {
+            state.keeps = false;
+            state.complain(format!("text that is not saved cannot be kept for a later start: {why}"));
+            Vec::new()
+        }
         Msg::Tell(text) => {
             state.tell(text);
             Vec::new()
@@ -87,7 +92,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
 fn key_pressed(state: &mut State, key: Key) -> Vec<Effect> {
     let context = state.context();
     // What went well has been read when the next key is pressed; what went wrong stays its time.
-    state.toasts.retain(|toast| toast.bad);
+    state.toasts.retain(|toast| toast.bad && key.code != ratatui::crossterm::event::KeyCode::Esc);
     if let Some(action) = state.keys.action(key, context.together()) {
         return act(state, action);
     }
@@ -181,11 +186,14 @@ fn quit(state: &mut State) -> Vec<Effect> {
     }
     state.overlay = Some(Overlay::Question(Question {
         words: format!("The text of {} is not saved.", edited.join(", ")),
-        answers: vec![
-            ("stay".into(), Answer::Nothing),
-            ("leave; it is kept and offered at the next start".into(), Answer::QuitKeeping),
-            ("leave and drop it".into(), Answer::QuitDropping),
-        ],
+        answers: [
+            Some(("stay".into(), Answer::Nothing)),
+            state.keeps.then(|| ("leave; it is kept and offered at the next start".into(), Answer::QuitKeeping)),
+            Some(("leave and drop it".into(), Answer::QuitDropping)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         cursor: 0,
     }));
     Vec::new()

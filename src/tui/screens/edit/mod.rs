@@ -14,7 +14,7 @@ use crate::tui::keys::table::{Edit, Overlay as OverlayAction};
 use crate::tui::keys::{Action, Context, Key};
 use crate::tui::msg::{Effect, Expected};
 use crate::tui::overlays;
-use crate::tui::state::editor::{Analysis, Completion};
+use crate::tui::state::editor::{Analysis, Completion, LeftOver};
 use crate::tui::state::overlay::{Answer, Purpose, Question};
 use crate::tui::state::{Editor, Overlay, Pane, State};
 use crate::tui::update::moved;
@@ -47,8 +47,9 @@ pub fn enter(state: &mut State) -> Vec<Effect> {
         }));
         return Vec::new();
     }
-    if entry.editor.is_some() {
-        return Vec::new();
+    if let Some(editor) = &entry.editor {
+        // Another text may have taken its turn.
+        return if editor.analysed == editor.version { Vec::new() } else { analyse(state, selected) };
     }
     match &entry.text {
         Some(text) if text.lines().count() <= LINES => {
@@ -56,7 +57,7 @@ pub fn enter(state: &mut State) -> Vec<Effect> {
             analyse(state, selected)
         }
         Some(_) => {
-            state.complain(format!("more than {LINES} lines; press E for your own editor"));
+            state.complain(format!("more than {LINES} lines are not edited here"));
             Vec::new()
         }
         None => Vec::new(),
@@ -82,7 +83,7 @@ fn changed(state: &mut State) -> Vec<Effect> {
     let origin = entry.origin.clone();
     let Some(editor) = entry.editor.as_deref_mut() else { return Vec::new() };
     editor.touched();
-    let kept = editor.is_changed().then(|| editor.text());
+    let kept = editor.is_changed().then(|| LeftOver { text: editor.text(), base: editor.saved().to_string() });
     let mut effects = analyse(state, selected);
     effects.push(Effect::Keep(origin, kept));
     effects
@@ -118,11 +119,13 @@ pub fn step(state: &mut State, by: isize) {
 pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
     match action {
         Action::Edit(edit) => {
-            if state.editor().is_none() {
-                state.tell("there is no text to edit");
-                return Some(Vec::new());
+            let mut effects = if state.editor().is_none() { enter(state) } else { Vec::new() };
+            if state.editor().is_some() {
+                effects.extend(act_on_text(state, edit));
+            } else if state.overlay.is_none() {
+                state.complain("there is no text that can be edited here");
             }
-            Some(act_on_text(state, edit))
+            Some(effects)
         }
         Action::Copy => Some(vec![Effect::Copy(numbers::as_text(state))]),
         _ => None,
@@ -234,6 +237,10 @@ fn before_cursor(editor: &Editor) -> String {
 pub fn typed(state: &mut State, key: Key) -> Vec<Effect> {
     let Some(editor) = state.editor_mut() else { return Vec::new() };
     let was_offering = editor.completion.take().is_some();
+    if was_offering && let Some(action) = state.keys.action(key, Context::Typing.together()) {
+        return crate::tui::update::act(state, action);
+    }
+    let Some(editor) = state.editor_mut() else { return Vec::new() };
     let moving = match key.code {
         KeyCode::Up => Some(CursorMove::Up),
         KeyCode::Down => Some(CursorMove::Down),
@@ -464,11 +471,19 @@ pub fn left_over(state: &mut State, take: bool) -> Vec<Effect> {
     let (origin, left) = (entry.origin.clone(), entry.left_over.take());
     let mut effects = enter(state);
     match (take, left, state.editor_mut()) {
-        (true, Some(text), Some(editor)) => {
-            editor.replace(&text);
+        (true, Some(left), Some(editor)) => {
+            editor.replace(&left.text);
+            // What it was typed on top of: if the file is another now, saving asks.
+            editor.saved_as(left.base);
             effects.extend(changed(state));
         }
-        _ => effects.push(Effect::Keep(origin, None)),
+        (true, left, _) => {
+            if let Some(entry) = state.entry_mut() {
+                entry.left_over = left;
+            }
+            state.complain("the file cannot be read, so its unsaved text is still kept");
+        }
+        (false, ..) => effects.push(Effect::Keep(origin, None)),
     }
     effects
 }
