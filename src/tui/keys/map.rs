@@ -88,6 +88,13 @@ impl KeyMap {
                     continue;
                 };
                 if let Some(keys) = keys(&row.value, problems) {
+                    let letter = keys.iter().find(|key| key.character().is_some());
+                    if let Some(letter) = letter.filter(|_| context.is_typed_in()) {
+                        let words = format!("{letter} is text where `{}` applies", context.name());
+                        let expected = "expected a key that types nothing, such as ctrl-s";
+                        problems.push(Problem::new(row.value.mark, words, expected));
+                        continue;
+                    }
                     self.0[at].keys = keys;
                     changed.insert(at, row.value.mark);
                 }
@@ -240,6 +247,7 @@ mod tests {
         assert!(said("layer: {}\n").contains("did you mean `layers`?"));
         assert!(said("layers: {srot: a}\n").contains("did you mean `sort`?"));
         assert!(said("layers: {sort: ctrl-alt-nothing}\n").contains("is not a key"));
+        assert!(said("typing: {save: s}\n").contains("s is text where `typing` applies"));
         assert!(said("- a\n").contains("is not a table of keys"));
         assert!(said("a: [\n").contains("this is not YAML"));
     }

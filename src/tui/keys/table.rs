@@ -85,6 +85,12 @@ impl Context {
         }
     }
 
+    /// Whether characters are text in it.
+    pub fn is_typed_in(self) -> bool {
+        use Context::*;
+        matches!(self, Typing | Completing | Find | Prompt | Palette)
+    }
+
     /// The contexts that apply where this one is the narrowest; no key may mean two things in them.
     pub fn together(self) -> &'static [Context] {
         match self {
@@ -265,6 +271,8 @@ pub enum Overlay {
     DeleteAll,
     Up,
     Down,
+    PageUp,
+    PageDown,
     /// Switches what the overlay can switch.
     Switch,
 }
@@ -499,7 +507,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Question, "down", "down j right l tab", A::Overlay(Overlay::Down), "the answer below", "choose"),
     bind(C::Question, "cancel", "esc ctrl-c", A::Overlay(Overlay::Cancel), "nothing of this", "nothing"),
     bind(C::Help, "close", "esc q ? enter ctrl-c", A::Overlay(Overlay::Cancel), "close", "close"),
-    bind(C::Help, "down", "down j pagedown space", A::Overlay(Overlay::Down), "scroll down", "scroll"),
-    bind(C::Help, "up", "up k pageup", A::Overlay(Overlay::Up), "scroll up", ""),
+    bind(C::Help, "down", "down j", A::Overlay(Overlay::Down), "scroll down", "scroll"),
+    bind(C::Help, "up", "up k", A::Overlay(Overlay::Up), "scroll up", ""),
+    bind(C::Help, "page-down", "pagedown space", A::Overlay(Overlay::PageDown), "a page down", "page"),
+    bind(C::Help, "page-up", "pageup", A::Overlay(Overlay::PageUp), "a page up", ""),
     bind(C::Help, "suspend", "ctrl-z", A::Window(Window::Suspend), "suspend", ""),
 ];

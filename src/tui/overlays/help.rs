@@ -12,9 +12,12 @@ use crate::tui::state::{Overlay, State};
 
 pub fn act(state: &mut State, offset: usize, action: OverlayAction) {
     let most = state.keys.overview().len().saturating_sub(usize::from(state.height.saturating_sub(2)));
+    let page = usize::from(state.height.saturating_sub(3)).max(1);
     let offset = match action {
         OverlayAction::Up => offset.saturating_sub(1),
         OverlayAction::Down => (offset + 1).min(most),
+        OverlayAction::PageUp => offset.saturating_sub(page),
+        OverlayAction::PageDown => (offset + page).min(most),
         _ => return,
     };
     state.overlay = Some(Overlay::Help(offset));

@@ -91,7 +91,7 @@ pub fn act(state: &mut State, mut palette: Palette, action: OverlayAction) -> Ve
             palette.text.clear();
             palette.cursor = 0;
         }
-        OverlayAction::Switch => {}
+        OverlayAction::Switch | OverlayAction::PageUp | OverlayAction::PageDown => {}
     }
     state.overlay = Some(Overlay::Palette(palette));
     Vec::new()

@@ -33,7 +33,7 @@ pub fn act(state: &mut State, mut prompt: Prompt, action: OverlayAction) -> Vec<
                 *extends = !*extends;
             }
         }
-        OverlayAction::Up | OverlayAction::Down => {}
+        OverlayAction::Up | OverlayAction::Down | OverlayAction::PageUp | OverlayAction::PageDown => {}
     }
     prompt.refused = None;
     state.overlay = Some(Overlay::Prompt(prompt));

@@ -124,6 +124,10 @@ pub fn saved(state: &mut State, origin: &Origin, path: PathBuf, text: String) ->
         state.selected = at;
         effects.extend(edit::analyse(state, at));
     }
+    let hides = |entry: &Entry| matches!(entry.origin, Origin::Bundled(_)) && entry.id == target.id();
+    if target != *origin && state.entries.iter().any(hides) {
+        state.complain(format!("{} is now found before the bundled {}", path.display(), target.id()));
+    }
     state.tell(format!("saved {}", path.display()));
     effects.push(Effect::Load(target));
     effects
