@@ -1,6 +1,7 @@
 //! Taking the terminal and giving it back: on leaving, on a panic, on suspending.
 
 use std::io::{self, Stdout, Write, stdout};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,7 +23,9 @@ pub fn is_lent() -> bool {
 
 /// The terminal while the explorer has it; dropping gives it back.
 pub struct Session {
-    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: where the terminal has gone away ratatui would say so on an error stream that has gone too, and
+    /// panic. [`restore`] does what dropping does.
+    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Session {
@@ -41,7 +44,7 @@ impl Session {
         });
         take(mouse)?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| restore())?;
-        Ok(Session { terminal })
+        Ok(Session { terminal: ManuallyDrop::new(terminal) })
     }
 
     /// Switches the mouse on or off.
@@ -90,7 +93,7 @@ impl Session {
     /// cursor's position and wait for an answer that the keyboard's thread takes.)
     pub fn repaint(&mut self) -> io::Result<()> {
         execute!(stdout(), Clear(ClearType::All))?;
-        self.terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        self.terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(stdout()))?);
         Ok(())
     }
 }
