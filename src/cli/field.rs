@@ -70,7 +70,7 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
         // The backward pass keeps what training keeps, but for the parameters' gradients.
         let kept = memory::training(&network, 1, memory::OptimizerState::Momentum).total();
         let bare = kept.saturating_sub(8 * network.totals.params);
-        machine::check(bare).map_err(Failure::because)?;
+        machine::check(bare).map_err(super::too_large)?;
     }
     super::on_threads(args.threads, || {
         let found = measure(context, args, &network, layer, (y, x), spans)?;

@@ -128,6 +128,9 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
             ("--image", !args.image.is_empty()),
             ("--input", args.input.is_some()),
             ("--weights", args.weights.is_some()),
+            ("--labels", args.labels.is_some()),
+            ("--warmup", args.warmup > 0),
+            ("--conv-algorithm", args.conv_algorithm != AlgorithmName::Auto),
             ("--save-activations", args.save_activations.is_some()),
             ("--save-features", args.save_features.is_some()),
             ("--logits", args.logits),
@@ -183,7 +186,7 @@ impl<'a> Work<'a> {
         let values = network.layers.first().map_or(0, |layer| layer.input.elements() as usize);
         let batch_wanted = args.batch.map_or(1, u64::from);
         if !args.force {
-            machine::check(memory::inference(&network, batch_wanted)).map_err(Failure::because)?;
+            machine::check(memory::inference(&network, batch_wanted)).map_err(super::too_large)?;
         }
         let (source, default_batch) = match (&args.input, args.image.as_slice()) {
             (Some(path), _) => {
@@ -196,7 +199,7 @@ impl<'a> Work<'a> {
         };
         let batch = args.batch.map_or(default_batch, |batch| batch as usize).max(1);
         if !args.force {
-            machine::check(memory::inference(&network, batch as u64)).map_err(Failure::because)?;
+            machine::check(memory::inference(&network, batch as u64)).map_err(super::too_large)?;
         }
         let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
         let labels = match args.labels.clone().or_else(|| labels::path_of(loaded)) {
@@ -228,7 +231,7 @@ impl<'a> Work<'a> {
         if activations.is_some() && !self.args.force {
             // Gathered before they are written, since how many images are sound is known at the end.
             let needed = 2 * count as u64 * self.network.totals.activation_bytes;
-            machine::check(needed).map_err(Failure::because)?;
+            machine::check(needed).map_err(super::too_large)?;
         }
         let bar = self.context.progress(count as u64, "inputs");
         for start in (0..count).step_by(self.batch) {

@@ -24,7 +24,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
     let networks: Vec<&Network> = networks.iter().collect();
     let images = args.batch.unwrap_or(1) as usize;
     if !args.force {
-        measure::check_memory(&networks, images as u64).map_err(Failure::because)?;
+        measure::check_memory(&networks, images as u64).map_err(super::too_large)?;
     }
     let runs = args.runs.unwrap_or(RUNS) as usize;
     let bar = context.progress(measure::total_runs(networks.len(), runs) as u64, "runs");

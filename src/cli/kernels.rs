@@ -130,7 +130,7 @@ fn times(args: &KernelsArgs, study: &Study, candidates: &[Candidate]) -> Result<
     let networks = measure::of_study(study, candidates)?;
     let networks: Vec<&Network> = networks.iter().collect();
     if !args.force {
-        measure::check_memory(&networks, 1).map_err(Failure::because)?;
+        measure::check_memory(&networks, 1).map_err(super::too_large)?;
     }
     let go_on = |_| std::ops::ControlFlow::Continue(());
     super::on_threads(args.threads, || {

@@ -207,6 +207,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Why work that does not fit into memory is refused, and the way round it.
+fn too_large(error: crate::run::machine::TooLarge) -> Failure {
+    Failure::Message(format!("{error}, or `--force` to go on"))
+}
+
 /// Does work on so many threads, or on all cores.
 fn on_threads<T: Send>(threads: Option<u32>, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
     let threads = threads.map_or(0, |threads| threads as usize);

@@ -177,7 +177,7 @@ fn train(context: &Context, args: &TrainArgs, network: &Network) -> Result<(), F
     let estimate =
         memory::training(network, (recipe.batch as u64).min(images), state).total().saturating_add(data_bytes);
     if !args.force {
-        machine::check(estimate).map_err(Failure::because)?;
+        machine::check(estimate).map_err(super::too_large)?;
     }
     if let Some(path) = &args.save {
         weights::check_writable(path).map_err(Failure::because)?;

@@ -669,8 +669,10 @@ fn layers_light_up_as_they_end_and_settings_are_checked() {
     send(&mut state, Msg::Work(Work::Layer { first: true, layer: layer(0, 1_500_000) }));
     send(&mut state, Msg::Work(Work::Layer { first: false, layer: layer(1, 500_000) }));
     assert!(text(&painted(&state)).contains("2.000"), "conv1 with its norm or ReLU has ended");
-    assert!(matches!(press(&mut state, "<esc>").as_slice(), [Effect::StopWork]));
-    press(&mut state, "b<ctrl-u>many<enter>");
+    assert!(press(&mut state, "<esc>").is_empty(), "nothing is known to run");
+    send(&mut state, Msg::Work(Work::Progress { what: "running".into(), done: 0, of: 3 }));
+    assert!(matches!(press(&mut state, "<tab><esc>").as_slice(), [Effect::StopWork]), "from the list too");
+    press(&mut state, "<tab>b<ctrl-u>many<enter>");
     assert!(text(&painted(&state)).contains("expected a number from 1 to 4096"));
     let effects = press(&mut state, "<ctrl-u>4<enter>");
     assert!(matches!(effects.as_slice(), [Effect::Forward(request)] if request.batch == 4), "{effects:?}");

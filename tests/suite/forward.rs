@@ -122,8 +122,12 @@ fn several_networks_are_timed_in_turn_block_by_block() {
         let (least, median, most) = (own["min_ms"].as_f64(), own["median_ms"].as_f64(), own["max_ms"].as_f64());
         assert!(least <= median && median <= most);
     }
-    let refused = convlens(&["forward", "vgg-mini", "lenet5", "--logits"]).output().expect("the program starts");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("`--logits` is for one network"));
+    // No flag is taken and then not followed.
+    for flags in [&["--logits"][..], &["--warmup", "2"], &["--conv-algorithm", "im2col"], &["--labels", "labels.txt"]] {
+        let refused = convlens(&[&["forward", "vgg-mini", "lenet5"][..], flags].concat()).output();
+        let errors = String::from_utf8_lossy(&refused.expect("the program starts").stderr).into_owned();
+        assert!(errors.contains(&format!("`{}` is for one network", flags[0])), "{errors}");
+    }
 }
 
 #[test]

@@ -189,13 +189,11 @@ pub enum Unit {
     Photo,
     /// Measures the effective field.
     Effective,
-    StopMeasuring,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forward {
     Run,
-    Stop,
     /// Asks for a setting.
     Ask(Setting),
     /// Another kind of picture.
@@ -228,7 +226,6 @@ pub enum Compare {
     Changes,
     Clear,
     Time,
-    StopTiming,
     Less,
     More,
     MuchLess,
@@ -282,6 +279,8 @@ pub enum Window {
     Show(Screen),
     SwitchPane,
     Palette,
+    /// Stops the work under way.
+    Stop,
     Mouse,
     Help,
     Suspend,
@@ -364,13 +363,11 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Field, "middle", "c", A::Unit(Unit::Middle), "the unit in the middle", "middle"),
     bind(C::Field, "photo", "p", A::Unit(Unit::Photo), "over a photo, or without it again", "photo"),
     bind(C::Field, "effective", "f", A::Unit(Unit::Effective), "measure the effective field of the unit", "effective"),
-    bind(C::Field, "stop", "esc", A::Unit(Unit::StopMeasuring), "stop measuring, or without what was measured", ""),
     bind(C::Field, "copy", "y", A::Copy, "copy what the unit sees", "copy"),
     bind(C::Designs, "number", "s", A::Compare(Compare::Number), "parameters, MACs, output or field", "number"),
     bind(C::Designs, "changes", "d", A::Compare(Compare::Changes), "only rows that differ, or all", "differences"),
     bind(C::Designs, "kernels", "v", A::Compare(Compare::Switch), "to the kernel study", "kernels"),
     bind(C::Designs, "time", "t", A::Compare(Compare::Time), "time them, run in turn", "time"),
-    bind(C::Designs, "stop-timing", "esc", A::Compare(Compare::StopTiming), "stop the timing", ""),
     bind(C::Designs, "mark", "c", A::Mark, "take the selected architecture out, or in", "mark"),
     bind(C::Designs, "clear", "x", A::Compare(Compare::Clear), "take every mark away", ""),
     bind(C::Designs, "copy", "y", A::Copy, "copy the row", ""),
@@ -381,7 +378,6 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Kernels, "double", "L", A::Compare(Compare::MuchMore), "twice of it", "double"),
     bind(C::Kernels, "designs", "v", A::Compare(Compare::Switch), "to the architectures", "architectures"),
     bind(C::Kernels, "time", "t", A::Compare(Compare::Time), "time every way, run in turn", "time"),
-    bind(C::Kernels, "stop-timing", "esc", A::Compare(Compare::StopTiming), "stop the timing", ""),
     bind(C::Kernels, "copy", "y", A::Copy, "copy the study as Markdown", "copy"),
     bind(
         C::Edit,
@@ -399,7 +395,6 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Edit, "discard", "D", A::Edit(Edit::Discard), "go back to what was saved", ""),
     bind(C::Edit, "copy", "y", A::Copy, "copy the changed numbers", ""),
     bind(C::Forward, "run", "enter space", A::Forward(Forward::Run), "run the network", "run"),
-    bind(C::Forward, "stop", "esc", A::Forward(Forward::Stop), "stop the run after this layer", ""),
     bind(C::Forward, "input", "i", A::Forward(Forward::Ask(Setting::Input)), "a photo to run, or noise", "photo"),
     bind(
         C::Forward,
@@ -477,6 +472,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Everywhere, "find-next", "n", A::FindNext, "find the next", ""),
     bind(C::Everywhere, "find-previous", "N", A::FindPrevious, "find the one before", ""),
     bind(C::Everywhere, "commands", ": ctrl-p", A::Window(Window::Palette), "every command, by name", ""),
+    bind(C::Everywhere, "stop", "esc", A::Window(Window::Stop), "stop the timing, measuring or run under way", ""),
     bind(C::Everywhere, "reload", "r", A::Reload, "read the file again", ""),
     bind(C::Everywhere, "mouse", "m", A::Window(Window::Mouse), "mouse off, to select text, and on again", ""),
     bind(C::Everywhere, "keys", "?", A::Window(Window::Help), "all keys", "keys"),

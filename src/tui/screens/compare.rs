@@ -131,7 +131,6 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::Compare(Compare::Number) => state.compare.number = state.compare.number.next(),
         Action::Compare(Compare::Changes) => state.compare.only_changes = !state.compare.only_changes,
         Action::Compare(Compare::Clear) => state.compare.marked.clear(),
-        Action::Compare(Compare::StopTiming) => return Some(state.stop_work()),
         Action::Compare(_) | Action::Copy if state.compare.kernels => return kernels::act(state, action),
         Action::Compare(Compare::Time) => {
             let shown = compared(state);

@@ -20,7 +20,7 @@ use crate::run::attention::Effective;
 use crate::run::preprocess::fitted;
 use crate::spec::describe::Input;
 use crate::tui::keys::Action;
-use crate::tui::keys::table::Unit;
+use crate::tui::keys::table::{Unit, Window};
 use crate::tui::layout::{Panes, SizeClass, visible_rows};
 use crate::tui::msg::{Effect, Region, Target};
 use crate::tui::overlays;
@@ -42,12 +42,8 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             None => overlays::ask_path(state, Purpose::Photo, state.field.last_photo.clone()),
         },
         Action::Unit(Unit::Effective) => return Some(measure(state)),
-        Action::Unit(Unit::StopMeasuring) => {
-            if state.working.is_none() {
-                state.field.effective = None;
-            }
-            return Some(state.stop_work());
-        }
+        // With nothing to stop, what was measured is taken away.
+        Action::Window(Window::Stop) if state.working.is_none() => state.field.effective = None,
         Action::Copy => return as_text(state).map(|text| vec![Effect::Copy(text)]),
         _ => return None,
     }

@@ -83,7 +83,6 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             state.forward.ending.clear();
             return Some(vec![Effect::Forward(request)]);
         }
-        Forward::Stop => return Some(state.stop_work()),
         Forward::Ask(setting) => ask(state, setting),
         Forward::Shows => {
             state.forward.shows = state.forward.shows.next();

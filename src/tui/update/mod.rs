@@ -164,6 +164,7 @@ fn act_on_window(state: &mut State, window: Window) -> Vec<Effect> {
             state.tell(if state.mouse { "mouse on" } else { "mouse off: text can be selected" });
             return vec![Effect::Mouse(state.mouse)];
         }
+        Window::Stop => return if state.working.is_some() { state.stop_work() } else { Vec::new() },
         Window::Help => state.overlay = Some(Overlay::Help(0)),
         Window::Suspend => return vec![Effect::Suspend],
         Window::Repaint => return vec![Effect::Repaint],
