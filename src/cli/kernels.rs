@@ -111,17 +111,7 @@ fn words(study: &Study, candidates: &[Candidate]) -> Vec<String> {
     }
     lines.push(String::new());
     lines.extend(study.sentence());
-    if let Some(ratio) = study.break_even() {
-        let (layers, k) = ((study.field - 1) / 2, study.field);
-        let now = study.in_channels as f64 / study.channels as f64;
-        let side = if now > ratio { "fewer MACs than" } else { "no fewer MACs than" };
-        // 9·C₀·C + (n − 1)·9·C² against k²·C₀·C, solved for C₀.
-        lines.push(format!(
-            "from C0 input channels: {layers} × 3×3 cost less than one {k}×{k} while 9·C0·C + {}·9·C² < {}·C0·C, that is C0 > {ratio:.4}·C; here C0 = {now:.4}·C: {side} the {k}×{k}",
-            layers - 1,
-            k * k
-        ));
-    }
+    lines.extend(study.break_even_sentence());
     lines
 }
 

@@ -131,6 +131,19 @@ impl Study {
         (self.field > 3).then(|| 9.0 * (layers - 1) as f64 / (self.field * self.field - 9) as f64)
     }
 
+    /// The break-even in words, with where this study stands: 9·C₀·C + (n − 1)·9·C² against k²·C₀·C, solved for C₀.
+    pub fn break_even_sentence(&self) -> Option<String> {
+        let ratio = self.break_even()?;
+        let (layers, k) = ((self.field - 1) / 2, self.field);
+        let now = self.in_channels as f64 / self.channels as f64;
+        let side = if now > ratio { "fewer MACs than" } else { "no fewer MACs than" };
+        Some(format!(
+            "from C0 input channels: {layers} × 3×3 cost less than one {k}×{k} while 9·C0·C + {}·9·C² < {}·C0·C, that is C0 > {ratio:.4}·C; here C0 = {now:.4}·C: {side} the {k}×{k}",
+            layers - 1,
+            k * k
+        ))
+    }
+
     /// The paper's sentence: `25C² against 18C² weights: 39% more`, for equal channels.
     pub fn sentence(&self) -> Option<String> {
         let layers = (self.field - 1) / 2;

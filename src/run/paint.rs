@@ -58,17 +58,22 @@ fn heat_alone(heat: &Heat) -> RgbImage {
     })
 }
 
-/// A photo of the input's size with heat over it: the hotter, the more of its colour.
+/// Heat over a photo of the input's size, enlarged to be looked at.
 pub fn heat_over(picture: &Picture, heat: &Heat) -> RgbImage {
-    let mut image = ground(Some(picture), heat.height, heat.width);
+    enlarged(&heat_on(Some(picture), heat), 448)
+}
+
+/// Heat on a photo, a pixel for each of the input's: the hotter, the more of its colour. Alone where there is no photo.
+pub fn heat_on(picture: Option<&Picture>, heat: &Heat) -> RgbImage {
+    let mut image = ground(picture, heat.height, heat.width);
     for (x, y, pixel) in image.enumerate_pixels_mut() {
         let share = heat.values[y as usize * heat.width + x as usize] / heat.largest().max(f64::MIN_POSITIVE);
-        let (colour, part) = (heat_colour(share), 0.65 * share as f32);
+        let (colour, part) = (heat_colour(share), if picture.is_some() { 0.65 * share as f32 } else { 1.0 });
         for (own, over) in pixel.0.iter_mut().zip(colour) {
             *own = (f32::from(*own) * (1.0 - part) + f32::from(over) * part) as u8;
         }
     }
-    enlarged(&image, 448)
+    image
 }
 
 /// The theoretical field, drawn on the input (or the photo), beside the effective one with the same square.

@@ -188,7 +188,16 @@ fn effective(
 const RUNS: usize = 5;
 
 fn time(what: Timed, networks: &[Arc<Network>], cancel: &Cancel, progress: impl Fn(Work)) -> Work {
-    let networks: Vec<&Network> = networks.iter().map(|network| &**network).collect();
+    let of_study = match &what {
+        Timed::Study(study) => study.candidates().map(|candidates| measure::of_study(study, &candidates)),
+        Timed::Designs(_) => Ok(Ok(Vec::new())),
+    };
+    let Ok(Ok(of_study)) = of_study else {
+        return Work::Failed(
+            "a network of this study has more values than can be run; make the map or channels smaller".into(),
+        );
+    };
+    let networks: Vec<&Network> = networks.iter().map(|network| &**network).chain(&of_study).collect();
     if let Err(error) = measure::check_memory(&networks, 1) {
         return Work::Failed(error.to_string());
     }

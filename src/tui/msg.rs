@@ -150,7 +150,7 @@ pub enum Effect {
     },
     /// Ask the terminal how it shows pictures.
     AskPictures,
-    /// Time networks, in turn.
+    /// Time networks, in turn; those of a study are made where they are timed.
     Time(Timed, Vec<Arc<Network>>),
     StopWork,
     Copy(String),

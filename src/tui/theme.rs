@@ -33,6 +33,17 @@ pub struct Theme {
     pub key: Style,
 }
 
+impl Theme {
+    /// How a row of a list looks, with the cursor on it or not, in the pane that has the keys or another.
+    pub fn row(&self, has_cursor: bool, has_keys: bool) -> Style {
+        match (has_cursor, has_keys) {
+            (true, true) => self.selected,
+            (true, false) => self.marked,
+            (false, _) => Style::new(),
+        }
+    }
+}
+
 const fn fg(color: Color) -> Style {
     Style::new().fg(color)
 }

@@ -471,7 +471,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Everywhere, "find", "/", A::Find, "find a layer or an architecture", "find"),
     bind(C::Everywhere, "find-next", "n", A::FindNext, "find the next", ""),
     bind(C::Everywhere, "find-previous", "N", A::FindPrevious, "find the one before", ""),
-    bind(C::Everywhere, "commands", ": ctrl-p", A::Window(Window::Palette), "every command, by name", ""),
+    bind(C::Everywhere, "commands", ": ctrl-p", A::Window(Window::Palette), "commands and architectures, by name", ""),
     bind(C::Everywhere, "stop", "esc", A::Window(Window::Stop), "stop the timing, measuring or run under way", ""),
     bind(C::Everywhere, "reload", "r", A::Reload, "read the file again", ""),
     bind(C::Everywhere, "mouse", "m", A::Window(Window::Mouse), "mouse off, to select text, and on again", ""),

@@ -58,7 +58,7 @@ fn accept(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
             Err(why) => Some(why),
         },
         Purpose::Photo => return vec![Effect::Photo(expanded(&text))],
-        setting => match forward::set(state, setting, &text) {
+        Purpose::Setting(setting) => match forward::set(state, *setting, &text) {
             Ok(effects) => return effects,
             Err(why) => Some(why),
         },

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
@@ -196,11 +195,7 @@ fn draw_table(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<R
     }
     let mut shown = vec![Line::from(heading)];
     for (at, line) in lines(state).into_iter().enumerate().skip(state.compare.offset).take(visible_rows(area, 1)) {
-        let style = match (at == state.compare.cursor, has_keys) {
-            (true, true) => theme.selected,
-            (true, false) => theme.marked,
-            (false, _) => Style::new(),
-        };
+        let style = theme.row(at == state.compare.cursor, has_keys);
         let y = inside.y + 1 + (at - state.compare.offset) as u16;
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Compared(at) });
         let line = match line {

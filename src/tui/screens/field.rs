@@ -258,7 +258,7 @@ fn draw_growth(
     let mut lines = Vec::new();
     for (at, &index) in growing.iter().enumerate().skip(first).take(rows) {
         let own = &network.layers[index];
-        let style = if Some(at) == here { theme.selected } else { Style::new() };
+        let style = theme.row(Some(at) == here, true);
         let share = size(own).unwrap_or(0.0) / longest;
         lines.push(
             Line::from(vec![

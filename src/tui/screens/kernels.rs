@@ -1,7 +1,5 @@
 //! The kernel study of screen 3: one k×k against other ways to see as far, with its four numbers under the arrow keys.
 
-use std::sync::Arc;
-
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -12,7 +10,7 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Paragraph, Wrap};
 use super::text::{bar, frame, left, right};
 use crate::model::figures::{grouped, short};
 use crate::model::kernel_study::{Candidate, Study};
-use crate::run::measure::{self, Timing};
+use crate::run::measure::Timing;
 use crate::tui::keys::Action;
 use crate::tui::keys::table::Compare;
 use crate::tui::layout::{Panes, SizeClass};
@@ -62,7 +60,7 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::Compare(Compare::MuchMore) if slider == 0 => now + 4,
         Action::Compare(Compare::MuchLess) => now / 2,
         Action::Compare(Compare::MuchMore) => now * 2,
-        Action::Compare(Compare::Time) => return Some(time(state)),
+        Action::Compare(Compare::Time) => return Some(vec![Effect::Time(Timed::Study(study), Vec::new())]),
         Action::Copy => return Some(vec![Effect::Copy(as_markdown(state))]),
         _ => return None,
     };
@@ -70,21 +68,6 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         state.compare.study = next;
     }
     Some(Vec::new())
-}
-
-fn time(state: &mut State) -> Vec<Effect> {
-    let study = state.compare.study;
-    let networks = study
-        .candidates()
-        .map_err(|error| error.to_string())
-        .and_then(|candidates| measure::of_study(&study, &candidates).map_err(|error| error.to_string()));
-    match networks {
-        Ok(networks) => vec![Effect::Time(Timed::Study(study), networks.into_iter().map(Arc::new).collect())],
-        Err(why) => {
-            state.complain(why);
-            Vec::new()
-        }
-    }
 }
 
 /// The times of the study as it stands, if it was timed.
@@ -128,11 +111,7 @@ fn draw_sliders(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec
     // A slider's end is what is usual, not what is possible.
     let most = [15.0, 1024.0, 1024.0, 224.0];
     let lines = numbers(&study).into_iter().zip(NAMES).enumerate().map(|(at, (number, name))| {
-        let style = match (at == state.compare.slider, state.pane == Pane::Main) {
-            (true, true) => theme.selected,
-            (true, false) => theme.marked,
-            (false, _) => Style::new(),
-        };
+        let style = theme.row(at == state.compare.slider, state.pane == Pane::Main);
         let width = usize::from(area.width).saturating_sub(26).min(40);
         Line::from(vec![
             Span::styled(left(&format!(" {name}"), 14), theme.text),
@@ -225,16 +204,8 @@ fn draw_curves(state: &State, frame_: &mut Frame, area: Rect) {
 /// What the numbers say, in sentences.
 fn sentences(study: &Study) -> Vec<String> {
     let mut lines: Vec<String> = study.sentence().into_iter().collect();
-    if let Some(ratio) = study.break_even() {
-        let (layers, k) = ((study.field - 1) / 2, study.field);
-        let now = study.in_channels as f64 / study.channels as f64;
-        let side = if now > ratio { "fewer MACs than" } else { "no fewer MACs than" };
-        lines.push(format!(
-            "break-even: {layers} × 3×3 need fewer MACs while in-channels > {ratio:.4}·channels; here {now:.4}: {side} the {k}×{k}"
-        ));
-    } else {
-        lines.push("a field of 3 is one 3×3 already; a larger one can be stacked".to_string());
-    }
+    let alone = || "a field of 3 is one 3×3 already; a larger one can be stacked".to_string();
+    lines.push(study.break_even_sentence().unwrap_or_else(alone));
     lines
 }
 

@@ -2,7 +2,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
@@ -159,11 +158,7 @@ fn draw_table(
     let mut lines = vec![Line::styled(heading, theme.dim)];
     let rows = entry.rows();
     for (at, row) in rows.iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
-        let style = match (at == entry.cursor, has_keys) {
-            (true, true) => theme.selected,
-            (true, false) => theme.marked,
-            (false, _) => Style::new(),
-        };
+        let style = theme.row(at == entry.cursor, has_keys);
         lines.push(table_line(state, entry, network, row, name_width, &columns).style(style));
         let y = inside.y + (at - entry.offset) as u16 + 1;
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Row(at) });

@@ -44,11 +44,7 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
             None => " ".to_string(),
         };
         let name = left(&format!("{mark}{}", entry.id), width.saturating_sub(8));
-        let row = match (index == state.selected, has_keys) {
-            (true, true) => theme.selected,
-            (true, false) => theme.marked,
-            (false, _) => theme.text,
-        };
+        let row = theme.row(index == state.selected, has_keys);
         let spans = vec![Span::styled(name, theme.text), Span::styled(right(&figure, 8.min(width)), style)];
         lines.push(Line::from(spans).style(row));
         let area = Rect { y: inside.y + at as u16, height: 1, ..inside };

@@ -124,6 +124,25 @@ impl Editor {
         self.changed = self.text() != self.saved;
     }
 
+    /// Undoes a step; true if there was one. [`Editor::replace`] is two for the editor, with nothing between them: that
+    /// is passed over.
+    pub fn undo(&mut self) -> bool {
+        let undone = self.area.undo();
+        if undone && self.area.is_empty() {
+            self.area.undo();
+        }
+        undone
+    }
+
+    /// The step undone last, again.
+    pub fn redo(&mut self) -> bool {
+        let redone = self.area.redo();
+        if redone && self.area.is_empty() {
+            self.area.redo();
+        }
+        redone
+    }
+
     /// Another text in place of this one, as one step that can be undone.
     pub fn replace(&mut self, text: &str) {
         let yank = self.area.yank_text();
@@ -190,9 +209,13 @@ mod tests {
         let mut editor = Editor::new("a: 1\n", &theme::PLAIN);
         editor.replace("b: 2\nc: 3\n");
         assert_eq!((editor.text().as_str(), editor.is_changed()), ("b: 2\nc: 3\n", true));
-        editor.area.undo();
-        editor.area.undo();
+        assert!(editor.undo());
         editor.touched();
         assert_eq!((editor.text().as_str(), editor.is_changed()), ("a: 1\n", false));
+        assert!(editor.redo());
+        editor.touched();
+        assert_eq!((editor.text().as_str(), editor.is_changed()), ("b: 2\nc: 3\n", true));
+        let mut untouched = Editor::new("", &theme::PLAIN);
+        assert!(!untouched.undo() && !untouched.redo());
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Pane;
 use crate::tui::keys::Context;
+use crate::tui::keys::table::Setting;
 
 #[derive(Debug, Clone)]
 pub enum Overlay {
@@ -59,17 +60,8 @@ pub enum Purpose {
     Search,
     /// The photo under the field.
     Photo,
-    /// The photo that is run; noise without one.
-    Input,
-    /// The file of weights; random ones without one.
-    Weights,
-    Batch,
-    Runs,
-    Threads,
-    /// The seed of random weights and of noise.
-    Seed,
-    /// The class that is looked for.
-    Class,
+    /// What a forward run is made with.
+    Setting(Setting),
 }
 
 impl Purpose {
@@ -78,13 +70,13 @@ impl Purpose {
             Purpose::SaveAs { .. } => "Save as",
             Purpose::Search => "Search in the text (a regular expression)",
             Purpose::Photo => "A photo, PNG or JPEG",
-            Purpose::Input => "A photo to run, PNG or JPEG; empty: noise",
-            Purpose::Weights => "Weights (.safetensors); empty: random",
-            Purpose::Batch => "Images in the mini-batch",
-            Purpose::Runs => "Runs; the median counts",
-            Purpose::Threads => "Threads; empty: all cores",
-            Purpose::Seed => "Seed of random weights and of noise",
-            Purpose::Class => "Class to look for; empty: the most probable",
+            Purpose::Setting(Setting::Input) => "A photo to run, PNG or JPEG; empty: noise",
+            Purpose::Setting(Setting::Weights) => "Weights (.safetensors); empty: random",
+            Purpose::Setting(Setting::Batch) => "Images in the mini-batch",
+            Purpose::Setting(Setting::Runs) => "Runs; the median counts",
+            Purpose::Setting(Setting::Threads) => "Threads; empty: all cores",
+            Purpose::Setting(Setting::Seed) => "Seed of random weights and of noise",
+            Purpose::Setting(Setting::Class) => "Class to look for; empty: the most probable",
         }
     }
 }

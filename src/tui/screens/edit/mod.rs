@@ -168,12 +168,11 @@ fn act_on_text(state: &mut State, edit: Edit) -> Vec<Effect> {
     }
     let Some(editor) = state.editor_mut() else { return Vec::new() };
     editor.completion = None;
-    let area = &mut editor.area;
     let edited = match edit {
-        Edit::Undo => area.undo(),
-        Edit::Redo => area.redo(),
-        Edit::Cut => area.cut(),
-        Edit::Paste => area.paste(),
+        Edit::Undo => editor.undo(),
+        Edit::Redo => editor.redo(),
+        Edit::Cut => editor.area.cut(),
+        Edit::Paste => editor.area.paste(),
         Edit::Indent => match before_cursor(editor).chars().next_back() {
             Some(character) if !character.is_whitespace() => return offer(state),
             _ => editor.area.insert_tab(),
@@ -189,8 +188,8 @@ fn act_on_text(state: &mut State, edit: Edit) -> Vec<Effect> {
             false
         }
         Edit::CopyOrQuit => {
-            area.copy();
-            let copied = area.yank_text();
+            editor.area.copy();
+            let copied = editor.area.yank_text();
             return vec![Effect::Copy(copied)];
         }
         Edit::GoToProblem => {

@@ -45,7 +45,10 @@ pub fn draw(state: &State, entry: &Entry, editor: &Editor, frame_: &mut Frame, a
     let block = frame(fitting_title(&title, area), theme, has_keys);
     let inside = block.inner(area);
     if editor.network.is_none() {
-        let words = " No layer can be shown until the problems are solved.";
+        let words = match editor.is_sound() {
+            true => " …",
+            false => " No layer can be shown until the problems are solved.",
+        };
         frame_.render_widget(Paragraph::new(words).wrap(Wrap { trim: false }).style(theme.dim).block(block), area);
         return;
     }

@@ -202,11 +202,7 @@ fn draw_problems(state: &State, editor: &Editor, frame_: &mut Frame, area: Rect,
     let mut lines = Vec::new();
     for (at, problem) in editor.problems.iter().enumerate().skip(offset).take(room) {
         let place = format!(" {}:{} ", problem.place.line, problem.place.column);
-        let style = match (at == editor.problem, has_keys) {
-            (true, true) => theme.selected,
-            (true, false) => theme.marked,
-            (false, _) => Style::new(),
-        };
+        let style = theme.row(at == editor.problem, has_keys);
         let y = inside.y + lines.len() as u16;
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Problem(at) });
         let words = vec![Span::styled(place, theme.dim), Span::styled(problem.message.clone(), theme.bad)];

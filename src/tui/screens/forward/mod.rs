@@ -1,0 +1,222 @@
+//! Screen 5: the network run for real: layers light up as they end, and the selected one's feature maps are looked at.
+
+mod pictures;
+mod view;
+
+use std::sync::Arc;
+
+use crate::model::figures::grouped;
+use crate::run::LayerRun;
+use crate::run::live::{Input, Ran, Request, Weights};
+use crate::spec::Origin;
+use crate::tui::keys::Action;
+use crate::tui::keys::table::{Forward, Setting};
+use crate::tui::msg::Effect;
+use crate::tui::overlays;
+use crate::tui::state::State;
+use crate::tui::state::overlay::Purpose;
+use crate::tui::state::views::Shows;
+use crate::tui::theme::Tones;
+
+pub use pictures::refresh;
+pub use view::draw;
+
+use view::statistics;
+
+/// Asks the terminal, once, how it shows pictures.
+pub fn enter(state: &mut State) -> Vec<Effect> {
+    if state.asked_pictures || state.theme.tones == Tones::Few {
+        return Vec::new();
+    }
+    state.asked_pictures = true;
+    vec![Effect::AskPictures]
+}
+
+/// The run that belongs to the selected architecture as it stands.
+fn ran(state: &State) -> Option<&Arc<Ran>> {
+    let network = state.entry()?.shared_network()?;
+    state.forward.ran.as_ref().filter(|ran| Arc::ptr_eq(&ran.network, network))
+}
+
+/// A request with the settings of the screen.
+pub fn request(state: &State) -> Option<Request> {
+    let entry = state.entry()?;
+    let network = Arc::clone(entry.shared_network()?);
+    let view = &state.forward;
+    let labels = network.architecture.labels.as_ref().map(|labels| match &entry.origin {
+        Origin::File(file) => file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels)),
+        Origin::Bundled(_) => labels.into(),
+    });
+    Some(Request {
+        network,
+        weights: view.weights.clone(),
+        input: view.input.clone(),
+        batch: view.batch,
+        runs: view.runs,
+        threads: view.threads,
+        labels,
+    })
+}
+
+pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
+    let Action::Forward(own) = action else {
+        return match action {
+            Action::Copy => as_text(state).map(|text| vec![Effect::Copy(text)]),
+            Action::CopyTable => as_markdown(state).map(|text| vec![Effect::Copy(text)]),
+            _ => None,
+        };
+    };
+    match own {
+        Forward::Run => {
+            let Some(request) = request(state) else { return Some(Vec::new()) };
+            state.forward.ending.clear();
+            return Some(vec![Effect::Forward(request)]);
+        }
+        Forward::Ask(setting) => ask(state, setting),
+        Forward::Shows => {
+            state.forward.shows = state.forward.shows.next();
+            state.forward.page = 0;
+            return Some(look(state));
+        }
+        Forward::NextPage | Forward::PreviousPage => {
+            let pages = state.forward.picture.as_ref().map_or(1, |drawn| drawn.pages);
+            let page = &mut state.forward.page;
+            *page = if own == Forward::NextPage {
+                (*page + 1).min(pages.saturating_sub(1))
+            } else {
+                page.saturating_sub(1)
+            };
+        }
+        Forward::Order => {
+            state.forward.by_activation = !state.forward.by_activation;
+            state.tell(if state.forward.by_activation { "the most active maps first" } else { "maps in order" });
+        }
+        Forward::Enlarge => {
+            state.forward.enlarged = !state.forward.enlarged;
+            state.forward.page = 0;
+        }
+    }
+    Some(Vec::new())
+}
+
+fn ask(state: &mut State, setting: Setting) {
+    let view = &state.forward;
+    let path = |path: &std::path::Path| path.display().to_string();
+    let text = match setting {
+        Setting::Input => match &view.input {
+            Input::Photo(own) => path(own),
+            Input::Noise(_) => String::new(),
+        },
+        Setting::Weights => match &view.weights {
+            Weights::File(own) => path(own),
+            Weights::Random(_) => String::new(),
+        },
+        Setting::Batch => view.batch.to_string(),
+        Setting::Runs => view.runs.to_string(),
+        Setting::Threads => view.threads.map_or(String::new(), |threads| threads.to_string()),
+        Setting::Seed => match (&view.weights, &view.input) {
+            (Weights::Random(seed), _) | (_, Input::Noise(seed)) => seed.to_string(),
+            _ => "0".into(),
+        },
+        Setting::Class => view.class.map_or(String::new(), |class| class.to_string()),
+    };
+    overlays::ask_path(state, Purpose::Setting(setting), text);
+}
+
+/// Takes a setting that was typed, or says what would be right. A new photo or new weights are run at once.
+pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect>, String> {
+    let count = |most: usize| match text.parse::<usize>() {
+        Ok(count) if (1..=most).contains(&count) => Ok(count),
+        _ => Err(format!("expected a number from 1 to {most}")),
+    };
+    let view = &mut state.forward;
+    match setting {
+        Setting::Input if text.is_empty() => view.input = Input::Noise(0),
+        Setting::Input => view.input = Input::Photo(overlays::expanded(text)),
+        Setting::Weights if text.is_empty() => view.weights = Weights::Random(0),
+        Setting::Weights => view.weights = Weights::File(overlays::expanded(text)),
+        Setting::Batch => view.batch = count(4096)?,
+        Setting::Runs => view.runs = count(10_000)?,
+        Setting::Threads if text.is_empty() => view.threads = None,
+        Setting::Threads => view.threads = Some(count(1024)?),
+        Setting::Seed => {
+            let seed = text.parse::<u64>().map_err(|_| "expected a whole number".to_string())?;
+            if let Weights::Random(own) = &mut view.weights {
+                *own = seed;
+            }
+            if let Input::Noise(own) = &mut view.input {
+                *own = seed;
+            }
+        }
+        Setting::Class if text.is_empty() => view.class = None,
+        Setting::Class => {
+            let class = text.parse::<usize>().map_err(|_| "expected the number of a class".to_string())?;
+            view.class = Some(class);
+            return Ok(look(state));
+        }
+    }
+    Ok(act(state, Action::Forward(Forward::Run)).unwrap_or_default())
+}
+
+/// A layer of the run under way ended.
+pub fn layer_ended(state: &mut State, first: bool, layer: LayerRun) {
+    if first {
+        state.forward.ending.clear();
+    }
+    state.forward.ending.push(layer);
+}
+
+/// Takes a run that went through.
+pub fn took(state: &mut State, ran: Ran) -> Vec<Effect> {
+    if let Some(why) = &ran.labels_missing {
+        state.complain(why.clone());
+    }
+    state.forward.ending.clear();
+    state.forward.looks.clear();
+    state.forward.ran = Some(Arc::new(ran));
+    look(state)
+}
+
+/// The class that is looked for.
+fn class(state: &State, ran: &Ran) -> Option<usize> {
+    state.forward.class.or(ran.top.first().map(|(class, _)| *class))
+}
+
+/// Asks where the run looks, if that is shown and not known.
+fn look(state: &mut State) -> Vec<Effect> {
+    let Shows::Looks(method) = state.forward.shows else { return Vec::new() };
+    let Some(ran) = ran(state) else { return Vec::new() };
+    let Some(class) = class(state, ran) else {
+        state.tell("the network does not end in classes, so there is nothing it looks for");
+        return Vec::new();
+    };
+    let known = state.forward.looks.iter().any(|(own, of, _)| (*own, *of) == (method, class));
+    if known { Vec::new() } else { vec![Effect::Look { input: ran.input.clone(), class, method }] }
+}
+
+fn as_text(state: &State) -> Option<String> {
+    let (ran, layer) = (ran(state)?, state.entry()?.layer()?);
+    let mut lines = vec![layer.name.clone()];
+    lines.extend(statistics(ran, layer.index).into_iter().map(|(label, text)| format!("{label}  {text}")));
+    Some(lines.join("\n"))
+}
+
+fn as_markdown(state: &State) -> Option<String> {
+    let ran = ran(state)?;
+    let mut text =
+        String::from("| layer | ms | MACs | by | mean | std | zeros |\n|---|---:|---:|---|---:|---:|---:|\n");
+    for run in &ran.forward.layers {
+        let (layer, own) = (&ran.network.layers[run.index], run.statistics);
+        text += &format!(
+            "| {} | {:.3} | {} | {} | {:.4} | {:.4} | {:.1}% |\n",
+            layer.name,
+            run.time.as_secs_f64() * 1e3,
+            grouped(layer.macs),
+            ran.algorithms[run.index].unwrap_or_default(),
+            own.mean,
+            own.std,
+            100.0 * own.zero_fraction
+        );
+    }
+    Some(text)
+}

@@ -1,0 +1,223 @@
+//! The pictures of a forward run, made when what they are of changes: feature maps, filters, the input, where it looks.
+
+use std::sync::Arc;
+
+use image::{DynamicImage, Rgb, RgbImage};
+use ratatui::Frame;
+use ratatui::layout::{Rect, Size};
+use ratatui_image::Resize;
+use ratatui_image::picker::ProtocolType;
+
+use super::{class, ran, view};
+use crate::run::attention::Method;
+use crate::run::live::Ran;
+use crate::run::paint::{grays, heat_on};
+use crate::tui::screens::Screen;
+use crate::tui::state::State;
+use crate::tui::state::views::{Drawn, Shows, Subject};
+use crate::tui::theme::Tones;
+
+/// Makes the picture anew when it is of something else.
+pub fn refresh(state: &mut State) {
+    if state.screen != Screen::Forward {
+        return;
+    }
+    let panes = state.panes();
+    let area = view::areas(&panes).pictures;
+    let size = (area.width.saturating_sub(2), area.height.saturating_sub(2));
+    let drawn = ran(state).filter(|_| size.0 > 0 && size.1 > 0).and_then(|ran| {
+        let layer = state.entry()?.layer()?.index;
+        let subject = Subject {
+            run: Arc::as_ptr(ran) as usize,
+            layer,
+            shows: state.forward.shows,
+            page: state.forward.page,
+            by_activation: state.forward.by_activation,
+            enlarged: state.forward.enlarged,
+            class: class(state, ran).unwrap_or(0),
+            size,
+            theme: state.theme.name,
+            looked: state.forward.looks.len(),
+        };
+        match &state.forward.picture {
+            Some(drawn) if drawn.subject == subject => Some(drawn.clone()),
+            _ => paint(state, ran, subject),
+        }
+    });
+    state.forward.picture = drawn;
+}
+
+/// The pixels of a cell: two by two make square ones of a character twice as tall as wide.
+const CELL: (u32, u32) = (1, 2);
+
+fn paint(state: &State, ran: &Ran, subject: Subject) -> Option<Drawn> {
+    let font = state.picker.font_size();
+    let is_real = state.theme.tones == Tones::All && state.picker.protocol_type() != ProtocolType::Halfblocks;
+    let cell = if is_real { (u32::from(font.width), u32::from(font.height)) } else { CELL };
+    let room = (u32::from(subject.size.0) * cell.0, u32::from(subject.size.1) * cell.1);
+    let (image, title, pages) = match subject.shows {
+        Shows::Maps => maps(ran, &subject, room)?,
+        Shows::Filters => filters(ran, &subject, room)?,
+        Shows::Input => {
+            let sizes = ran.outputs.first().map(|_| ran.network.architecture.input)?;
+            let (channels, height, width) = (sizes.channels as usize, sizes.height as usize, sizes.width as usize);
+            let image = colour_plane(&ran.input, (channels, height, width))?;
+            (fitted(&image, room), "input as the network takes it".to_string(), 1)
+        }
+        Shows::Looks(method) => looks(state, ran, method, &subject, room)?,
+    };
+    let protocol = (state.theme.tones == Tones::All).then(|| {
+        // Half blocks take an image of ten by twenty pixels a cell.
+        let scale = if is_real { (1, 1) } else { (u32::from(font.width), u32::from(font.height) / 2) };
+        let large = image::imageops::resize(
+            &image,
+            image.width() * scale.0,
+            image.height() * scale.1,
+            image::imageops::FilterType::Nearest,
+        );
+        let size = Size::new(subject.size.0, subject.size.1);
+        state.picker.new_protocol(DynamicImage::ImageRgb8(large), size, Resize::Fit(None)).ok().map(Arc::new)
+    });
+    Some(Drawn { subject, image: Arc::new(image), protocol: protocol.flatten(), title, pages })
+}
+
+/// Tiles of one size over the room: how many across and down.
+fn tiling(room: (u32, u32), tile: (u32, u32)) -> (u32, u32) {
+    (((room.0 + 1) / (tile.0 + 1)).max(1), ((room.1 + 1) / (tile.1 + 1)).max(1))
+}
+
+fn maps(ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, String, usize)> {
+    let output = ran.outputs.get(subject.layer)?;
+    let (channels, height, width) = output.sizes;
+    let name = &ran.network.layers[subject.layer].name;
+    let mut order: Vec<usize> = (0..channels).collect();
+    if subject.by_activation {
+        order.sort_by(|one, other| output.means[*other].total_cmp(&output.means[*one]));
+    }
+    if height * width == 1 {
+        // Features are drawn as one plane, as near to a square as can be.
+        let across = (channels as f64).sqrt().ceil() as usize;
+        let gray = grays(&output.values);
+        let image = RgbImage::from_fn(across as u32, channels.div_ceil(across) as u32, |x, y| {
+            let at = y as usize * across + x as usize;
+            Rgb([gray.get(at).copied().unwrap_or(0); 3])
+        });
+        return Some((fitted(&image, room), format!("{name}: {channels} features"), 1));
+    }
+    // A tile is at least a dozen pixels, at most what one map alone could fill.
+    let most = (room.0 / 4).max(10);
+    let tile_width = if subject.enlarged { room.0 } else { (width as u32).clamp(8, most.max(8)).min(room.0) };
+    let tile_height = (tile_width * height as u32 / (width as u32).max(1)).clamp(1, room.1);
+    let tile = (tile_width.min(tile_height * width as u32 / height as u32).max(1), tile_height);
+    let (across, down) = if subject.enlarged { (1, 1) } else { tiling(room, tile) };
+    let on_page = (across * down) as usize;
+    let pages = channels.div_ceil(on_page).max(1);
+    let first = subject.page.min(pages - 1) * on_page;
+    let mut image = RgbImage::new(room.0.min(across * (tile.0 + 1)), room.1.min(down * (tile.1 + 1)));
+    let area = height * width;
+    for (at, &channel) in order.iter().skip(first).take(on_page).enumerate() {
+        let gray = grays(&output.values[channel * area..(channel + 1) * area]);
+        let (x, y) = (at as u32 % across * (tile.0 + 1), at as u32 / across * (tile.1 + 1));
+        place(&mut image, (x, y), tile, |column, row| {
+            let (column, row) = (column as usize * width / tile.0 as usize, row as usize * height / tile.1 as usize);
+            [gray[row * width + column]; 3]
+        });
+    }
+    let last = (first + on_page).min(channels);
+    let which = match subject.enlarged {
+        true => format!("map {} of {channels}, {height}×{width}", order.get(first)?),
+        false => format!("maps {first} to {} of {channels}, {height}×{width}", last.saturating_sub(1)),
+    };
+    let by = if subject.by_activation { ", most active first" } else { "" };
+    Some((image, format!("{name}: {which}{by}"), pages))
+}
+
+/// Paints a tile.
+fn place(image: &mut RgbImage, (x, y): (u32, u32), tile: (u32, u32), pixel: impl Fn(u32, u32) -> [u8; 3]) {
+    for row in 0..tile.1 {
+        for column in 0..tile.0 {
+            if x + column < image.width() && y + row < image.height() {
+                image.put_pixel(x + column, y + row, Rgb(pixel(column, row)));
+            }
+        }
+    }
+}
+
+/// `[C, H, W]` as colours, from the smallest value of all to the largest; of other than three channels the first in gray.
+fn colour_plane(values: &[f32], (channels, height, width): (usize, usize, usize)) -> Option<RgbImage> {
+    let area = height * width;
+    let parts = if channels == 3 { 3 } else { 1 };
+    let gray = grays(values.get(..parts * area)?);
+    Some(RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let at = y as usize * width + x as usize;
+        Rgb([0, 1, 2].map(|part| gray[if parts == 3 { part * area + at } else { at }]))
+    }))
+}
+
+fn filters(ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, String, usize)> {
+    let filters = ran.filters.as_ref()?;
+    let [outputs, inputs, height, width] = filters.sizes;
+    let scale = (14 / width.max(height).max(1)).max(1) as u32;
+    let tile = ((width as u32 * scale).min(room.0), (height as u32 * scale).min(room.1));
+    let (across, down) = tiling(room, tile);
+    let on_page = (across * down) as usize;
+    let pages = outputs.div_ceil(on_page).max(1);
+    let first = subject.page.min(pages - 1) * on_page;
+    let mut image = RgbImage::new(room.0.min(across * (tile.0 + 1)), room.1.min(down * (tile.1 + 1)));
+    let one = inputs * height * width;
+    for (at, kernel) in filters.values.chunks(one).skip(first).take(on_page).enumerate() {
+        let picture = colour_plane(kernel, (inputs, height, width))?;
+        let (x, y) = (at as u32 % across * (tile.0 + 1), at as u32 / across * (tile.1 + 1));
+        place(&mut image, (x, y), tile, |column, row| {
+            picture.get_pixel(column * width as u32 / tile.0, row * height as u32 / tile.1).0
+        });
+    }
+    let last = (first + on_page).min(outputs);
+    Some((image, format!("{}: filters {first} to {} of {outputs}", filters.layer, last.saturating_sub(1)), pages))
+}
+
+fn looks(
+    state: &State,
+    ran: &Ran,
+    method: Method,
+    subject: &Subject,
+    room: (u32, u32),
+) -> Option<(RgbImage, String, usize)> {
+    let class = subject.class;
+    let known = state.forward.looks.iter().find(|(own, of, _)| (*own, *of) == (method, class));
+    let (_, _, heat) = known?;
+    let image = heat_on(ran.photo.as_ref(), heat);
+    let label = label(ran, class);
+    Some((fitted(&image, room), format!("{} for {label}", method.name()), 1))
+}
+
+pub(super) fn label(ran: &Ran, class: usize) -> String {
+    let label = ran.labels.as_ref().and_then(|labels| labels.get(class));
+    label.map_or_else(|| format!("class {class}"), Clone::clone)
+}
+
+/// As large as the room allows, with its proportions.
+fn fitted(image: &RgbImage, room: (u32, u32)) -> RgbImage {
+    let scale = (f64::from(room.0) / f64::from(image.width())).min(f64::from(room.1) / f64::from(image.height()));
+    let size = |length: u32| ((f64::from(length) * scale) as u32).max(1);
+    let filter = if scale > 1.0 { image::imageops::FilterType::Nearest } else { image::imageops::FilterType::Triangle };
+    image::imageops::resize(image, size(image.width()), size(image.height()), filter)
+}
+
+/// A picture in five shades, where there are no colours.
+pub(super) fn shades(image: &RgbImage, area: Rect, frame_: &mut Frame) {
+    for y in 0..area.height {
+        for x in 0..area.width {
+            let at = (u32::from(x) * CELL.0, u32::from(y) * CELL.1);
+            if at.0 >= image.width() || at.1 >= image.height() {
+                continue;
+            }
+            let both = [at.1, (at.1 + 1).min(image.height() - 1)].map(|y| image.get_pixel(at.0, y).0);
+            let light: f32 = both.iter().flatten().map(|value| f32::from(*value)).sum::<f32>() / (6.0 * 255.0);
+            let shade = [" ", "░", "▒", "▓", "█"][((light * 5.0) as usize).min(4)];
+            if let Some(cell) = frame_.buffer_mut().cell_mut((area.x + x, area.y + y)) {
+                cell.set_symbol(shade);
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! How the forward screen looks: times beside pictures, the layer's statistics beside the answer.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+use ratatui_image::Image;
+
+use super::pictures::{label, shades};
+use super::ran;
+use crate::model::Network;
+use crate::model::figures::{bytes, grouped};
+use crate::run::LayerRun;
+use crate::run::live::{BINS, Input, Output, Ran, Weights};
+use crate::tui::layout::{Panes, SizeClass, visible_rows};
+use crate::tui::msg::{Region, Target};
+use crate::tui::screens::layers;
+use crate::tui::screens::text::{bar, fitting_title, frame, left, right, tail};
+use crate::tui::state::views::Shows;
+use crate::tui::state::{Entry, Pane, State};
+use crate::tui::tree::Row;
+
+/// Columns of the pictures beside the table.
+const PICTURES_WIDTH: u16 = 48;
+
+/// Where table, pictures and words are.
+pub(super) struct Areas {
+    pub table: Rect,
+    pub pictures: Rect,
+    pub words: Rect,
+}
+
+pub(super) fn areas(panes: &Panes) -> Areas {
+    let table = panes.table;
+    let width = match panes.class {
+        SizeClass::Tiny => 0,
+        SizeClass::Compact => table.width / 2 - 4,
+        SizeClass::Full => PICTURES_WIDTH.max(table.width / 2),
+    };
+    Areas {
+        table: Rect { width: table.width - width, ..table },
+        pictures: Rect { x: table.x + table.width - width, width, ..table },
+        words: panes.working,
+    }
+}
+
+pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
+    let shown = state.entry().and_then(|entry| Some((entry, entry.network()?)));
+    let Some((entry, network)) = shown else {
+        layers::draw(state, frame_, panes, regions);
+        return;
+    };
+    let areas = areas(panes);
+    draw_table(state, entry, network, frame_, areas.table, regions);
+    draw_pictures(state, frame_, areas.pictures);
+    draw_words(state, entry, frame_, areas.words);
+}
+
+/// What a row's layers came to, of the run under way or the last one.
+#[derive(Clone, Copy, Default)]
+struct RowRun {
+    seconds: f64,
+    /// Whether every layer of it has ended.
+    ended: bool,
+    non_finite: usize,
+}
+
+fn row_run(runs: &[LayerRun], row: &Row) -> RowRun {
+    let own = runs.iter().filter(|run| row.layers().contains(&run.index));
+    let mut sum = RowRun::default();
+    let mut count = 0;
+    for run in own {
+        sum.seconds += run.time.as_secs_f64();
+        sum.non_finite += run.statistics.non_finite;
+        count += 1;
+    }
+    sum.ended = count == row.layers().len();
+    sum
+}
+
+fn draw_table(
+    state: &State,
+    entry: &Entry,
+    network: &Network,
+    frame_: &mut Frame,
+    area: Rect,
+    regions: &mut Vec<Region>,
+) {
+    if area.is_empty() {
+        return;
+    }
+    let theme = &state.theme;
+    let has_keys = state.pane == Pane::Main;
+    let last = ran(state);
+    let under_way = !state.forward.ending.is_empty();
+    let runs: &[LayerRun] = match (under_way, last) {
+        (true, _) => &state.forward.ending,
+        (false, Some(ran)) => &ran.forward.layers,
+        (false, None) => &[],
+    };
+    let images = last.map_or(1, |ran| ran.forward.images);
+    let total = runs.iter().map(|run| run.time.as_secs_f64()).sum::<f64>().max(1e-12);
+    let title = match last {
+        Some(ran) if !under_way => {
+            let median = ran.forward.median().as_secs_f64();
+            format!(
+                " {} · {:.1} ms, {:.1} images/s ",
+                network.architecture.name,
+                1e3 * median,
+                images as f64 / median.max(1e-12)
+            )
+        }
+        _ => format!(" {} ", network.architecture.name),
+    };
+    let block = frame(fitting_title(&title, area), theme, has_keys);
+    let inside = block.inner(area);
+    let width = usize::from(inside.width);
+    let (speed, by, share) =
+        (if width >= 46 { 9 } else { 0 }, if width >= 56 { 10 } else { 0 }, if width >= 34 { 8 } else { 0 });
+    let name = width.saturating_sub(9 + speed + by + share);
+    let heading = left("  name", name)
+        + &right("ms", 9)
+        + &left("", share)
+        + &right(if speed > 0 { "GFLOP/s" } else { "" }, speed)
+        + &left(if by > 0 { "  by" } else { "" }, by);
+    let mut lines = vec![Line::styled(heading, theme.dim)];
+    for (at, row) in entry.rows().iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
+        let style = theme.row(at == entry.cursor, has_keys);
+        let run = row_run(runs, row);
+        let path = row.path(network);
+        let own = if state.table.sort.is_some() { path } else { path.rsplit('.').next().unwrap_or(path) };
+        let mark = if run.non_finite > 0 { "!" } else { " " };
+        let words = format!("{mark}{} {}", "  ".repeat(row.depth), tail(own, name.saturating_sub(2 * row.depth + 2)));
+        // Layers light up as they end.
+        let lit = if run.ended { theme.text } else { theme.dim };
+        let macs: u64 = network.layers[row.layers()].iter().map(|layer| layer.macs).sum();
+        let gflops = 2.0 * macs as f64 * images as f64 / run.seconds.max(1e-12) / 1e9;
+        let algorithm = last.and_then(|ran| ran.algorithms.get(row.layers().start).copied().flatten());
+        let mut spans = vec![
+            Span::styled(left(&words, name), if run.non_finite > 0 { theme.bad } else { lit }),
+            Span::styled(right(&if run.ended { format!("{:.3}", 1e3 * run.seconds) } else { "·".into() }, 9), lit),
+        ];
+        if share > 0 {
+            let part = if run.ended { run.seconds / total } else { 0.0 };
+            spans.push(Span::styled(format!(" {}", bar(part, share - 1)), theme.bar));
+        }
+        if speed > 0 {
+            let text = if run.ended && macs > 0 { format!("{gflops:.1}") } else { String::new() };
+            spans.push(Span::styled(right(&text, speed), lit));
+        }
+        if by > 0 {
+            let text = algorithm.filter(|_| run.ended && row.layers().len() <= 3).unwrap_or_default();
+            spans.push(Span::styled(left(&format!("  {text}"), by), theme.dim));
+        }
+        lines.push(Line::from(spans).style(style));
+        let y = inside.y + (at - entry.offset) as u16 + 1;
+        regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Row(at) });
+    }
+    frame_.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_pictures(state: &State, frame_: &mut Frame, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
+    let theme = &state.theme;
+    let Some(drawn) = &state.forward.picture else {
+        let block = frame(" Pictures ", theme, false);
+        let words = match (ran(state), state.forward.shows) {
+            (None, _) => {
+                "⏎ runs the network; i chooses a photo, w a file of weights. Without them it runs on noise with random weights."
+            }
+            (Some(_), Shows::Filters) => "The first conv takes too many channels to be shown as pictures.",
+            (Some(_), Shows::Looks(_)) => "Nothing is looked for, or it is being worked out.",
+            (Some(_), _) => "Nothing to show.",
+        };
+        frame_.render_widget(Paragraph::new(words).style(theme.dim).wrap(Wrap { trim: true }).block(block), area);
+        return;
+    };
+    let pages = if drawn.pages > 1 {
+        format!(" · {}/{}", state.forward.page.min(drawn.pages - 1) + 1, drawn.pages)
+    } else {
+        String::new()
+    };
+    let block = frame(fitting_title(&format!(" {}{pages} ", drawn.title), area), theme, false);
+    let inside = block.inner(area);
+    frame_.render_widget(block, area);
+    match &drawn.protocol {
+        Some(protocol) => frame_.render_widget(Image::new(protocol).allow_clipping(true), inside),
+        None => shades(&drawn.image, inside, frame_),
+    }
+}
+
+/// Numbers of the selected layer's output.
+pub(super) fn statistics(ran: &Ran, index: usize) -> Vec<(&'static str, String)> {
+    let (Some(output), Some(layer)) = (ran.outputs.get(index), ran.network.layers.get(index)) else {
+        return Vec::new();
+    };
+    let run = ran.forward.layers.iter().find(|run| run.index == index);
+    let mut lines = Vec::new();
+    if let Some(run) = run {
+        let own = run.statistics;
+        let finite = if own.non_finite > 0 {
+            format!("   {} values not finite", grouped(own.non_finite as u64))
+        } else {
+            String::new()
+        };
+        lines.push((
+            "values",
+            format!("mean {:.4}, std {:.4}, {:.4} to {:.4}{finite}", own.mean, own.std, own.min, own.max),
+        ));
+        let moved = layer.input.elements() as u64 * 4 + layer.output_bytes() + 4 * layer.params();
+        lines.push(("moved", format!("{} in {:.3} ms", bytes(moved), run.time.as_secs_f64() * 1e3)));
+        lines.push(("zeros", format!("{:.1}% of all values", 100.0 * own.zero_fraction)));
+    }
+    let channels = output.sizes.0;
+    let word = if output.sizes.1 * output.sizes.2 == 1 { "features" } else { "channels" };
+    lines.push(("dead", format!("{} of {} {word} are 0 everywhere", output.dead, grouped(channels as u64))));
+    lines.push(("spread", histogram(output)));
+    lines
+}
+
+/// A histogram in one line.
+fn histogram(output: &Output) -> String {
+    const LEVELS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    let most = output.histogram.iter().copied().max().unwrap_or(1).max(1) as f64;
+    // The root lets the rare values be seen beside the zeros.
+    let level = |count: &usize| LEVELS[((*count as f64 / most).sqrt() * 8.0).ceil() as usize];
+    output.histogram[..BINS].iter().map(level).collect()
+}
+
+fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
+    let theme = &state.theme;
+    let view = &state.forward;
+    let half = Rect { width: area.width / 2, ..area };
+    let rest = Rect { x: area.x + half.width, width: area.width - half.width, ..area };
+    let title = entry.layer().map_or(String::new(), |layer| format!(" {} ", layer.name));
+    let lines = match (ran(state), entry.layer()) {
+        (Some(ran), Some(layer)) => statistics(ran, layer.index),
+        _ => Vec::new(),
+    };
+    let lines: Vec<Line> = lines
+        .into_iter()
+        .map(|(label, text)| {
+            Line::from(vec![Span::styled(left(&format!(" {label}"), 9), theme.dim), Span::styled(text, theme.text)])
+        })
+        .collect();
+    frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, half), theme, false)), half);
+    let input = match &view.input {
+        Input::Noise(seed) => format!("noise, seed {seed}"),
+        Input::Photo(path) => path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
+    };
+    let weights = match &view.weights {
+        Weights::Random(seed) => format!("random weights, seed {seed}"),
+        Weights::File(path) => path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
+    };
+    let title = format!(" {input} · {weights} · batch {} ", view.batch);
+    let mut lines = Vec::new();
+    if let Some(ran) = ran(state) {
+        let width = usize::from(rest.width.saturating_sub(2));
+        for &(class, probability) in &ran.top {
+            let name = left(&format!(" {}", label(ran, class)), (width / 2).min(28));
+            let bar_width = width.saturating_sub((width / 2).min(28) + 9);
+            lines.push(Line::from(vec![
+                Span::styled(name, theme.text),
+                Span::styled(right(&format!("{:.1}%", 100.0 * probability), 8), theme.text),
+                Span::styled(format!(" {}", bar(probability, bar_width)), theme.bar),
+            ]));
+        }
+        if matches!(view.weights, Weights::Random(_)) && !ran.top.is_empty() {
+            lines.pop();
+            lines.push(Line::styled(" the weights are random: the answer means nothing", theme.dim));
+        }
+    }
+    frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, rest), theme, false)), rest);
+}
