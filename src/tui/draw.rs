@@ -46,10 +46,6 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
 
 fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
     let theme = &state.theme;
-    let totals = state.entry().and_then(|entry| entry.network()).map_or_else(String::new, |network| {
-        let (params, macs) = (short(network.totals.params), short(network.totals.macs));
-        format!("{} · {params} · {macs} ", network.architecture.name)
-    });
     let mut spans = vec![Span::styled(" convlens", theme.accent)];
     let mut x = area.x + spans[0].width() as u16;
     for (at, face) in SCREENS.iter().enumerate() {
@@ -60,9 +56,15 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Regio
         x += 2 + name.len() as u16;
         spans.extend([Span::raw("  "), Span::styled(name, style)]);
     }
-    // What does not fit is cut at the left, where the name is that the pane shows too.
     let taken = spans.iter().map(Span::width).sum::<usize>();
     let room = usize::from(area.width).saturating_sub(taken + 1);
+    let totals = state.entry().and_then(|entry| entry.network()).map_or_else(String::new, |network| {
+        let (name, totals) = (&network.architecture.name, network.totals);
+        let (params, macs) = (short(totals.params), short(totals.macs));
+        let forms = [format!("{name} · {params} · {macs} "), format!("{name} · {params} "), format!("{name} ")];
+        // The fullest that has room.
+        forms.iter().find(|form| form.width() <= room).unwrap_or(&forms[2]).clone()
+    });
     let totals = left(&totals, totals.width().min(room));
     spans.push(Span::raw(" ".repeat((room + 1).saturating_sub(totals.width()))));
     spans.push(Span::styled(totals, theme.dim));

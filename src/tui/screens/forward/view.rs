@@ -198,24 +198,21 @@ pub(super) fn statistics(ran: &Ran, index: usize) -> Vec<(&'static str, String)>
     };
     let run = ran.forward.layers.iter().find(|run| run.index == index);
     let mut lines = Vec::new();
+    let channels = output.sizes.0 as u64;
+    let word = if output.sizes.1 * output.sizes.2 == 1 { "features" } else { "channels" };
     if let Some(run) = run {
         let own = run.statistics;
-        let finite = if own.non_finite > 0 {
-            format!("   {} values not finite", grouped(own.non_finite as u64))
-        } else {
-            String::new()
+        lines.push(("values", format!("mean {:.4}, std {:.4}", own.mean, own.std)));
+        let finite = match own.non_finite {
+            0 => String::new(),
+            count => format!(", {} not finite", grouped(count as u64)),
         };
-        lines.push((
-            "values",
-            format!("mean {:.4}, std {:.4}, {:.4} to {:.4}{finite}", own.mean, own.std, own.min, own.max),
-        ));
+        lines.push(("range", format!("{:.4} to {:.4}{finite}", own.min, own.max)));
+        let zeros = 100.0 * own.zero_fraction;
+        lines.push(("zeros", format!("{zeros:.1}%; {} of {} {word} dead", output.dead, grouped(channels))));
         let moved = layer.input.elements() as u64 * 4 + layer.output_bytes() + 4 * layer.params();
         lines.push(("moved", format!("{} in {:.3} ms", bytes(moved), run.time.as_secs_f64() * 1e3)));
-        lines.push(("zeros", format!("{:.1}% of all values", 100.0 * own.zero_fraction)));
     }
-    let channels = output.sizes.0;
-    let word = if output.sizes.1 * output.sizes.2 == 1 { "features" } else { "channels" };
-    lines.push(("dead", format!("{} of {} {word} are 0 everywhere", output.dead, grouped(channels as u64))));
     lines.push(("spread", histogram(output)));
     lines
 }
@@ -272,7 +269,7 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
         }
         if matches!(view.weights, Weights::Random(_)) && !ran.top.is_empty() {
             lines.pop();
-            lines.push(Line::styled(" the weights are random: the answer means nothing", theme.dim));
+            lines.push(Line::styled(" random weights: the answer means nothing", theme.dim));
         }
     }
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, rest), theme, false)), rest);
