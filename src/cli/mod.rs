@@ -10,6 +10,7 @@ mod kernels;
 mod keys;
 mod list;
 mod output;
+mod runs;
 mod show;
 mod train;
 mod weights;
@@ -115,8 +116,10 @@ enum Command {
     Field(field::FieldArgs),
     /// Run the network on images or on noise; several networks in turn, to compare their times
     Forward(forward::ForwardArgs),
-    /// Train the network
-    Train(train::TrainArgs),
+    /// Train the network, or go on with a run
+    Train(Box<train::TrainArgs>),
+    /// What training has left behind: list, show, compare, export
+    Runs(runs::RunsArgs),
     /// List the tensors of a weights file, and how they fit an architecture
     Weights(weights::WeightsArgs),
     /// List every key of the explorer, and how to change them
@@ -191,6 +194,7 @@ pub fn main() -> ExitCode {
         Some(Command::Field(args)) => field::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
         Some(Command::Train(args)) => train::run(&context, &args),
+        Some(Command::Runs(args)) => runs::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
         Some(Command::Keys) => keys::run(&context),
         Some(Command::Completions { shell }) => completions(shell),

@@ -1,47 +1,91 @@
-//! `convlens train ARCH`: the network trained, step by step.
+//! `convlens train ARCH` and `convlens train --resume DIR`: the network trained, step by step.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
 use crate::model::figures::{bytes, grouped};
-use crate::model::memory::{self, OptimizerState};
-use crate::model::{self, Network};
-use crate::network::init::Init;
-use crate::network::optimizer::Algorithm;
-use crate::network::{Compiled, weights};
-use crate::run::data::{self, Source};
+use crate::network::weights;
+use crate::run::data::Source;
 use crate::run::machine;
-use crate::run::train::{self, Epoch, Event, Recipe, Step};
-use crate::spec::LoadError;
+use crate::run::runs::{self, event_json};
+use crate::run::session::{self, Begin, Change, Out, Over, Session, SessionError};
+use crate::run::train::{Control, End, Epoch, Event, Observed, Step};
+use crate::spec::recipe::{self, Recipe};
 
-/// What a flag does not say comes from the file's `train:`, then from the defaults in brackets.
+/// What a flag does not say comes from `--recipe`, then from the file's `train:`, then from the defaults in brackets.
 #[derive(Args)]
 pub struct TrainArgs {
-    /// An id, an alias or a file
-    arch: String,
-    /// `synthetic[:CLASSES]`, generated patterns, or `tensors:FILE.safetensors` with `input` [N,C,H,W] and `labels` [N]
-    #[arg(long, value_name = "SPEC", default_value = "synthetic")]
-    data: Source,
-    /// Passes over the data [1]
+    /// An id, an alias or a file; not with `--resume`
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    arch: Option<String>,
+    /// `synthetic[:CLASSES]`, `idx:DIR` (MNIST's family), `cifar10:DIR`, `folder:DIR` (train/<class>/*, val/<class>/*) or
+    /// `tensors:FILE.safetensors` (`input` [N,C,H,W], `labels` [N]) [synthetic]
+    #[arg(long, value_name = "SPEC")]
+    data: Option<Source>,
+    /// Go on with a run where its last checkpoint left it
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Keep the run in this folder [runs/ARCH-N]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Leave no run folder behind
+    #[arg(long, conflicts_with_all = ["out", "resume"])]
+    no_out: bool,
+    /// A recipe by name: `paper` is Simonyan & Zisserman's
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::NAMED), conflicts_with = "resume")]
+    recipe: Option<String>,
+    /// Passes over the data [5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
     /// Steps after which training ends, even within an epoch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
+    /// Minutes after which training ends and keeps what it has
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = positive)]
+    max_minutes: Option<f64>,
+    /// Write the state every so many steps too; it is written after epochs and every five minutes anyway
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_every: Option<u64>,
+    #[command(flatten)]
+    own: Own,
+    /// Start from these weights (.safetensors)
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    weights: Option<PathBuf>,
+    /// Write the trained weights (.safetensors)
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Threads; all cores without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+    /// Go on although memory may not suffice
+    #[arg(long, conflicts_with = "resume")]
+    force: bool,
+}
+
+/// What a run that goes on has already.
+#[derive(Args)]
+#[group(id = "own", multiple = true, conflicts_with = "resume")]
+struct Own {
     /// Images in a mini-batch [32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
     batch: Option<u64>,
+    /// Images that go through the network at once, their gradients added up [the whole mini-batch, or what fits memory]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    micro_batch: Option<u64>,
     /// How a step follows from gradients [sgd]
-    #[arg(long, value_enum)]
-    optimizer: Option<OptimizerName>,
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::OPTIMIZERS))]
+    optimizer: Option<String>,
     /// Learning rate [0.01; 0.001 for adam and adamw]
     #[arg(long, allow_negative_numbers = true, value_parser = positive)]
     lr: Option<f64>,
@@ -57,44 +101,39 @@ pub struct TrainArgs {
     /// Scale gradients down to this norm of all together
     #[arg(long, value_name = "NORM", value_parser = positive)]
     clip: Option<f64>,
-    /// How weights are drawn [kaiming]
-    #[arg(long, value_enum)]
-    init: Option<InitName>,
-    /// Start from these weights (.safetensors)
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    /// Write the trained weights (.safetensors)
-    #[arg(long, value_name = "FILE")]
-    save: Option<PathBuf>,
-    /// Seed of weights, data, order and dropout [0]
-    #[arg(long)]
-    seed: Option<u64>,
+    /// How the learning rate falls: `step` at 1/2 and 3/4 of the steps, `plateau` of the validation accuracy [constant]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::SCHEDULES))]
+    schedule: Option<String>,
+    /// Epochs without a better validation accuracy before `plateau` divides the learning rate by 10 [2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    patience: Option<u64>,
+    /// Steps over which the learning rate rises to its value [0]
+    #[arg(long, value_name = "N")]
+    warmup: Option<u64>,
+    /// Part of a label's weight spread over all classes, below 1 [0]
+    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = below_one)]
+    label_smoothing: Option<f64>,
+    /// How weights are drawn: torchvision's, the VGG paper's N(0, variance 0.01), or Glorot's [kaiming]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::INITS))]
+    init: Option<String>,
+    /// How training images are changed, several with commas: `flip,crop` [none]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = PossibleValuesParser::new(recipe::AUGMENTS))]
+    augment: Option<Vec<String>>,
     /// Take the images in their own order
     #[arg(long)]
     no_shuffle: bool,
-    /// Threads; all cores without it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    threads: Option<u32>,
-    /// Go on although memory may not suffice
+    /// Part of the training images kept aside for validation, below 1 [0]
+    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = below_one)]
+    val_split: Option<f64>,
+    /// Judge an image and its mirror image together
     #[arg(long)]
-    force: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OptimizerName {
-    Sgd,
-    Adam,
-    Adamw,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum InitName {
-    /// torchvision's: conv N(0, 2/fan-out), linear N(0, 0.01²)
-    Kaiming,
-    /// the VGG paper's: N(0, variance 0.01)
-    Paper,
-    /// uniform by fan-in and fan-out
-    Xavier,
+    flip_test: bool,
+    /// Seed of weights, generated data, order, changes and dropout [0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Use the first N training images only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
 }
 
 fn number(text: &str, words: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
@@ -114,157 +153,181 @@ fn below_one(text: &str) -> Result<f64, String> {
 }
 
 impl TrainArgs {
-    /// Flags over the file's recipe over the defaults.
-    fn recipe(&self, file: &crate::spec::recipe::Recipe) -> Recipe {
-        let optimizer = self.optimizer.unwrap_or(match file.optimizer.as_deref() {
-            Some("adam") => OptimizerName::Adam,
-            Some("adamw") => OptimizerName::Adamw,
-            _ => OptimizerName::Sgd,
-        });
-        const ADAM: ([f64; 2], f64) = ([0.9, 0.999], 1e-8);
-        let momentum = self.momentum.or(file.momentum).unwrap_or(0.9);
-        let algorithm = match optimizer {
-            OptimizerName::Sgd => Algorithm::Sgd { momentum, nesterov: self.nesterov },
-            OptimizerName::Adam => Algorithm::Adam { betas: ADAM.0, eps: ADAM.1 },
-            OptimizerName::Adamw => Algorithm::AdamW { betas: ADAM.0, eps: ADAM.1 },
-        };
-        let default_lr = if optimizer == OptimizerName::Sgd { 0.01 } else { 0.001 };
-        // A length given here replaces the file's, whichever of both it is.
-        let (epochs, steps) = match (self.epochs, self.steps) {
-            (None, None) => (file.epochs, file.steps),
-            own => own,
-        };
-        // Steps without epochs mean: as many passes as they take.
-        let default_epochs = if steps.is_some() { u64::MAX } else { 1 };
+    /// What the flags say.
+    fn flags(&self) -> Recipe {
+        let own = &self.own;
+        let changes = own.augment.clone().map(|words| words.into_iter().filter(|word| word != "none").collect());
         Recipe {
-            epochs: epochs.unwrap_or(default_epochs),
-            steps,
-            batch: self.batch.or(file.batch).unwrap_or(32) as usize,
-            algorithm,
-            lr: self.lr.or(file.lr).unwrap_or(default_lr),
-            weight_decay: self.weight_decay.or(file.weight_decay).unwrap_or(5e-4),
-            clip: self.clip,
-            shuffle: !self.no_shuffle && file.shuffle.unwrap_or(true),
-            seed: self.seed.or(file.seed).unwrap_or(0),
-        }
-    }
-
-    fn init(&self, file: &crate::spec::recipe::Recipe) -> Init {
-        match (self.init, file.init.as_deref()) {
-            (Some(InitName::Kaiming), _) => Init::Kaiming,
-            (Some(InitName::Paper), _) | (None, Some("paper")) => Init::Paper,
-            (Some(InitName::Xavier), _) | (None, Some("xavier")) => Init::Xavier,
-            (None, _) => Init::Kaiming,
+            epochs: self.epochs,
+            steps: self.steps,
+            batch: own.batch,
+            micro_batch: own.micro_batch,
+            optimizer: own.optimizer.clone(),
+            lr: own.lr,
+            momentum: own.momentum,
+            nesterov: own.nesterov.then_some(true),
+            weight_decay: own.weight_decay,
+            clip: own.clip,
+            schedule: own.schedule.clone(),
+            patience: own.patience,
+            warmup: own.warmup,
+            label_smoothing: own.label_smoothing,
+            init: own.init.clone(),
+            augment: changes,
+            shuffle: own.no_shuffle.then_some(false),
+            val_split: own.val_split,
+            flip_test: own.flip_test.then_some(true),
+            seed: own.seed,
+            limit: own.limit,
+            checkpoint_every: self.checkpoint_every,
         }
     }
 }
 
 pub fn run(context: &Context, args: &TrainArgs) -> Result<(), Failure> {
-    let loaded = context.load(&args.arch)?;
-    let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
-    super::on_threads(args.threads, || train(context, args, &network))
+    super::on_threads(args.threads, || {
+        let session = match (&args.resume, &args.arch) {
+            (Some(folder), _) => resume(context, args, folder),
+            (None, arch) => begin(context, args, arch.as_deref().unwrap_or_default()),
+        };
+        train(context, args, session?)
+    })
 }
 
-fn train(context: &Context, args: &TrainArgs, network: &Network) -> Result<(), Failure> {
-    let file = &network.architecture.train;
-    let recipe = args.recipe(file);
-    let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
-    let (images, data_bytes) = data::size(&args.data, network.architecture.input).map_err(Failure::because)?;
-    let state = match recipe.algorithm.moments() {
-        2 => OptimizerState::Adam,
-        _ => OptimizerState::Momentum,
-    };
-    let estimate =
-        memory::training(network, (recipe.batch as u64).min(images), state).total().saturating_add(data_bytes);
-    if !args.force {
-        machine::check(estimate).map_err(super::too_large)?;
+fn failure(error: SessionError) -> Failure {
+    match error {
+        SessionError::Load(error) => Failure::Load(error),
+        SessionError::TooLarge(error) => super::too_large(error),
+        other => Failure::because(other),
+    }
+}
+
+fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Failure> {
+    let loaded = context.load(arch)?;
+    let named = args.recipe.as_deref().and_then(Recipe::named).unwrap_or_default();
+    let mut recipe = args.flags().over(&named).over(&loaded.architecture.train);
+    let data = args.data.clone().unwrap_or(Source::Synthetic(None));
+    if args.recipe.is_some() && recipe.val_split.is_none() && matches!(data, Source::Tensors(_)) {
+        recipe.val_split = Some(0.1);
+        context.say("a tenth of the images is kept aside, for the plateaus of the paper's schedule");
     }
     if let Some(path) = &args.save {
         weights::check_writable(path).map_err(Failure::because)?;
     }
-    let ends_in_softmax = network.layers.last().is_some_and(|layer| layer.operation.kind() == "softmax");
-    if ends_in_softmax {
+    let out = match (&args.out, args.no_out) {
+        (Some(folder), _) => Out::Folder(folder.clone()),
+        (None, true) => Out::Nowhere,
+        (None, false) => Out::Next(runs::FOLDER.into()),
+    };
+    let wanted = Begin {
+        origin: loaded.origin,
+        sets: context.common.sets.clone(),
+        data,
+        recipe,
+        weights: args.weights.clone(),
+        out,
+        force: args.force,
+    };
+    session::begin(&context.library, &wanted).map_err(failure)
+}
+
+fn resume(context: &Context, args: &TrainArgs, folder: &std::path::Path) -> Result<Session, Failure> {
+    if !context.common.sets.is_empty() {
         return Err(Failure::Message(
-            "the network ends in softmax, which the loss applies itself; leave it out to train (weights stay the same)"
-                .into(),
+            "`--set` cannot change a run that goes on: its architecture is in its folder".into(),
         ));
     }
-    for (key, given) in file.unused() {
-        if given {
-            context.say(&format!("`train: {{{key}: …}}` is not used yet"));
-        }
-    }
-    let data = data::load(&args.data, network.architecture.input, classes, recipe.seed).map_err(Failure::because)?;
-    let mut compiled = match &args.weights {
-        Some(path) => {
-            let (compiled, scheme) = weights::read(network, path).map_err(Failure::because)?;
-            context.say(&format!("weights {} matched {}", path.display(), scheme.describe()));
-            compiled
-        }
-        None => Compiled::initialised(network, args.init(file), recipe.seed),
+    let change = Change {
+        epochs: args.epochs,
+        steps: args.steps,
+        checkpoint_every: args.checkpoint_every,
+        data: args.data.clone(),
     };
-    if recipe.batch as u64 > images {
-        context.say(&format!("there are only {images} images, so a mini-batch has no more"));
-    }
-    let start = json!({"event": "start", "arch": network.architecture.id, "images": data.len(),
-        "params": network.totals.params, "batch": recipe.batch, "lr": recipe.lr, "weight_decay": recipe.weight_decay,
-        "seed": recipe.seed, "shuffle": recipe.shuffle, "threads": rayon::current_num_threads(), "estimated_bytes": estimate});
-    let mut report = Report { context, steps: Vec::new(), failed: None };
-    report.start(&start);
-    let interrupted = interrupts()?;
-    let ended = train::train(&mut compiled, &data, &recipe, |event| match interrupted.load(Ordering::Relaxed) {
-        true => ControlFlow::Break(()),
-        false => report.event(event),
-    });
-    let steps = ended.map_err(Failure::because)?;
-    // What was learned until the reader went away is kept all the same.
     if let Some(path) = &args.save {
-        weights::write(&compiled, path).map_err(Failure::because)?;
+        weights::check_writable(path).map_err(Failure::because)?;
     }
+    session::resume(folder, &change).map_err(failure)
+}
+
+fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Failure> {
+    for note in &session.notes {
+        context.say(note);
+    }
+    if let Some(folder) = session.folder() {
+        context.say(&format!("kept in {}", folder.display()));
+    }
+    let (images, estimate, start) = (session.sets.train.len() as u64, session.estimate, session.start.clone());
+    let mut report = Report::new(context, &session);
+    report.start(&start);
+    let limit = args.max_minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
+    let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let control = Control { stop: interrupts()?, commands: None, until };
+    let mut save = |network: &crate::network::Compiled| match &args.save {
+        Some(path) => Ok(weights::write(network, path)?),
+        None => Ok(()),
+    };
+    let over = session.run(&control, Observed::default(), &mut |event| report.event(event), &mut save);
+    report.bar.finish_and_clear();
+    let over = over.map_err(failure)?;
     if let Some(failure) = report.failed.take() {
         return Err(failure);
     }
     let saved = args.save.as_ref().map(|path| path.display().to_string());
-    report.finish(
-        &json!({"event": "finish", "steps": steps, "weights": saved, "peak_rss_bytes": machine::peak_bytes()}),
-    )?;
+    report.finish(&over, saved)?;
     let used = machine::peak_bytes()
         .map_or_else(String::new, |peak| format!(" ({} estimated, {} used at most)", bytes(estimate), bytes(peak)));
-    context.say(&format!("{} steps on {} images{used}", grouped(steps), grouped(data.len() as u64)));
-    if interrupted.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }
+    context.say(&format!("{} steps on {} images{used}", grouped(over.steps), grouped(images)));
+    if let (End::Stopped | End::Late, Some(folder)) = (over.end, &over.folder) {
+        context.say(&format!("`convlens train --resume {}` goes on", folder.display()));
+    }
+    if control.stops() { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
-/// Set by the first Ctrl-C, which ends training after its step and keeps what was learned; the second ends at once.
+/// Set by the first Ctrl-C, which ends training after its step and keeps what was learned; the second ends at once. So do
+/// a request to end and a terminal that is closed.
 fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
+    use signal_hook::consts::SIGINT;
     let flag = Arc::new(AtomicBool::new(false));
-    let signal = signal_hook::consts::SIGINT;
-    signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag)).map_err(Failure::because)?;
-    signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(Failure::because)?;
+    signal_hook::flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&flag)).map_err(Failure::because)?;
+    signal_hook::flag::register(SIGINT, Arc::clone(&flag)).map_err(Failure::because)?;
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(Failure::because)?;
+    }
     Ok(flag)
 }
 
 /// Tells of events in the format that was asked for.
 struct Report<'a> {
     context: &'a Context,
+    bar: ProgressBar,
     steps: Vec<Step>,
+    last: Option<Step>,
     /// Why telling failed; a closed pipe ends training.
     failed: Option<Failure>,
 }
 
-fn step_json(step: &Step) -> Value {
-    json!({"event": "step", "step": step.step, "epoch": step.epoch, "loss": step.loss, "accuracy": step.accuracy,
-        "lr": step.lr, "images_per_second": step.images as f64 / step.time.as_secs_f64().max(1e-9)})
-}
+impl<'a> Report<'a> {
+    fn new(context: &'a Context, session: &Session) -> Self {
+        let is_shown =
+            context.common.format == Format::Table && !context.common.quiet && std::io::stderr().is_terminal();
+        let bar = match is_shown {
+            true => ProgressBar::new(session.total_steps()),
+            false => ProgressBar::hidden(),
+        };
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {elapsed}, {eta} left");
+        let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+        bar.set_position(session.done());
+        bar.reset_eta();
+        Report { context, bar, steps: Vec::new(), last: None, failed: None }
+    }
 
-fn epoch_json(epoch: &Epoch) -> Value {
-    json!({"event": "epoch", "epoch": epoch.epoch, "train_loss": epoch.loss, "train_accuracy": epoch.accuracy,
-        "val_loss": null, "val_accuracy": null, "seconds": epoch.time.as_secs_f64()})
-}
-
-impl Report<'_> {
     fn line(&mut self, line: &str) -> ControlFlow<()> {
-        let mut stdout = std::io::stdout().lock();
-        match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        let written = self.bar.suspend(|| {
+            let mut stdout = std::io::stdout().lock();
+            writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+        });
+        match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(Failure::Output(error));
@@ -284,54 +347,90 @@ impl Report<'_> {
         if self.failed.is_some() {
             return ControlFlow::Break(());
         }
-        match (self.context.common.format, event) {
-            (Format::Jsonl, Event::Step(step)) => self.line(&step_json(&step).to_string()),
-            (Format::Jsonl, Event::Epoch(epoch)) => self.line(&epoch_json(&epoch).to_string()),
-            (Format::Table, Event::Step(step)) if worth_a_line(step.step) => self.line(&format!(
-                "step {:>6}  epoch {:>3}  loss {:<9.6}  accuracy {:>5.1}%  {:.1} images/s",
-                step.step,
-                step.epoch,
-                step.loss,
-                100.0 * step.accuracy,
-                step.images as f64 / step.time.as_secs_f64().max(1e-9)
-            )),
-            (Format::Table, Event::Epoch(epoch)) => self.line(&format!(
-                "epoch {:>5}             loss {:<9.6}  accuracy {:>5.1}%  {:.1} s",
-                epoch.epoch,
-                epoch.loss,
-                100.0 * epoch.accuracy,
-                epoch.time.as_secs_f64()
-            )),
+        if let Event::Warning { text, .. } = &event {
+            self.bar.suspend(|| self.context.say(&format!("warning: {text}")));
+        }
+        match (self.context.common.format, &event) {
+            (Format::Jsonl, event) => match event_json(event) {
+                Some(value) => self.line(&value.to_string()),
+                None => ControlFlow::Continue(()),
+            },
+            (Format::Table, Event::Step(step)) => {
+                self.bar.set_message(format!(
+                    "epoch {}  loss {:.4}  {:.1} images/s",
+                    step.epoch,
+                    step.loss,
+                    step.images as f64 / step.time.as_secs_f64().max(1e-9)
+                ));
+                self.bar.set_position(step.step);
+                self.last = Some(*step);
+                ControlFlow::Continue(())
+            }
+            (Format::Table, Event::Epoch(epoch)) => {
+                self.last = None;
+                self.line(&epoch_line(epoch))
+            }
+            (Format::Table, Event::Rate { step, rate, by }) => {
+                self.line(&format!("step {step}: learning rate divided by 10 ({by}), {rate} of the schedule's"))
+            }
             (Format::Json | Format::Csv | Format::Markdown, Event::Step(step)) => {
-                self.steps.push(step);
+                self.steps.push(*step);
                 ControlFlow::Continue(())
             }
             _ => ControlFlow::Continue(()),
         }
     }
 
-    fn finish(&mut self, finish: &Value) -> Result<(), Failure> {
+    fn finish(&mut self, over: &Over, saved: Option<String>) -> Result<(), Failure> {
+        let (val, test) = (over.validation, over.test);
+        let finish = json!({"event": "finish", "steps": over.steps, "finished": over.end == End::Finished, "weights": saved,
+            "val_loss": val.map(|own| own.loss), "val_accuracy": val.map(|own| own.accuracy),
+            "test_loss": test.map(|own| own.loss), "test_accuracy": test.map(|own| own.accuracy),
+            "run": over.folder.as_ref().map(|folder| folder.display().to_string()),
+            "peak_rss_bytes": machine::peak_bytes()});
         match self.context.common.format {
             Format::Jsonl => {
                 let _ = self.line(&finish.to_string());
                 self.failed.take().map_or(Ok(()), Err)
             }
-            Format::Table => Ok(()),
+            Format::Table => {
+                if let Some(step) = self.last {
+                    let _ = self.line(&format!(
+                        "step {:>6}  loss {:.4}  accuracy {:>5.1}% on its mini-batch",
+                        step.step,
+                        step.loss,
+                        100.0 * step.accuracy
+                    ));
+                }
+                for (words, own) in [("validation", val), ("test", test)] {
+                    if let Some(own) = own {
+                        let accuracy = 100.0 * own.accuracy;
+                        let _ = self.line(&format!("{words}  loss {:.4}  accuracy {accuracy:.2}%", own.loss));
+                    }
+                }
+                self.failed.take().map_or(Ok(()), Err)
+            }
             _ => {
                 let names = ["step", "epoch", "loss", "accuracy", "lr", "images_per_second"];
-                let rows = self.steps.iter().map(|step| {
-                    let value = step_json(step);
-                    names.iter().map(|name| value[*name].to_string()).collect()
-                });
+                let steps: Vec<Value> = self.steps.iter().filter_map(|step| event_json(&Event::Step(*step))).collect();
+                let rows = steps.iter().map(|step| names.iter().map(|name| step[*name].to_string()).collect());
                 let rows = Rows { headers: names.map(|name| (name, true)).to_vec(), rows: rows.collect() };
-                let json = || json!({"steps": self.steps.iter().map(step_json).collect::<Vec<_>>(), "finish": finish});
-                output::print(self.context, &rows, json, &[])
+                output::print(self.context, &rows, || json!({"steps": steps, "finish": finish}), &[])
             }
         }
     }
 }
 
-/// The first ten steps, then every tenth, then every hundredth.
-fn worth_a_line(step: u64) -> bool {
-    step <= 10 || step <= 100 && step.is_multiple_of(10) || step.is_multiple_of(100)
+fn epoch_line(epoch: &Epoch) -> String {
+    let validation = epoch.validation.map_or_else(String::new, |own| {
+        format!("  validation loss {:.4} accuracy {:>6.2}%", own.loss, 100.0 * own.accuracy)
+    });
+    format!(
+        "epoch {:>3}  step {:>6}  train loss {:.4} accuracy {:>6.2}%{validation}  {:.1} s",
+        epoch.epoch,
+        epoch.step,
+        epoch.loss,
+        100.0 * epoch.accuracy,
+        epoch.time.as_secs_f64()
+    )
 }

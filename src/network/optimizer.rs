@@ -5,6 +5,7 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::compiled::Compiled;
+use super::kernels::view;
 use super::ops::Row;
 
 /// How a step follows from gradients.
@@ -26,6 +27,17 @@ impl Algorithm {
             Algorithm::Adam { .. } | Algorithm::AdamW { .. } => 2,
         }
     }
+}
+
+/// Squared Euclidean norms of one parameter at a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Squares {
+    /// Before the step.
+    pub weight: f64,
+    /// As the algorithm was given it: after clipping, before weight decay.
+    pub gradient: f64,
+    /// What the step changed.
+    pub update: f64,
 }
 
 type Buffer = <Cpu as Storage<f32>>::Vec;
@@ -63,6 +75,26 @@ impl Optimizer {
         gradients: &mut Gradients<f32, Cpu>,
         lr: f64,
     ) -> Result<(), CpuError> {
+        self.take(network, gradients, lr, false).map(drop)
+    }
+
+    /// As [`Optimizer::step`], and the squared norms of each parameter, its gradient and its change.
+    pub fn step_observed(
+        &mut self,
+        network: &mut Compiled,
+        gradients: &mut Gradients<f32, Cpu>,
+        lr: f64,
+    ) -> Result<Vec<Squares>, CpuError> {
+        self.take(network, gradients, lr, true)
+    }
+
+    fn take(
+        &mut self,
+        network: &mut Compiled,
+        gradients: &mut Gradients<f32, Cpu>,
+        lr: f64,
+        observed: bool,
+    ) -> Result<Vec<Squares>, CpuError> {
         self.steps += 1;
         network.parameters_changed();
         // Each parameter with its gradient, so that all cores can work; dfdx updates one tensor on one core.
@@ -74,13 +106,21 @@ impl Optimizer {
         }
         let parameters = network.parameters.par_iter_mut().zip(&mut self.moments).zip(&mut buffers);
         let (algorithm, weight_decay, steps) = (self.algorithm, self.weight_decay, self.steps);
-        parameters.with_max_len(1).try_for_each(|((parameter, moments), gradient)| {
-            update(algorithm, weight_decay, steps, lr, &mut parameter.values, moments, gradient)
-        })?;
+        let squares = parameters.with_max_len(1).map(|((parameter, moments), gradient)| {
+            let before = observed.then(|| view::values(&parameter.values).to_vec());
+            update(algorithm, weight_decay, steps, lr, &mut parameter.values, moments, gradient)?;
+            let (before, after) = (before.unwrap_or_default(), view::values(&parameter.values));
+            Ok(Squares {
+                weight: before.iter().map(|&w| f64::from(w).powi(2)).sum(),
+                gradient: if observed { gradient.iter().map(|&g| f64::from(g).powi(2)).sum() } else { 0.0 },
+                update: before.iter().zip(&*after).map(|(&w, &new)| (f64::from(new) - f64::from(w)).powi(2)).sum(),
+            })
+        });
+        let squares = squares.collect::<Result<Vec<_>, CpuError>>()?;
         for (parameter, mut buffer) in network.parameters.iter().zip(buffers) {
             std::mem::swap(&mut *buffer, &mut **gradients.get_or_alloc_mut(&parameter.values)?);
         }
-        Ok(())
+        Ok(squares)
     }
 
     /// Steps taken and every moment, parameter by parameter.
@@ -139,6 +179,20 @@ fn update(
     }
 }
 
+/// Adds other gradients to some, parameter by parameter.
+pub fn add_gradients(
+    network: &Compiled,
+    sum: &mut Gradients<f32, Cpu>,
+    mut other: Gradients<f32, Cpu>,
+) -> Result<(), CpuError> {
+    for parameter in &network.parameters {
+        let more = std::mem::take(&mut **other.get_or_alloc_mut(&parameter.values)?);
+        let sum = sum.get_or_alloc_mut(&parameter.values)?;
+        sum.par_iter_mut().zip(&more).for_each(|(sum, more)| *sum += more);
+    }
+    Ok(())
+}
+
 /// The Euclidean norm of all gradients together, summed in f64 in a fixed order.
 pub fn gradient_norm(network: &Compiled, gradients: &mut Gradients<f32, Cpu>) -> Result<f64, CpuError> {
     let mut sum = 0.0;
@@ -168,7 +222,6 @@ mod tests {
     use super::*;
     use crate::model;
     use crate::network::init::Init;
-    use crate::network::kernels::view;
     use crate::spec::{Library, Origin};
 
     const LR: f64 = 0.05;

@@ -11,6 +11,8 @@ pub mod measure;
 pub mod paint;
 pub mod picture;
 pub mod preprocess;
+pub mod runs;
+pub mod session;
 pub mod tensors;
 pub mod train;
 

@@ -22,23 +22,46 @@ pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<V
     if input.channels != 1 && input.channels != 3 {
         return Err(PreprocessError::Channels(input.channels));
     }
-    let area = input.width as usize * input.height as usize;
     let fitted = fitted(picture, input, how)?;
-    let per_channel = |values: &[f64], channel: usize| values.get(channel).or(values.first()).copied().unwrap_or(0.0);
-    let mut values = Vec::with_capacity(input.channels as usize * area);
-    for channel in 0..input.channels as usize {
-        let (mean, std) = (per_channel(&how.mean, channel) as f32, per_channel(&how.std, channel) as f32);
-        let scale = how.scale as f32;
-        values.extend(fitted.values.chunks_exact(3).map(|pixel| {
-            let value = match input.channels {
-                // ITU-R 601 luma, the weights of PIL's `convert("L")`.
-                1 => 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2],
-                _ => pixel[channel],
-            };
-            (value * scale - mean) / std
-        }));
-    }
+    let mut values = planes(&fitted, input.channels as usize);
+    normalise(&mut values, input, how);
     Ok(values)
+}
+
+/// Pixels in 0 to 1, `[C, H, W]`, to what the network takes.
+pub fn normalise(values: &mut [f32], input: Input, how: &Preprocess) {
+    let area = (input.width * input.height) as usize;
+    for (channel, plane) in values.chunks_mut(area.max(1)).enumerate() {
+        let of = |values: &[f64]| values.get(channel).or(values.first()).copied().unwrap_or(0.0) as f32;
+        let (mean, std, scale) = (of(&how.mean), of(&how.std), how.scale as f32);
+        plane.iter_mut().for_each(|value| *value = (*value * scale - mean) / std);
+    }
+}
+
+/// A picture's red, green and blue one after the other, or its gray alone.
+pub fn planes(picture: &Picture, channels: usize) -> Vec<f32> {
+    let pixels = || picture.values.chunks_exact(3);
+    match channels {
+        // ITU-R 601 luma, the weights of PIL's `convert("L")`.
+        1 => pixels().map(|pixel| 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]).collect(),
+        _ => (0..channels).flat_map(|channel| pixels().map(move |pixel| pixel[channel])).collect(),
+    }
+}
+
+/// The picture with its shorter side scaled to `side` times the input's shorter one (no less than the input needs), and
+/// a window of the input's size cut out at a part of what is left over below and to the right.
+pub fn cut(picture: &Picture, input: Input, side: f64, (down, right): (f64, f64)) -> Result<Picture, PreprocessError> {
+    let (height, width) = (input.height as f64, input.width as f64);
+    let short = picture.width.min(picture.height) as f64;
+    let needed = (height / picture.height as f64).max(width / picture.width as f64);
+    let scaled = (side * height.min(width) / short).max(needed);
+    let part = Part {
+        left: (picture.width as f64 - width / scaled).max(0.0) * right,
+        top: (picture.height as f64 - height / scaled).max(0.0) * down,
+        width: (width / scaled).min(picture.width as f64),
+        height: (height / scaled).min(picture.height as f64),
+    };
+    scale(picture, part, input.width as usize, input.height as usize)
 }
 
 /// The picture scaled and cropped to the input's rows and columns, not yet normalised.

@@ -154,7 +154,7 @@ fn values(key: &str) -> Vec<Candidate> {
         ("schedule", _) => plain(recipe::SCHEDULES),
         ("init", _) => plain(recipe::INITS),
         ("augment", _) => plain(recipe::AUGMENTS),
-        ("shuffle", _) | (_, Some(Takes::Bool)) => plain(&["true", "false"]),
+        ("shuffle" | "nesterov" | "flip_test", _) | (_, Some(Takes::Bool)) => plain(&["true", "false"]),
         (_, Some(Takes::Activation)) => plain(&ACTIVATIONS.iter().chain(&["none"]).copied().collect::<Vec<_>>()),
         (_, Some(Takes::Norm)) => plain(NORMS),
         (_, Some(Takes::Padding)) => plain(&["same", "valid"]),

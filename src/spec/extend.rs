@@ -93,6 +93,27 @@ impl Document {
         merged
     }
 
+    /// The document as YAML text that stands alone: nothing is left that extends another file.
+    pub fn to_text(&self) -> String {
+        let mut map: serde_yaml::Mapping =
+            self.entries.iter().map(|entry| (entry.key.as_str().into(), plain(&entry.value))).collect();
+        let mut overrides = serde_yaml::Mapping::new();
+        for change in &self.overrides {
+            // Later changes of a layer are laid over earlier ones, field by field.
+            let fields =
+                overrides.entry(change.key.as_str().into()).or_insert_with(|| serde_yaml::Mapping::new().into());
+            match (fields, plain(&change.value)) {
+                (serde_yaml::Value::Mapping(fields), serde_yaml::Value::Mapping(new)) => fields.extend(new),
+                (fields, other) => *fields = other,
+            }
+        }
+        if !overrides.is_empty() {
+            map.insert("override".into(), overrides.into());
+        }
+        // A tree of plain values always has a text.
+        serde_yaml::to_string(&map).unwrap_or_default()
+    }
+
     /// Applies `--set KEY=VALUE`. The key is a dotted path from the top of the file (`defaults.conv.kernel`), or a
     /// layer's path and a field (`block3.conv3.out`).
     pub fn set(&mut self, key: &str, value: Node, problems: &mut Problems) {
@@ -138,6 +159,23 @@ impl Document {
                 format!("`{}` names no field", shorten(path)),
                 "expected a layer's path and a field, such as `block1.conv1.out`",
             ));
+        }
+    }
+}
+
+/// A node without its place.
+fn plain(node: &Node) -> serde_yaml::Value {
+    match &node.value {
+        Value::Null => serde_yaml::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        // The reader takes no integer that fits neither.
+        Value::Integer(value) => u64::try_from(*value).map_or_else(|_| (*value as i64).into(), Into::into),
+        Value::Float(value) => (*value).into(),
+        Value::Text(value) => value.as_str().into(),
+        Value::List(items) => items.iter().map(plain).collect::<Vec<_>>().into(),
+        Value::Map(entries) => {
+            let map = entries.iter().map(|entry| (entry.key.as_str().into(), plain(&entry.value)));
+            serde_yaml::Value::Mapping(map.collect())
         }
     }
 }

@@ -159,6 +159,30 @@ impl Library {
         self.load_origin(&self.find(name)?, sets)
     }
 
+    /// The text of an architecture that needs no other file: what it extends merged in, `--set` changes made.
+    pub fn resolved(&self, origin: &Origin, sets: &[(String, String)]) -> Result<String, LoadError> {
+        let (mut sources, mut problems) = (Sources::default(), Problems::default());
+        let mut document = self.changed_document(origin, origin.read()?, sets, &mut sources, &mut problems)?;
+        // Elsewhere a path beside the file would lead nowhere.
+        let labels = document.entries.iter_mut().find(|entry| entry.key == "labels");
+        if let Some(labels) = labels
+            && let Value::Text(path) = &mut labels.value.value
+        {
+            let origin = sources.0.get(usize::from(labels.value.mark.source)).and_then(|source| source.origin.as_ref());
+            let folder = match origin {
+                Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).to_path_buf(),
+                Some(Origin::Bundled(_)) | None => PathBuf::new(),
+            };
+            if let Ok(absolute) = std::path::absolute(folder.join(&*path)) {
+                *path = absolute.to_string_lossy().into_owned();
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(document.to_text()),
+            false => Err(LoadError::Invalid(problems.into_report(&sources))),
+        }
+    }
+
     pub fn load_origin(&self, origin: &Origin, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
         let text = origin.read()?;
         self.load_text(origin, text, sets)
@@ -168,19 +192,32 @@ impl Library {
     pub fn load_text(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
         let mut sources = Sources::default();
         let mut problems = Problems::default();
-        let mut chain = vec![origin.clone()];
-        let mut document = self.document(origin, text, &mut chain, &mut sources, &mut problems)?;
-        for (key, value) in sets {
-            let source = sources.add(format!("--set {key}"), value.clone(), None);
-            let node = node::parse(value, source)
-                .map_err(|error| LoadError::Invalid(syntax_error(&sources, source, &error)))?;
-            document.set(key, node, &mut problems);
-        }
+        let document = self.changed_document(origin, text, sets, &mut sources, &mut problems)?;
         let architecture = lower::lower(&document, &origin.id(), &mut problems);
         match architecture {
             Some(architecture) if problems.is_empty() => Ok(Loaded { architecture, sources, origin: origin.clone() }),
             _ => Err(LoadError::Invalid(problems.into_report(&sources))),
         }
+    }
+
+    /// One file with all it extends, and `--set` changes.
+    fn changed_document(
+        &self,
+        origin: &Origin,
+        text: String,
+        sets: &[(String, String)],
+        sources: &mut Sources,
+        problems: &mut Problems,
+    ) -> Result<Document, LoadError> {
+        let mut chain = vec![origin.clone()];
+        let mut document = self.document(origin, text, &mut chain, sources, problems)?;
+        for (key, value) in sets {
+            let source = sources.add(format!("--set {key}"), value.clone(), None);
+            let node = node::parse(value, source)
+                .map_err(|error| LoadError::Invalid(syntax_error(sources, source, &error)))?;
+            document.set(key, node, problems);
+        }
+        Ok(document)
     }
 
     /// One file with all it extends.

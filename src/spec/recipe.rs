@@ -1,57 +1,89 @@
 //! The `train:` section: how a network is trained unless flags say otherwise. All optional here; the
-//! trainer fills in what is absent.
+//! trainer fills in what is absent. The same keys are written to, and read from, a run's `recipe.yaml`.
 
-/// A training recipe as the file gives it.
-#[derive(Debug, Clone, Default, PartialEq)]
+use serde::Serialize;
+
+use super::lower;
+use super::node::{self, Value};
+use super::problem::{Problems, Sources};
+
+/// A training recipe as a file or flags give it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Recipe {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<u64>,
+    /// Images that go through the network at once; a batch's gradients are added up over several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nesterov: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
+    /// Largest norm of all gradients together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
+    /// Epochs without a better validation accuracy after which `plateau` divides the learning rate by 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
     /// Steps over which the learning rate rises to its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<u64>,
+    /// Part of a label's weight that is spread over all classes, 0 to below 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,
-    pub augment: Vec<String>,
+    /// `None` is "not said", an empty list "none".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shuffle: Option<bool>,
-    /// Part of the training images kept aside for validation, 0 to 1.
+    /// Part of the training images kept aside for validation, 0 to below 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub val_split: Option<f64>,
+    /// Whether predictions are the mean of those for an image and its mirror image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flip_test: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u64>,
-}
-
-impl Recipe {
-    /// Keys that are read and checked but that training does not follow yet, and whether the file has them.
-    pub fn unused(&self) -> [(&'static str, bool); 6] {
-        [
-            ("schedule", self.schedule.as_deref().is_some_and(|schedule| schedule != "constant")),
-            ("warmup", self.warmup.is_some_and(|steps| steps > 0)),
-            ("augment", self.augment.iter().any(|word| word != "none")),
-            ("val_split", self.val_split.is_some_and(|part| part > 0.0)),
-            ("limit", self.limit.is_some()),
-            ("checkpoint_every", self.checkpoint_every.is_some()),
-        ]
-    }
 }
 
 pub const KEYS: &[&str] = &[
     "epochs",
     "steps",
     "batch",
+    "micro_batch",
     "optimizer",
     "lr",
     "momentum",
+    "nesterov",
     "weight_decay",
+    "clip",
     "schedule",
+    "patience",
     "warmup",
+    "label_smoothing",
     "init",
     "augment",
     "shuffle",
     "val_split",
+    "flip_test",
     "seed",
     "limit",
     "checkpoint_every",
@@ -59,4 +91,155 @@ pub const KEYS: &[&str] = &[
 pub const OPTIMIZERS: &[&str] = &["sgd", "adam", "adamw"];
 pub const SCHEDULES: &[&str] = &["constant", "step", "plateau", "cosine"];
 pub const INITS: &[&str] = &["kaiming", "paper", "xavier"];
-pub const AUGMENTS: &[&str] = &["none", "flip", "crop", "jitter"];
+pub const AUGMENTS: &[&str] = &["none", "flip", "crop", "jitter", "colour"];
+/// Recipes that have a name.
+pub const NAMED: &[&str] = &["paper"];
+
+impl Recipe {
+    /// What this says, and where it is silent what `other` says.
+    pub fn over(self, other: &Recipe) -> Recipe {
+        // A length given here replaces the other's, whichever of both it is.
+        let own_length = self.epochs.is_some() || self.steps.is_some();
+        Recipe {
+            epochs: if own_length { self.epochs } else { other.epochs },
+            steps: if own_length { self.steps } else { other.steps },
+            batch: self.batch.or(other.batch),
+            micro_batch: self.micro_batch.or(other.micro_batch),
+            optimizer: self.optimizer.or_else(|| other.optimizer.clone()),
+            lr: self.lr.or(other.lr),
+            momentum: self.momentum.or(other.momentum),
+            nesterov: self.nesterov.or(other.nesterov),
+            weight_decay: self.weight_decay.or(other.weight_decay),
+            clip: self.clip.or(other.clip),
+            schedule: self.schedule.or_else(|| other.schedule.clone()),
+            patience: self.patience.or(other.patience),
+            warmup: self.warmup.or(other.warmup),
+            label_smoothing: self.label_smoothing.or(other.label_smoothing),
+            init: self.init.or_else(|| other.init.clone()),
+            augment: self.augment.or_else(|| other.augment.clone()),
+            shuffle: self.shuffle.or(other.shuffle),
+            val_split: self.val_split.or(other.val_split),
+            flip_test: self.flip_test.or(other.flip_test),
+            seed: self.seed.or(other.seed),
+            limit: self.limit.or(other.limit),
+            checkpoint_every: self.checkpoint_every.or(other.checkpoint_every),
+        }
+    }
+
+    /// Simonyan & Zisserman 2014, section 3.1: mini-batches of 256, momentum 0.9, weight decay 5·10⁻⁴, learning rate 10⁻²
+    /// divided by 10 when validation stops improving, three times in all, 74 epochs; flipped, scale-jittered crops and
+    /// shifted colours. Dropout belongs to the architecture.
+    pub fn paper() -> Recipe {
+        Recipe {
+            epochs: Some(74),
+            batch: Some(256),
+            optimizer: Some("sgd".into()),
+            lr: Some(1e-2),
+            momentum: Some(0.9),
+            nesterov: Some(false),
+            weight_decay: Some(5e-4),
+            schedule: Some("plateau".into()),
+            augment: Some(["flip", "jitter", "colour"].map(String::from).to_vec()),
+            ..Recipe::default()
+        }
+    }
+
+    /// The recipe of a name in [`NAMED`].
+    pub fn named(name: &str) -> Option<Recipe> {
+        (name == "paper").then(Recipe::paper)
+    }
+}
+
+/// The format of `recipe.yaml` that is written.
+pub const VERSION: u64 = 1;
+
+/// What a run was started with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRecipe {
+    pub version: u64,
+    /// The id of the architecture.
+    pub architecture: String,
+    /// `--data`.
+    pub data: String,
+    /// The file training started from, if it did not start from drawn weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    pub train: Recipe,
+}
+
+impl RunRecipe {
+    pub fn to_text(&self) -> String {
+        // Plain words and numbers: there is nothing in it that YAML could not hold.
+        serde_yaml::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads what [`RunRecipe::to_text`] wrote. The error is a sentence without the file's name.
+    pub fn read(text: &str) -> Result<RunRecipe, String> {
+        let mut sources = Sources::default();
+        sources.add("recipe.yaml".into(), text.to_string(), None);
+        let node = node::parse(text, 0).map_err(|error| format!("it is not YAML: {error}"))?;
+        let Value::Map(entries) = &node.value else { return Err(format!("it is {}", node.value.describe())) };
+        let find = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+        let word = |key: &str| match find(key).map(|node| &node.value) {
+            Some(Value::Text(text)) => Ok(Some(text.clone())),
+            Some(Value::Integer(number)) => Ok(Some(number.to_string())),
+            Some(other) => Err(format!("`{key}` is {}, not a text", other.describe())),
+            None => Ok(None),
+        };
+        let missing = |key: &str| format!("`{key}` is missing");
+        match find("version").map(|node| &node.value) {
+            Some(Value::Integer(version)) if *version == i128::from(VERSION) => {}
+            Some(Value::Integer(version)) if *version > i128::from(VERSION) => {
+                return Err(format!("its format is version {version}; this convlens knows {VERSION}"));
+            }
+            _ => return Err(format!("`version` is not {VERSION}")),
+        }
+        let mut problems = Problems::default();
+        let train = lower::train(find("train").ok_or_else(|| missing("train"))?, &mut problems);
+        if !problems.is_empty() {
+            let report = problems.into_report(&sources);
+            return Err(report.diagnostics.first().map_or_else(String::new, |problem| problem.message.clone()));
+        }
+        Ok(RunRecipe {
+            version: VERSION,
+            architecture: word("architecture")?.ok_or_else(|| missing("architecture"))?,
+            data: word("data")?.ok_or_else(|| missing("data"))?,
+            weights: word("weights")?,
+            train,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let train =
+            Recipe { seed: Some(u64::MAX), val_split: Some(0.1), label_smoothing: Some(0.05), ..Recipe::paper() };
+        let own = RunRecipe {
+            version: VERSION,
+            architecture: "vgg16".into(),
+            data: "folder:/tmp/a: b # c".into(),
+            weights: None,
+            train,
+        };
+        assert_eq!(RunRecipe::read(&own.to_text()), Ok(own));
+    }
+
+    #[test]
+    fn another_format_is_refused_by_its_version() {
+        let newer = RunRecipe::read("version: 2\narchitecture: a\ndata: synthetic\ntrain: {}\n");
+        assert!(newer.unwrap_err().contains("version 2"));
+        assert!(RunRecipe::read("version: 1\narchitecture: a\ndata: synthetic\ntrain: {lr: -1}\n").is_err());
+        assert!(RunRecipe::read("- 1").is_err());
+    }
+
+    #[test]
+    fn a_length_that_is_given_replaces_the_other() {
+        let file = Recipe { epochs: Some(9), lr: Some(0.5), ..Recipe::default() };
+        let merged = Recipe { steps: Some(3), ..Recipe::default() }.over(&file);
+        assert_eq!((merged.epochs, merged.steps, merged.lr), (None, Some(3), Some(0.5)));
+    }
+}

@@ -2,7 +2,7 @@
 //! it is there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::msg::{Expected, SaveError};
 use super::remembered::Remembered;
 use super::state::editor::LeftOver;
+use crate::atomic;
 use crate::spec::Origin;
 
 /// A text that was not saved, as it is kept.
@@ -47,7 +48,7 @@ impl Disk {
 
     pub fn remember(&self, remembered: &Remembered) {
         if let (Some(folder), Ok(text)) = (&self.folder, serde_json::to_string_pretty(remembered)) {
-            let _ = fs::create_dir_all(folder).and_then(|()| write_whole(&folder.join("explorer.json"), &text));
+            let _ = fs::create_dir_all(folder).and_then(|()| atomic::write_text(&folder.join("explorer.json"), &text));
         }
     }
 
@@ -147,27 +148,7 @@ pub fn save(path: &Path, text: &str, expected: &Expected) -> Result<(), SaveErro
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    write_whole(path, text).map_err(failed)
-}
-
-/// Writes beside and renames, so that a crash leaves the old text or the new one. A link is followed, permissions stay.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    // Renaming would write over a file that its owner has closed to writing.
-    if fs::metadata(&target).is_ok_and(|metadata| metadata.permissions().readonly()) {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
-    }
-    let mut beside = target.clone().into_os_string();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        if let Ok(metadata) = fs::metadata(&target) {
-            file.set_permissions(metadata.permissions())?;
-        }
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&beside, &target)).inspect_err(|_| drop(fs::remove_file(&beside)))
+    atomic::write_text(path, text).map_err(failed)
 }
 
 #[cfg(test)]

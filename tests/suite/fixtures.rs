@@ -120,7 +120,7 @@ fn training_gives_pytorchs_loss_and_every_gradient() {
         let input = fixture.compiled.batch(fixture.values("input"));
         let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, true, go_on).expect("not stopped");
         assert_close(name, "train_logits", &view::values(&logits), &fixture.values("train_logits"), 1e-4);
-        let loss = cross_entropy(logits, &fixture.labels());
+        let loss = cross_entropy(logits, &fixture.labels(), 0.0);
         assert_close(name, "loss", &[loss.array()], &fixture.values("loss"), 1e-4);
         let mut gradients = loss.backward();
         let to_input = gradients.get_or_alloc_mut(&input).expect("a gradient").to_vec();
@@ -152,7 +152,7 @@ fn three_steps_of_sgd_end_at_pytorchs_parameters() {
         let mut losses = Vec::new();
         for _ in 0..3 {
             let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
-            let loss = cross_entropy(logits, &fixture.labels());
+            let loss = cross_entropy(logits, &fixture.labels(), 0.0);
             losses.push(loss.array());
             optimizer.step(&mut fixture.compiled, &mut loss.backward(), 0.01).expect("memory");
         }
@@ -178,7 +178,7 @@ fn the_number_of_threads_changes_no_bit_of_a_training_step() {
             for seed in 0..2 {
                 let mode = Mode::Train { dropout_seed: Some(seed) };
                 let logits = fixture.compiled.forward(input.leaky_trace(), mode, false, go_on).expect("not stopped");
-                let mut gradients = cross_entropy(logits, &fixture.labels()).backward();
+                let mut gradients = cross_entropy(logits, &fixture.labels(), 0.0).backward();
                 clip_gradients(&fixture.compiled, &mut gradients, 0.5).expect("memory");
                 optimizer.step(&mut fixture.compiled, &mut gradients, 1e-3).expect("memory");
             }
@@ -198,7 +198,7 @@ fn an_optimizer_goes_on_from_its_saved_state_to_the_same_bits() {
     let labels = whole.labels();
     let step = |compiled: &mut Compiled, optimizer: &mut Optimizer| {
         let logits = compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
-        let mut gradients = cross_entropy(logits, &labels).backward();
+        let mut gradients = cross_entropy(logits, &labels, 0.0).backward();
         optimizer.step(compiled, &mut gradients, 1e-3).expect("memory");
     };
     let mut optimizer = Optimizer::new(algorithm, 0.1, &whole.compiled).expect("memory");
@@ -219,7 +219,7 @@ fn clipped_gradients_have_the_norm_that_was_asked_for() {
     let mut fixture = Fixture::open("plain3x3");
     let input = fixture.compiled.batch(fixture.values("input"));
     let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
-    let mut gradients = cross_entropy(logits, &fixture.labels()).backward();
+    let mut gradients = cross_entropy(logits, &fixture.labels(), 0.0).backward();
     let before = clip_gradients(&fixture.compiled, &mut gradients, 0.1).expect("memory");
     assert!(before > 0.1);
     let after = gradient_norm(&fixture.compiled, &mut gradients).expect("memory");

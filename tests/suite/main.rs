@@ -11,5 +11,6 @@ mod mended;
 mod numbers;
 mod pseudo_terminal;
 mod readme;
+mod runs;
 mod train;
 mod weights;

@@ -106,7 +106,8 @@ fn training_is_never_lost_to_what_could_be_known_before() {
     fails(&["train", "tinyvgg", "--set", "input=[3,20000,20000]", "--steps", "1"], 1, "of memory");
     // A reader that goes away ends training, and what was learned is kept.
     let program = env!("CARGO_BIN_EXE_convlens");
-    let script = format!("'{program}' train tinyvgg --epochs 100 --batch 8 --save '{save}' | head -n 3 > /dev/null");
+    let script =
+        format!("'{program}' train tinyvgg --no-out --epochs 100 --batch 8 --save '{save}' | head -n 3 > /dev/null");
     assert!(std::process::Command::new("bash").args(["-c", &script]).status().expect("bash").success());
     assert_eq!(json(&["weights", save, "tinyvgg"])["fit"]["fits"], true);
     // A length on the command line replaces the file's.
@@ -115,8 +116,9 @@ fn training_is_never_lost_to_what_could_be_known_before() {
         "net.yaml",
         "input: [1, 8, 8]\nclasses: 2\ntrain: {steps: 2, batch: 256}\nlayers: [flatten, fc-classes]\n",
     );
-    let steps =
-        |arguments: &[&str]| stdout(&[&["train", &net, "--format", "csv"], arguments].concat()).lines().count() - 1;
+    let steps = |arguments: &[&str]| {
+        stdout(&[&["train", &net, "--no-out", "--format", "csv"], arguments].concat()).lines().count() - 1
+    };
     assert_eq!(steps(&[]), 2);
     assert_eq!(steps(&["--epochs", "3"]), 6);
     fails(&["train", &net, "--set", "layers=[flatten,fc-classes,softmax]"], 1, "leave it out");
@@ -127,7 +129,7 @@ fn ctrl_c_ends_training_after_its_step_and_keeps_the_weights() {
     let folder = tempfile::tempdir().expect("a folder");
     let save = folder.path().join("kept.safetensors");
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_convlens"))
-        .args(["train", "tinyvgg", "--epochs", "1000", "--batch", "8", "--format", "jsonl", "--save"])
+        .args(["train", "tinyvgg", "--no-out", "--epochs", "1000", "--batch", "8", "--format", "jsonl", "--save"])
         .arg(&save)
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())

@@ -7,7 +7,7 @@ use crate::common::{convlens, project, stdout};
 
 fn events(arguments: &[&str]) -> Vec<Value> {
     let mut all = arguments.to_vec();
-    all.extend(["--format", "jsonl", "--quiet"]);
+    all.extend(["--format", "jsonl", "--quiet", "--no-out"]);
     stdout(&all).lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
 }
 
@@ -132,7 +132,7 @@ fn what_cannot_be_trained_is_refused_before_it_starts() {
     };
     let data = format!("tensors:{}", path.display());
     let refused = |arguments: &[&str], says: &str| {
-        let output = convlens(arguments).output().expect("started");
+        let output = convlens(&[arguments, &["--no-out"]].concat()).output().expect("started");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(
             !output.status.success() && errors.contains(says) && !errors.contains("panicked"),

@@ -1,5 +1,6 @@
 //! A safetensors file: its header read and checked, its tensors read in pieces.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -45,6 +46,8 @@ impl Entry {
 pub struct TensorFile {
     pub path: String,
     pub entries: Vec<Entry>,
+    /// Texts that the header carries beside the tensors.
+    pub texts: HashMap<String, String>,
 }
 
 /// Longest header read; the format's own limit.
@@ -102,7 +105,7 @@ impl TensorFile {
             let (dtype, shape) = (info.dtype, info.shape.clone());
             entries.push(Entry { name, dtype, shape, start: data + from as u64, bytes: to - from });
         }
-        Ok(TensorFile { path: name, entries })
+        Ok(TensorFile { path: name, entries, texts: metadata.metadata().clone().unwrap_or_default() })
     }
 
     pub fn find(&self, name: &str) -> Option<&Entry> {

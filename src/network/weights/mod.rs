@@ -12,12 +12,16 @@ use std::path::Path;
 
 pub use file::{Entry, TensorFile};
 pub use plan::{Misshapen, Plan, Scheme};
-pub use write::{check_writable, write};
+pub use write::{Extra, check_writable, write, write_with};
 
 use super::compiled::Compiled;
 use super::parameters::row;
 use crate::model::Network;
 use names::Target;
+
+/// What the names of an optimizer's state begin with, in a file that holds more than weights: `optimizer.moment1.` and the
+/// parameter's name.
+pub const MOMENT: &str = "optimizer.moment";
 
 /// Why a weights file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -112,9 +112,10 @@ pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
     }
 }
 
-/// Whether a tensor is one that a network needs; PyTorch's batch norms also count their batches.
+/// Whether a tensor is one that a network needs; PyTorch's batch norms also count their batches, and a run's checkpoint
+/// holds the optimizer's state too.
 fn counts(entry: &Entry) -> bool {
-    !entry.name.ends_with("num_batches_tracked")
+    !entry.name.ends_with("num_batches_tracked") && !entry.name.starts_with(super::MOMENT)
 }
 
 /// `module.` or the like, where every name begins with it and it is not one of the schemes' own.

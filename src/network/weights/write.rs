@@ -1,11 +1,15 @@
 //! Writing weights under our own names, in PyTorch's layouts.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View, serialize_to_file};
 
 use super::WeightsError;
+use crate::atomic;
 use crate::network::compiled::Compiled;
 use crate::network::kernels::view;
 
@@ -43,9 +47,23 @@ impl View for Saved<'_> {
     }
 }
 
+/// A tensor to be written beside a network's own: name and values, as a row.
+pub type Extra<'a> = (String, &'a [f32]);
+
 /// Writes every parameter and running statistic to a safetensors file.
 pub fn write(compiled: &Compiled, path: &Path) -> Result<(), WeightsError> {
+    write_with(compiled, &[], HashMap::new(), path)
+}
+
+/// As [`write`], with more tensors and with texts in the header. Whoever reads the file sees it whole or not at all.
+pub fn write_with(
+    compiled: &Compiled,
+    extras: &[Extra],
+    texts: HashMap<String, String>,
+    path: &Path,
+) -> Result<(), WeightsError> {
     let mut tensors = Vec::new();
+    let row = |values| Saved { values: Cow::Borrowed(values), shape: vec![values.len()], transposed: false };
     for parameter in &compiled.parameters {
         let (values, shape) = (view::values(&parameter.values), parameter.shape.clone());
         tensors.push((parameter.name.clone(), Saved { values, shape, transposed: parameter.transposed }));
@@ -53,15 +71,18 @@ pub fn write(compiled: &Compiled, path: &Path) -> Result<(), WeightsError> {
     for running in &compiled.running {
         let statistics = &running.statistics;
         for (part, values) in [("running_mean", &statistics.mean), ("running_var", &statistics.variance)] {
-            let saved = Saved { values: Cow::Borrowed(values), shape: vec![values.len()], transposed: false };
-            tensors.push((format!("{}.{part}", running.name), saved));
+            tensors.push((format!("{}.{part}", running.name), row(values)));
         }
     }
-    let failed = |error: safetensors::SafeTensorError| WeightsError::Unwritable {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    };
-    serialize_to_file(tensors, None, path).map_err(failed)
+    tensors.extend(extras.iter().map(|(name, values)| (name.clone(), row(values))));
+    let texts = (!texts.is_empty()).then_some(texts);
+    let written = atomic::write(path, |beside| {
+        serialize_to_file(tensors, texts, beside).map_err(|error| match error {
+            SafeTensorError::IoError(error) => error,
+            other => io::Error::other(other.to_string()),
+        })
+    });
+    written.map_err(|error| WeightsError::Unwritable { path: path.display().to_string(), reason: error.to_string() })
 }
 
 /// Whether a file can be written there, so that nobody learns it only after the work. Leaves what is there alone.

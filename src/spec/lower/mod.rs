@@ -6,6 +6,8 @@ mod sections;
 mod short;
 mod values;
 
+pub use sections::train;
+
 use super::describe::{Architecture, Preprocess};
 use super::extend::Document;
 use super::kinds::{self, KINDS, TOP_LEVEL};
@@ -53,7 +55,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     let channels = input.map(|input| input.channels);
     let preprocess =
         find("preprocess").map_or_else(Preprocess::default, |node| sections::preprocess(node, channels, problems));
-    let train = find("train").map_or_else(Recipe::default, |node| sections::train(node, problems));
+    let train = find("train").map_or_else(Recipe::default, |node| train(node, problems));
     let defaults = defaults(find("defaults"), problems);
     let items = match find("layers") {
         Some(node) => layers::LayerReader::new(defaults, classes, &document.overrides, problems).read(node),

@@ -120,9 +120,15 @@ pub fn train(node: &Node, problems: &mut Problems) -> Recipe {
             "epochs" => recipe.epochs = positive(problems),
             "steps" => recipe.steps = positive(problems),
             "batch" => recipe.batch = values::whole(value, 1..=limits::DIMENSION, problems),
+            "micro_batch" => recipe.micro_batch = values::whole(value, 1..=limits::DIMENSION, problems),
             "optimizer" => recipe.optimizer = words(recipe::OPTIMIZERS, problems),
             "lr" => recipe.lr = values::number(value, "a number above 0", |v| v > 0.0, problems),
             "momentum" => recipe.momentum = fraction(problems),
+            "nesterov" => recipe.nesterov = values::boolean(value, problems),
+            "clip" => recipe.clip = values::number(value, "a number above 0", |v| v > 0.0, problems),
+            "patience" => recipe.patience = positive(problems),
+            "label_smoothing" => recipe.label_smoothing = fraction(problems),
+            "flip_test" => recipe.flip_test = values::boolean(value, problems),
             "weight_decay" => {
                 recipe.weight_decay = values::number(value, "a number of at least 0", |v| v >= 0.0, problems);
             }
@@ -134,11 +140,8 @@ pub fn train(node: &Node, problems: &mut Problems) -> Recipe {
                     Value::List(items) => items.as_slice(),
                     _ => std::slice::from_ref(value),
                 };
-                recipe.augment = items
-                    .iter()
-                    .filter_map(|item| values::word(item, recipe::AUGMENTS, problems))
-                    .map(str::to_string)
-                    .collect();
+                let words = items.iter().filter_map(|item| values::word(item, recipe::AUGMENTS, problems));
+                recipe.augment = Some(words.filter(|word| *word != "none").map(str::to_string).collect());
             }
             "shuffle" => recipe.shuffle = values::boolean(value, problems),
             "val_split" => recipe.val_split = fraction(problems),

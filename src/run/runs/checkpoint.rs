@@ -1,0 +1,117 @@
+//! One file with all that a run needs to go on: parameters, running statistics and the optimizer's moments as tensors, the
+//! rest as JSON in the file's header. Weight readers see an ordinary weights file.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CHECKPOINT, RunError, VERSION, file};
+use crate::model::Network;
+use crate::network::optimizer::{Algorithm, Optimizer};
+use crate::network::weights::{self, MOMENT, TensorFile, WeightsError};
+use crate::network::{Compiled, weights::Extra};
+use crate::run::data::Sets;
+use crate::run::train::Progress;
+
+/// The header's key.
+const KEY: &str = "convlens";
+
+/// The data a run learns from, as far as it must be the same when it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Data {
+    pub images: u64,
+    pub checksum: u32,
+}
+
+impl Data {
+    pub fn of(sets: &Sets) -> Self {
+        Data { images: sets.train.len() as u64, checksum: sets.train.fingerprint() }
+    }
+}
+
+/// What `state.json` and a checkpoint's header hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub version: u64,
+    pub progress: Progress,
+    /// Steps the optimizer has counted, for Adam's bias correction.
+    pub optimizer_steps: i32,
+    pub data: Data,
+}
+
+/// A run's state and where its tensors are.
+pub struct Checkpoint {
+    pub state: State,
+    file: TensorFile,
+}
+
+fn moment_name(moment: usize, parameter: &str) -> String {
+    format!("{MOMENT}{}.{parameter}", moment + 1)
+}
+
+/// Writes a checkpoint; the one before it stays until this one is whole.
+pub fn write(
+    folder: &Path,
+    network: &Compiled,
+    optimizer: &Optimizer,
+    progress: &Progress,
+    data: Data,
+) -> Result<State, WeightsError> {
+    let (optimizer_steps, moments) = optimizer.state();
+    let state = State { version: VERSION, progress: progress.clone(), optimizer_steps, data };
+    let extras = network.parameters.iter().zip(&moments).flat_map(|(parameter, moments)| {
+        let named = moments.iter().enumerate();
+        named.map(|(at, values)| (moment_name(at, &parameter.name), *values)).collect::<Vec<Extra>>()
+    });
+    let text = serde_json::to_string(&state).unwrap_or_default();
+    let texts = HashMap::from([(KEY.to_string(), text)]);
+    weights::write_with(network, &extras.collect::<Vec<_>>(), texts, &file(folder, CHECKPOINT))?;
+    Ok(state)
+}
+
+impl Checkpoint {
+    /// Reads the state alone.
+    pub fn open(folder: &Path) -> Result<Checkpoint, RunError> {
+        let path = file(folder, CHECKPOINT);
+        if !path.exists() {
+            let reason = format!("there is no {CHECKPOINT} in it; it was ended before its first");
+            return Err(RunError::NoRun { path: folder.display().to_string(), reason });
+        }
+        let damaged = |reason: String| RunError::Damaged { path: path.display().to_string(), reason };
+        let opened = TensorFile::open(&path).map_err(|error| damaged(error.to_string()))?;
+        let text = opened.texts.get(KEY).ok_or_else(|| damaged("its header holds no state of a run".into()))?;
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        if let Some(found) = value["version"].as_u64().filter(|&found| found > VERSION) {
+            return Err(RunError::Newer { path: path.display().to_string(), found });
+        }
+        let state = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+        Ok(Checkpoint { state, file: opened })
+    }
+
+    /// The network and the optimizer as they were.
+    pub fn restore(
+        &self,
+        folder: &Path,
+        network: &Network,
+        (algorithm, weight_decay): (Algorithm, f64),
+    ) -> Result<(Compiled, Optimizer), RunError> {
+        let path = file(folder, CHECKPOINT);
+        let damaged = |reason: String| RunError::Damaged { path: path.display().to_string(), reason };
+        let (compiled, _) = weights::read(network, &path).map_err(|error| damaged(error.to_string()))?;
+        let mut optimizer =
+            Optimizer::new(algorithm, weight_decay, &compiled).map_err(|error| damaged(error.to_string()))?;
+        let mut moments = Vec::with_capacity(compiled.parameters.len());
+        for parameter in &compiled.parameters {
+            let mut own = Vec::new();
+            for moment in 0..algorithm.moments() {
+                let name = moment_name(moment, &parameter.name);
+                let entry = self.file.find(&name).ok_or_else(|| damaged(format!("`{name}` is missing")))?;
+                own.push(self.file.read(entry).map_err(|error| damaged(error.to_string()))?);
+            }
+            moments.push(own);
+        }
+        optimizer.restore(self.state.optimizer_steps, &moments).map_err(|error| damaged(error.to_string()))?;
+        Ok((compiled, optimizer))
+    }
+}

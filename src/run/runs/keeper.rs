@@ -1,0 +1,301 @@
+//! Writing a run's folder: made once, locked while a process trains in it, added to as training goes on.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::checkpoint::{self, Checkpoint, Data, State};
+use super::lines;
+use super::summary::{Status, Summary};
+use super::{ARCHITECTURE, CHECKPOINT, LOCK, METRICS, RECIPE, RunError, STATE, VERSION, file};
+use crate::atomic;
+use crate::network::Compiled;
+use crate::network::optimizer::Optimizer;
+use crate::run::train::evaluate::Evaluation;
+use crate::run::train::{Event, Progress};
+use crate::spec::recipe::RunRecipe;
+
+/// What a run's folder says of it from the start.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Text of `architecture.yaml`.
+    pub architecture: String,
+    pub recipe: RunRecipe,
+    /// The event that `metrics.jsonl` begins with.
+    pub start: Value,
+    pub summary: Summary,
+    pub data: Data,
+}
+
+/// The folder of a run that goes on.
+#[derive(Debug)]
+pub struct Keeper {
+    pub folder: PathBuf,
+    about: About,
+    metrics: File,
+    /// Locked as long as it lives; the system lets go of it whatever ends the process.
+    _lock: File,
+    /// The step of the last checkpoint.
+    last: Option<u64>,
+}
+
+/// A run taken up again.
+pub struct Reopened {
+    pub folder: PathBuf,
+    pub recipe: RunRecipe,
+    pub architecture: PathBuf,
+    pub checkpoint: Checkpoint,
+    lock: File,
+    summary: Summary,
+}
+
+/// A checkpoint that was written.
+pub struct Kept {
+    pub path: PathBuf,
+    /// What one should know of it.
+    pub note: Option<String>,
+}
+
+fn lock(folder: &Path) -> Result<File, RunError> {
+    let path = file(folder, LOCK);
+    let failed = |error: io::Error| unwritable(&path, &error, None);
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(RunError::Busy(folder.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Whether a process trains in a folder.
+pub fn is_busy(folder: &Path) -> bool {
+    let Ok(lock) = File::open(file(folder, LOCK)) else { return false };
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+fn unwritable(path: &Path, error: &io::Error, last: Option<u64>) -> RunError {
+    RunError::Unwritable { path: path.display().to_string(), reason: error.to_string(), last }
+}
+
+impl Keeper {
+    /// Makes `folder`, which must be new or empty, and begins the run in it.
+    pub fn create(folder: &Path, about: About) -> Result<Keeper, RunError> {
+        let failed = |error: io::Error| unwritable(folder, &error, None);
+        fs::create_dir_all(folder).map_err(failed)?;
+        let lock = lock(folder)?;
+        let there = fs::read_dir(folder).map_err(failed)?.filter_map(Result::ok).map(|entry| entry.file_name());
+        let there: Vec<_> = there.filter(|name| name != LOCK).collect();
+        if !there.is_empty() {
+            let name = folder.display().to_string();
+            let is_run = there.iter().any(|name| name == RECIPE || name == CHECKPOINT);
+            return Err(if is_run { RunError::Taken(name) } else { RunError::NotEmpty(name) });
+        }
+        Self::begin(folder, about, lock)
+    }
+
+    /// Makes the first folder `<parent>/<name>-N` that is not there yet.
+    pub fn create_next(parent: &Path, name: &str, about: About) -> Result<Keeper, RunError> {
+        let failed = |path: &Path, error: io::Error| unwritable(path, &error, None);
+        fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+        for number in 1.. {
+            let folder = parent.join(format!("{name}-{number}"));
+            match fs::create_dir(&folder) {
+                Ok(()) => return Self::create(&folder, about),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(&folder, error)),
+            }
+        }
+        Err(RunError::Busy(parent.display().to_string()))
+    }
+
+    fn begin(folder: &Path, about: About, lock: File) -> Result<Keeper, RunError> {
+        let text = |name: &str, text: &str| {
+            let path = file(folder, name);
+            atomic::write_text(&path, text).map_err(|error| unwritable(&path, &error, None))
+        };
+        text(ARCHITECTURE, &about.architecture)?;
+        text(RECIPE, &about.recipe.to_text())?;
+        let metrics = open_metrics(folder)?;
+        let mut keeper = Keeper { folder: folder.to_path_buf(), about, metrics, _lock: lock, last: None };
+        let start = keeper.about.start.clone();
+        keeper.append_json(&start)?;
+        keeper.summarise(Status::Running, None)?;
+        Ok(keeper)
+    }
+
+    /// Adds an event to the metrics.
+    pub fn append(&mut self, event: &Event) -> Result<(), RunError> {
+        let summary = &mut self.about.summary;
+        match event {
+            Event::Step(step) => {
+                summary.step = step.step;
+                summary.epoch = step.epoch;
+                // Until the first epoch ends, its last mini-batch has to do.
+                if summary.epoch == 1 {
+                    (summary.train_loss, summary.train_accuracy) = (Some(step.loss.into()), Some(step.accuracy));
+                }
+            }
+            Event::Epoch(epoch) => {
+                (summary.train_loss, summary.train_accuracy) = (Some(epoch.loss), Some(epoch.accuracy));
+                summary.val_loss = epoch.validation.map(|own| own.loss);
+                summary.val_accuracy = epoch.validation.map(|own| own.accuracy);
+            }
+            _ => {}
+        }
+        lines::event(event).map_or(Ok(()), |value| self.append_json(&value))
+    }
+
+    fn append_json(&mut self, value: &Value) -> Result<(), RunError> {
+        let line = value.to_string() + "\n";
+        let written = self.metrics.write_all(line.as_bytes());
+        written.map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))
+    }
+
+    /// Writes the state of a run. A folder that was taken away is made again.
+    pub fn checkpoint(
+        &mut self,
+        network: &Compiled,
+        optimizer: &Optimizer,
+        progress: &Progress,
+    ) -> Result<Kept, RunError> {
+        let mut note = None;
+        if !self.folder.is_dir() {
+            self.make_again()?;
+            note = Some(format!("{} was gone; it is made again, with metrics from here on", self.folder.display()));
+        }
+        let path = file(&self.folder, CHECKPOINT);
+        self.metrics.sync_data().map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))?;
+        let written = checkpoint::write(&self.folder, network, optimizer, progress, self.about.data);
+        let state = written.map_err(|error| RunError::Unwritable {
+            path: path.display().to_string(),
+            reason: match error {
+                crate::network::weights::WeightsError::Unwritable { reason, .. } => reason,
+                other => other.to_string(),
+            },
+            last: self.last,
+        })?;
+        self.last = Some(progress.step);
+        write_state(&self.folder, &state).map_err(|error| unwritable(&file(&self.folder, STATE), &error, self.last))?;
+        self.append(&Event::Checkpoint { step: progress.step, path: path.clone() })?;
+        let summary = &mut self.about.summary;
+        (summary.step, summary.seconds) = (progress.step, progress.seconds);
+        (summary.best_val_accuracy, summary.best_epoch) = progress.best.unzip();
+        self.summarise(Status::Running, None)?;
+        Ok(Kept { path, note })
+    }
+
+    /// After the folder was removed under a run.
+    fn make_again(&mut self) -> Result<(), RunError> {
+        let folder = self.folder.clone();
+        fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error, None))?;
+        self.last = None;
+        *self = Keeper::begin(&folder, self.about.clone(), lock(&folder)?)?;
+        Ok(())
+    }
+
+    fn summarise(&mut self, status: Status, reason: Option<String>) -> Result<(), RunError> {
+        let summary = &mut self.about.summary;
+        (summary.status, summary.reason) = (status, reason);
+        let path = file(&self.folder, super::SUMMARY);
+        summary.write(&self.folder).map_err(|error| unwritable(&path, &error, self.last))
+    }
+
+    /// Says how the run ended.
+    pub fn end(
+        mut self,
+        status: Status,
+        reason: Option<String>,
+        validation: Option<Evaluation>,
+        test: Option<Evaluation>,
+    ) -> Result<Summary, RunError> {
+        let summary = &mut self.about.summary;
+        if let Some(own) = validation {
+            (summary.val_loss, summary.val_accuracy) = (Some(own.loss), Some(own.accuracy));
+        }
+        if let Some(own) = test {
+            (summary.test_loss, summary.test_accuracy) = (Some(own.loss), Some(own.accuracy));
+        }
+        let of = |own: Option<f64>| own.map_or(Value::Null, Value::from);
+        let line = json!({"event": "finish", "status": status, "reason": reason, "steps": summary.step,
+            "val_loss": of(summary.val_loss), "val_accuracy": of(summary.val_accuracy),
+            "test_loss": of(summary.test_loss), "test_accuracy": of(summary.test_accuracy)});
+        self.append_json(&line)?;
+        self.summarise(status, reason)?;
+        Ok(self.about.summary)
+    }
+}
+
+fn write_state(folder: &Path, state: &State) -> io::Result<()> {
+    atomic::write_text(&file(folder, STATE), &(serde_json::to_string_pretty(state)? + "\n"))
+}
+
+/// Opens the metrics to add to them, after a whole line.
+fn open_metrics(folder: &Path) -> Result<File, RunError> {
+    use std::io::{Read, Seek, SeekFrom};
+    let path = file(folder, METRICS);
+    let open = || -> io::Result<File> {
+        let mut metrics = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
+        if metrics.seek(SeekFrom::End(0))? > 0 {
+            metrics.seek(SeekFrom::End(-1))?;
+            let mut last = [0];
+            metrics.read_exact(&mut last)?;
+            // A kill can cut a line in the middle.
+            if last != *b"\n" {
+                metrics.write_all(b"\n")?;
+            }
+        }
+        Ok(metrics)
+    };
+    open().map_err(|error| unwritable(&path, &error, None))
+}
+
+impl Reopened {
+    /// Locks a run's folder and reads where it stands.
+    pub fn open(folder: &Path) -> Result<Reopened, RunError> {
+        let no_run = |reason: String| RunError::NoRun { path: folder.display().to_string(), reason };
+        if !folder.is_dir() {
+            return Err(no_run("there is no such folder".into()));
+        }
+        let path = file(folder, RECIPE);
+        let text = fs::read_to_string(&path).map_err(|error| no_run(format!("{RECIPE}: {error}")))?;
+        let recipe =
+            RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })?;
+        let lock = lock(folder)?;
+        let checkpoint = Checkpoint::open(folder)?;
+        let summary = Summary::read(folder)?;
+        Ok(Reopened {
+            folder: folder.to_path_buf(),
+            recipe,
+            architecture: file(folder, ARCHITECTURE),
+            checkpoint,
+            lock,
+            summary,
+        })
+    }
+
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Goes on with the run; `recipe` is its own, or its own made longer.
+    pub fn go_on(self, recipe: RunRecipe, summary: Summary) -> Result<Keeper, RunError> {
+        let path = &self.architecture;
+        let architecture = fs::read_to_string(path)
+            .map_err(|error| RunError::NoRun { path: path.display().to_string(), reason: error.to_string() })?;
+        let step = self.checkpoint.state.progress.step;
+        let metrics = open_metrics(&self.folder)?;
+        if recipe != self.recipe {
+            let path = file(&self.folder, RECIPE);
+            atomic::write_text(&path, &recipe.to_text()).map_err(|error| unwritable(&path, &error, Some(step)))?;
+        }
+        let start = json!({"event": "start", "version": VERSION, "arch": recipe.architecture});
+        let data = self.checkpoint.state.data;
+        let about = About { architecture, recipe, start, summary, data };
+        let mut keeper = Keeper { folder: self.folder, about, metrics, _lock: self.lock, last: Some(step) };
+        keeper.append_json(&json!({"event": "resume", "step": step}))?;
+        keeper.summarise(Status::Running, None)?;
+        Ok(keeper)
+    }
+}

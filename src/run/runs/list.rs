@@ -1,0 +1,69 @@
+//! The runs of a folder.
+
+use std::path::{Path, PathBuf};
+
+use super::keeper::is_busy;
+use super::summary::{Status, Summary};
+use super::{RECIPE, RunError};
+
+/// A run that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub folder: PathBuf,
+    /// The folder's own name.
+    pub id: String,
+    /// What its summary says, or why that cannot be read.
+    pub summary: Result<Summary, String>,
+    /// Whether a process trains in it now.
+    pub is_live: bool,
+}
+
+impl Found {
+    pub fn open(folder: &Path) -> Found {
+        let id = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
+        let summary = Summary::read(folder).map_err(|error| error.to_string());
+        Found { folder: folder.to_path_buf(), id, summary, is_live: is_busy(folder) }
+    }
+
+    /// One word for how it stands.
+    pub fn status(&self) -> &'static str {
+        match &self.summary {
+            _ if self.is_live => "running",
+            Err(_) => "unreadable",
+            Ok(summary) => match summary.status {
+                Status::Running => "killed",
+                Status::Finished => "finished",
+                Status::Stopped => "stopped",
+                Status::Failed => "failed",
+            },
+        }
+    }
+}
+
+/// Every run in a folder, the one written to last first. A folder that is not there has none.
+pub fn list(parent: &Path) -> Vec<Found> {
+    let folders = std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    let runs = folders.filter(|path| path.join(RECIPE).is_file()).map(|path| Found::open(&path));
+    let mut runs: Vec<Found> = runs.collect();
+    runs.sort_by_key(|run| {
+        let updated = run.summary.as_ref().map_or(0, |summary| summary.updated);
+        (std::cmp::Reverse(updated), run.id.clone())
+    });
+    runs
+}
+
+/// The run that a name means: a folder, or one in `parent`.
+pub fn find(parent: &Path, name: &str) -> Result<Found, RunError> {
+    let paths = [PathBuf::from(name), parent.join(name)];
+    if let Some(path) = paths.iter().find(|path| path.join(RECIPE).is_file()) {
+        return Ok(Found::open(path));
+    }
+    let ids: Vec<String> = list(parent).into_iter().map(|run| run.id).collect();
+    let near = crate::spec::problem::nearest(name, ids.clone());
+    let reason = match (near, ids.is_empty()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, true) => format!("there are no runs in {}", parent.display()),
+        (None, false) => "`convlens runs list` shows all".to_string(),
+    };
+    Err(RunError::NoRun { path: name.to_string(), reason })
+}

@@ -1,0 +1,83 @@
+//! Run folders: what a training run leaves behind, so that it can go on, be looked at, and be compared.
+//!
+//! ```text
+//! runs/vgg-mini-1/
+//!   architecture.yaml        resolved: needs no other file
+//!   recipe.yaml              data and recipe, nothing left out
+//!   metrics.jsonl            one event a line, only ever appended to
+//!   checkpoint.safetensors   parameters, running statistics, the optimizer's state; the run's state in its header
+//!   state.json               that state again, for people and scripts
+//!   summary.json             where the run stands, in a few figures
+//!   lock                     held while a process trains here
+//! ```
+//!
+//! The checkpoint is one file, so that it is the whole state of one step whatever happens. Metrics are never cut: when a run
+//! goes on from an older step, a `resume` line says so, and what readers saw of later steps before that line does
+//! not count.
+
+pub mod checkpoint;
+pub mod history;
+mod keeper;
+mod lines;
+mod list;
+pub mod series;
+mod summary;
+pub mod tensorboard;
+
+use std::path::{Path, PathBuf};
+
+pub use history::History;
+pub use keeper::{About, Keeper, Reopened};
+pub use lines::{event as event_json, read_line};
+pub use list::{Found, find, list};
+pub use summary::{Status, Summary};
+
+/// The version of `state.json`, `metrics.jsonl` and `summary.json` that is written.
+pub const VERSION: u64 = 1;
+
+/// The folder that runs are put in unless `--out` names one.
+pub const FOLDER: &str = "runs";
+
+/// Why a run's folder cannot be made, written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("another convlens trains in {0}; a run belongs to one process at a time")]
+    Busy(String),
+    #[error("{0} holds a run already; `--resume {0}` goes on with it, or choose another `--out`")]
+    Taken(String),
+    #[error("{0} is not empty and holds no run; choose another `--out`")]
+    NotEmpty(String),
+    #[error("{path} is no run: {reason}")]
+    NoRun { path: String, reason: String },
+    #[error("{path} was written by a newer convlens (format {found}; this one knows {VERSION})")]
+    Newer { path: String, found: u64 },
+    #[error("{path} is damaged: {reason}")]
+    Damaged { path: String, reason: String },
+    #[error("cannot write {path}: {reason}{}", kept(.last))]
+    Unwritable { path: String, reason: String, last: Option<u64> },
+}
+
+fn kept(last: &Option<u64>) -> String {
+    last.map_or_else(String::new, |step| {
+        format!("; the checkpoint of step {step} is whole, and `--resume` goes on from it")
+    })
+}
+
+/// A file of a run.
+fn file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name)
+}
+
+const ARCHITECTURE: &str = "architecture.yaml";
+const RECIPE: &str = "recipe.yaml";
+const METRICS: &str = "metrics.jsonl";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const STATE: &str = "state.json";
+const SUMMARY: &str = "summary.json";
+const LOCK: &str = "lock";
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

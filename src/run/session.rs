@@ -1,0 +1,374 @@
+//! A training run from its beginning, or from its last checkpoint, to its end: for the command line and for the explorer.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::data::{self, Augment, DataError, Sets, Source, Wanted};
+use super::machine::{self, TooLarge};
+use super::runs::checkpoint::Data;
+use super::runs::{self, About, Keeper, Reopened, RunError, Status, Summary};
+use super::train::evaluate::Evaluation;
+use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
+use crate::model::memory::{self, OptimizerState};
+use crate::model::{self, Network};
+use crate::network::Compiled;
+use crate::network::optimizer::Optimizer;
+use crate::network::weights::{self, WeightsError};
+use crate::spec::recipe::{Recipe as Given, RunRecipe};
+use crate::spec::{Library, LoadError, Origin};
+
+/// Why a run could not begin, go on, or be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    #[error("{0}")]
+    Data(#[from] DataError),
+    #[error("{0}")]
+    TooLarge(#[from] TooLarge),
+    #[error("{0}")]
+    Weights(#[from] WeightsError),
+    #[error("{0}")]
+    Run(#[from] RunError),
+    #[error("{0}")]
+    Train(#[from] TrainError),
+    #[error(
+        "the data is not what {folder} was trained on: {now} images (checksum {now_checksum:08x}), {then} ({then_checksum:08x}) then"
+    )]
+    OtherData { folder: String, now: u64, now_checksum: u32, then: u64, then_checksum: u32 },
+    #[error("{folder} has finished its {steps} steps; `--epochs N` or `--steps N` makes it longer")]
+    Finished { folder: String, steps: u64 },
+}
+
+/// Where a run is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    /// In a new folder of this one, called after the architecture.
+    Next(PathBuf),
+    Folder(PathBuf),
+    Nowhere,
+}
+
+/// A run that is wanted.
+#[derive(Debug, Clone)]
+pub struct Begin {
+    pub origin: Origin,
+    pub sets: Vec<(String, String)>,
+    pub data: Source,
+    /// Flags and file together.
+    pub recipe: Given,
+    pub weights: Option<PathBuf>,
+    pub out: Out,
+    /// Go on although memory may not suffice.
+    pub force: bool,
+}
+
+/// What may be changed of a run that goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    pub epochs: Option<u64>,
+    pub steps: Option<u64>,
+    pub checkpoint_every: Option<u64>,
+    /// The same data at another place.
+    pub data: Option<Source>,
+}
+
+/// A run that can start.
+pub struct Session {
+    pub network: Network,
+    pub sets: Sets,
+    pub recipe: Recipe,
+    /// What one should know before it starts, as sentences.
+    pub notes: Vec<String>,
+    /// The event it starts with.
+    pub start: Value,
+    /// Memory that a step was estimated to take.
+    pub estimate: u64,
+    augment: Augment,
+    compiled: Compiled,
+    optimizer: Optimizer,
+    progress: Progress,
+    keeper: Option<Keeper>,
+}
+
+/// A run that ended.
+#[derive(Debug, Clone)]
+pub struct Over {
+    pub end: End,
+    pub steps: u64,
+    pub validation: Option<Evaluation>,
+    pub test: Option<Evaluation>,
+    pub folder: Option<PathBuf>,
+    pub summary: Option<Summary>,
+}
+
+/// Reads data and weights, makes the run's folder; nothing is written before all of the rest is known to be sound.
+pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError> {
+    let loaded = library.load_origin(&wanted.origin, &wanted.sets)?;
+    let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    let mut recipe = Recipe::new(&wanted.recipe);
+    let mut notes = Vec::new();
+    let sets = open_data(&network, &wanted.data, &recipe)?;
+    notes.extend(sets.notes.iter().cloned());
+    let estimate = fit_to_memory(&network, &sets, &mut recipe, &wanted.recipe, wanted.force, &mut notes)?;
+    if recipe.batch > sets.train.len() {
+        notes.push(format!("there are only {} images, so a mini-batch has no more", sets.train.len()));
+    }
+    let (augment, note) = Augment::new(&recipe.augment, &sets.train);
+    notes.extend(note);
+    let compiled = match &wanted.weights {
+        Some(path) => {
+            let (compiled, scheme) = weights::read(&network, path)?;
+            notes.push(format!("weights {} matched {}", path.display(), scheme.describe()));
+            compiled
+        }
+        None => Compiled::initialised(&network, recipe.init, recipe.seed),
+    };
+    let optimizer = Optimizer::new(recipe.algorithm, recipe.weight_decay, &compiled).map_err(TrainError::from)?;
+    let start = start_event(&network, &sets, &recipe, &wanted.data, estimate);
+    super::train::check(&compiled, &sets, &recipe)?;
+    let keeper = match &wanted.out {
+        Out::Nowhere => None,
+        out => {
+            let about = About {
+                architecture: library.resolved(&wanted.origin, &wanted.sets)?,
+                recipe: run_recipe(&network, wanted, &recipe),
+                start: start.clone(),
+                summary: summary(&network, &wanted.data, &sets, &recipe),
+                data: Data::of(&sets),
+            };
+            Some(match out {
+                Out::Next(parent) => Keeper::create_next(parent, &network.architecture.id, about)?,
+                Out::Folder(folder) => Keeper::create(folder, about)?,
+                Out::Nowhere => return Err(SessionError::Run(RunError::NotEmpty(String::new()))),
+            })
+        }
+    };
+    let progress = Progress::default();
+    Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })
+}
+
+/// Takes a run up again where its last checkpoint left it.
+pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
+    let reopened = Reopened::open(folder)?;
+    let library = Library::new(None);
+    let loaded = library.load_origin(&Origin::File(reopened.architecture.clone()), &[])?;
+    let mut network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    // The file in the folder is called `architecture`; the run goes on under its own name.
+    network.architecture.id = reopened.recipe.architecture.clone();
+    let damaged = |reason: String| {
+        SessionError::Run(RunError::Damaged { path: folder.join("recipe.yaml").display().to_string(), reason })
+    };
+    let mut own = reopened.recipe.clone();
+    if change.epochs.is_some() || change.steps.is_some() {
+        (own.train.epochs, own.train.steps) = (change.epochs, change.steps);
+    }
+    own.train.checkpoint_every = change.checkpoint_every.or(own.train.checkpoint_every);
+    let source: Source = match &change.data {
+        Some(source) => source.absolute(),
+        None => own.data.parse().map_err(damaged)?,
+    };
+    own.data = source.to_string();
+    let recipe = Recipe::new(&own.train);
+    let sets = open_data(&network, &source, &recipe)?;
+    let (now, then) = (Data::of(&sets), reopened.checkpoint.state.data);
+    if now != then {
+        return Err(SessionError::OtherData {
+            folder: folder.display().to_string(),
+            now: now.images,
+            now_checksum: now.checksum,
+            then: then.images,
+            then_checksum: then.checksum,
+        });
+    }
+    let progress = reopened.checkpoint.state.progress.clone();
+    let total = recipe.total_steps(sets.train.len());
+    // A run may have been ended between its last step and the validation after it.
+    let awaits_validation = !progress.finished && progress.place == sets.train.len() as u64;
+    if progress.step >= total && !awaits_validation {
+        return Err(SessionError::Finished { folder: folder.display().to_string(), steps: progress.step });
+    }
+    let mut notes =
+        vec![format!("{} goes on from step {} of {total}, epoch {}", folder.display(), progress.step, progress.epoch)];
+    let other_end = Recipe::new(&reopened.recipe.train).total_steps(sets.train.len()) != total;
+    if other_end && matches!(recipe.schedule, super::train::Schedule::Cosine | super::train::Schedule::Step) {
+        notes.push("the schedule follows the new length from here on".into());
+    }
+    let (augment, _) = Augment::new(&recipe.augment, &sets.train);
+    let (compiled, optimizer) =
+        reopened.checkpoint.restore(folder, &network, (recipe.algorithm, recipe.weight_decay))?;
+    let estimate = memory::training(&network, recipe.micro_batch as u64, state_of(&recipe)).total();
+    let mut start = start_event(&network, &sets, &recipe, &source, estimate);
+    start["resumed_from_step"] = progress.step.into();
+    let mut summary = reopened.summary().clone();
+    (summary.total_steps, summary.epochs) = (total, own.train.epochs);
+    let keeper = Some(reopened.go_on(own, summary)?);
+    Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })
+}
+
+fn open_data(network: &Network, source: &Source, recipe: &Recipe) -> Result<Sets, SessionError> {
+    let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
+    let architecture = &network.architecture;
+    if network.layers.last().is_none_or(|layer| !layer.output.is_flat()) {
+        return Err(TrainError::NoClasses.into());
+    }
+    let wanted = Wanted { architecture, classes, seed: recipe.seed, limit: recipe.limit, val_split: recipe.val_split };
+    Ok(data::open(source, &wanted)?)
+}
+
+fn state_of(recipe: &Recipe) -> OptimizerState {
+    match recipe.algorithm.moments() {
+        2 => OptimizerState::Adam,
+        _ => OptimizerState::Momentum,
+    }
+}
+
+/// Lets a mini-batch go through the network in parts where memory is short; refuses where one image does not fit.
+fn fit_to_memory(
+    network: &Network,
+    sets: &Sets,
+    recipe: &mut Recipe,
+    given: &Given,
+    force: bool,
+    notes: &mut Vec<String>,
+) -> Result<u64, SessionError> {
+    let state = state_of(recipe);
+    let own = |micro: usize| {
+        // Two more mini-batches are made ahead.
+        let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
+        let ahead = 3 * input.saturating_mul(recipe.batch.min(sets.train.len()) as u64);
+        memory::training(network, micro as u64, state).total().saturating_add(ahead)
+    };
+    let largest = recipe.micro_batch.min(sets.train.len());
+    if force || machine::check(own(largest)).is_ok() {
+        return Ok(own(largest));
+    }
+    if given.micro_batch.is_some() {
+        machine::check(own(largest))?;
+    }
+    let mut micro = largest;
+    while micro > 1 && machine::check(own(micro)).is_err() {
+        micro = micro.div_ceil(2);
+    }
+    machine::check(own(micro))?;
+    let (batch, estimate) = (recipe.batch, own(micro));
+    recipe.micro_batch = micro;
+    notes.push(format!(
+        "to fit memory, a mini-batch of {batch} goes through the network {micro} images at a time; gradients are added up"
+    ));
+    if network.totals.buffers > 0 {
+        notes.push(format!("batch norms then see {micro} images at a time"));
+    }
+    Ok(estimate)
+}
+
+fn run_recipe(network: &Network, wanted: &Begin, recipe: &Recipe) -> RunRecipe {
+    let whole = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
+    RunRecipe {
+        version: crate::spec::recipe::VERSION,
+        architecture: network.architecture.id.clone(),
+        data: wanted.data.absolute().to_string(),
+        weights: wanted.weights.as_ref().map(whole),
+        train: recipe.given(),
+    }
+}
+
+fn start_event(network: &Network, sets: &Sets, recipe: &Recipe, data: &Source, estimate: u64) -> Value {
+    json!({"event": "start", "version": runs::VERSION, "arch": network.architecture.id, "data": data.to_string(),
+        "images": sets.train.len(), "val_images": sets.validation.as_ref().map(|set| set.len()),
+        "classes": network.layers.last().map_or(0, |layer| layer.output.elements() as u64),
+        "params": network.totals.params, "batch": recipe.batch, "micro_batch": recipe.micro_batch, "lr": recipe.lr,
+        "weight_decay": recipe.weight_decay, "seed": recipe.seed, "shuffle": recipe.shuffle,
+        "total_steps": recipe.total_steps(sets.train.len()), "threads": rayon::current_num_threads(),
+        "estimated_bytes": estimate})
+}
+
+fn summary(network: &Network, data: &Source, sets: &Sets, recipe: &Recipe) -> Summary {
+    Summary {
+        version: runs::VERSION,
+        architecture: network.architecture.id.clone(),
+        name: network.architecture.name.clone(),
+        data: data.to_string(),
+        status: Status::Running,
+        reason: None,
+        params: network.totals.params,
+        images: sets.train.len() as u64,
+        step: 0,
+        total_steps: recipe.total_steps(sets.train.len()),
+        epoch: 1,
+        epochs: recipe.given().epochs,
+        train_loss: None,
+        train_accuracy: None,
+        val_loss: None,
+        val_accuracy: None,
+        best_val_accuracy: None,
+        best_epoch: None,
+        test_loss: None,
+        test_accuracy: None,
+        seconds: 0.0,
+        started: runs::now(),
+        updated: runs::now(),
+    }
+}
+
+impl Session {
+    /// The run's folder.
+    pub fn folder(&self) -> Option<&Path> {
+        self.keeper.as_ref().map(|keeper| keeper.folder.as_path())
+    }
+
+    /// Steps done before.
+    pub fn done(&self) -> u64 {
+        self.progress.step
+    }
+
+    pub fn total_steps(&self) -> u64 {
+        self.recipe.total_steps(self.sets.train.len())
+    }
+
+    /// Trains to the end, or until it is told to stop, and says in the folder how it ended. `trained` gets the network.
+    pub fn run(
+        self,
+        control: &Control,
+        observed: Observed,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        trained: &mut dyn FnMut(&Compiled) -> Result<(), SessionError>,
+    ) -> Result<Over, SessionError> {
+        let mut training = Training {
+            network: self.compiled,
+            optimizer: self.optimizer,
+            recipe: &self.recipe,
+            sets: &self.sets,
+            augment: self.augment,
+            progress: self.progress,
+            keeper: self.keeper,
+            observed,
+        };
+        let ended = training.run(control, on);
+        let folder = training.keeper.as_ref().map(|keeper| keeper.folder.clone());
+        let keeper = training.keeper.take();
+        match ended {
+            Ok(ended) => {
+                trained(&training.network)?;
+                let status = if ended.end == End::Finished { Status::Finished } else { Status::Stopped };
+                let reason = (ended.end == End::Late).then(|| "its time was over".to_string());
+                let summary = keeper.map(|keeper| keeper.end(status, reason, ended.validation, ended.test));
+                Ok(Over {
+                    end: ended.end,
+                    steps: training.progress.step,
+                    validation: ended.validation,
+                    test: ended.test,
+                    folder,
+                    summary: summary.transpose()?,
+                })
+            }
+            Err(error) => {
+                // The reason goes first; that it could not be written down too is no news on a full disk.
+                let _ = keeper.map(|keeper| keeper.end(Status::Failed, Some(error.to_string()), None, None));
+                Err(error.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What goes wrong in training, said with the layer where it begins and what to try.
+
+use std::ops::ControlFlow;
+
+use dfdx::shapes::HasShape;
+
+use super::Recipe;
+use crate::network::kernels::view;
+use crate::network::{Compiled, Mode, Values};
+
+/// Steps whose mean loss is looked at together.
+const WINDOW: usize = 50;
+/// Steps after warming up at which a loss that has not moved is called stuck. Plain networks with small linear weights
+/// take up to a hundred to begin.
+const PATIENCE: [u64; 2] = [200, 2000];
+/// How near to ln(classes) a stuck loss is.
+const NEAR: f64 = 0.01;
+/// A loss so many times that of guessing has exploded.
+const EXPLODED: f64 = 10.0;
+
+/// Watches the losses of a run.
+#[derive(Debug, Default)]
+pub struct Watch {
+    last: std::collections::VecDeque<f64>,
+    said_exploding: bool,
+}
+
+/// What a loss looks like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Trouble {
+    /// As good as guessing.
+    Stuck {
+        loss: f64,
+    },
+    Exploding {
+        loss: f64,
+    },
+}
+
+impl Watch {
+    /// Takes the loss of a step, from 1 after warming up, and says what is wrong, each thing when it is first seen.
+    pub fn step(&mut self, step: u64, loss: f64, classes: usize) -> Option<Trouble> {
+        let guessing = (classes.max(2) as f64).ln();
+        self.last.push_back(loss);
+        if self.last.len() > WINDOW {
+            self.last.pop_front();
+        }
+        if loss > EXPLODED * guessing && !self.said_exploding {
+            self.said_exploding = true;
+            return Some(Trouble::Exploding { loss });
+        }
+        let mean = self.last.iter().sum::<f64>() / self.last.len() as f64;
+        let is_stuck = PATIENCE.contains(&step) && self.last.len() == WINDOW && (mean / guessing - 1.0).abs() < NEAR;
+        is_stuck.then_some(Trouble::Stuck { loss: mean })
+    }
+}
+
+/// How much the images of a mini-batch differ behind a layer: the standard deviation over the images, as the root of its
+/// mean square over all values.
+fn variation(values: &[f32], images: usize) -> f64 {
+    let one = values.len() / images.max(1);
+    let mut sum = 0.0;
+    for at in 0..one {
+        let own = || (0..images).map(|image| f64::from(values[image * one + at]));
+        let mean = own().sum::<f64>() / images as f64;
+        sum += own().map(|value| (value - mean).powi(2)).sum::<f64>() / images as f64;
+    }
+    (sum / one.max(1) as f64).sqrt()
+}
+
+/// What happened to a mini-batch on its way through the network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Where {
+    /// All values behind this layer are 0.
+    Dead(String),
+    /// Behind this layer the images differ so many times less than at the input.
+    Vanished(String, f64),
+    /// Behind this layer the images differ so many times more than at the input.
+    Grown(String, f64),
+    /// The layer whose output differs least from image to image, and how many times less than the input.
+    Least(String, f64),
+}
+
+/// A factor by which differences have vanished or grown.
+const FAR: f64 = 1e-2;
+
+/// Follows a mini-batch through the network, as in training but without dropout, and finds where its signal is lost.
+pub fn trace(network: &mut Compiled, batch: &Values) -> Option<Where> {
+    let images = batch.shape().0;
+    let at_input = variation(&view::values(batch), images);
+    // Batch norms follow every training batch; this one is not to be learned from.
+    let running = network.running.clone();
+    let (mut found, mut least) = (None, (1.0, String::new()));
+    let names: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
+    network.forward(batch.clone(), Mode::Train { dropout_seed: None }, false, |index, output| {
+        let values = view::values(output);
+        let ratio = variation(&values, images) / at_input.max(f64::MIN_POSITIVE);
+        let name = || names[index].clone();
+        if values.iter().all(|&value| value == 0.0) {
+            found = Some(Where::Dead(name()));
+        } else if ratio < FAR {
+            found = Some(Where::Vanished(name(), ratio));
+        } else if ratio > 1.0 / FAR {
+            found = Some(Where::Grown(name(), ratio));
+        } else if ratio < least.0 {
+            least = (ratio, name());
+        }
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    network.running = running;
+    found.or_else(|| (!least.1.is_empty()).then_some(Where::Least(least.1, least.0)))
+}
+
+/// The trouble in words.
+pub fn describe(trouble: Trouble, place: Option<Where>, classes: usize, recipe: &Recipe) -> String {
+    let mut words = match trouble {
+        Trouble::Stuck { loss } => {
+            format!(
+                "the loss stays at {loss:.3}, ln({classes}) = {:.3}: no better than guessing",
+                (classes as f64).ln()
+            )
+        }
+        Trouble::Exploding { loss } => {
+            format!("the loss is {loss:.3e}, far above the {:.2} of guessing", (classes as f64).ln())
+        }
+    };
+    let more = match place {
+        Some(Where::Dead(layer)) => format!("; behind `{layer}` every value is 0"),
+        Some(Where::Vanished(layer, ratio)) => {
+            format!("; from `{layer}` on images differ {} times less than at the input", whole(1.0 / ratio))
+        }
+        Some(Where::Grown(layer, ratio)) => {
+            format!("; from `{layer}` on images differ {} times more than at the input", whole(ratio))
+        }
+        Some(Where::Least(layer, ratio)) => {
+            format!("; images differ least behind `{layer}`, {ratio:.2} of the input's")
+        }
+        None => String::new(),
+    };
+    words += &more;
+    words += match trouble {
+        Trouble::Stuck { .. } if recipe.init != crate::network::init::Init::Kaiming => {
+            ". Try `--init kaiming`, `norm: batch` on the convs, or another `--lr`"
+        }
+        Trouble::Stuck { .. } => ". Try `norm: batch` on the convs, fewer layers, or another `--lr`",
+        Trouble::Exploding { .. } => ". Try a lower `--lr`, `--warmup`, `--clip 1`, or `--init kaiming`",
+    };
+    words
+}
+
+fn whole(number: f64) -> String {
+    crate::model::figures::grouped(number.round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_stays_at_guessing_is_stuck_and_one_that_falls_is_not() {
+        let (mut stuck, mut falls) = (Watch::default(), Watch::default());
+        let mut said = Vec::new();
+        for step in 1..=3000 {
+            if stuck.step(step, 10f64.ln() + if step % 2 == 0 { 0.01 } else { -0.01 }, 10).is_some() {
+                said.push(step);
+            }
+            assert_eq!(falls.step(step, 2.3 / (1.0 + step as f64 / 50.0), 10), None);
+        }
+        assert_eq!(said, [200, 2000]);
+    }
+
+    #[test]
+    fn an_exploding_loss_is_said_once() {
+        let mut watch = Watch::default();
+        assert_eq!(watch.step(1, 2.3, 10), None);
+        assert_eq!(watch.step(2, 50.0, 10), Some(Trouble::Exploding { loss: 50.0 }));
+        assert_eq!(watch.step(3, 60.0, 10), None);
+    }
+
+    #[test]
+    fn images_that_are_equal_do_not_vary() {
+        assert_eq!(variation(&[1.0, 2.0, 1.0, 2.0], 2), 0.0);
+        // Two images of one value each, 0 and 2: mean 1, deviation 1.
+        assert_eq!(variation(&[0.0, 2.0], 2), 1.0);
+    }
+}

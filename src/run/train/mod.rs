@@ -1,0 +1,424 @@
+//! Training: mini-batches through the network and back, reported step by step, kept in a run's folder.
+//!
+//! [`Training`] holds all that changes; [`Training::run`] goes on from where its [`Progress`] stands. Everything random follows
+//! from the recipe's seed, so a run that is stopped and goes on gives the bits of one that was never stopped.
+
+mod accuracy;
+mod batches;
+pub mod diagnose;
+pub mod evaluate;
+pub mod event;
+mod progress;
+mod recipe;
+mod step;
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use dfdx::prelude::*;
+
+pub use event::{Command, Control, End, Epoch, Event, LayerNorms, Observed, Step};
+pub use progress::Progress;
+pub use recipe::{Recipe, Schedule};
+
+use super::data::{Augment, DataSet, Sets};
+use super::runs::{Keeper, RunError};
+use crate::model::Operation;
+use crate::network::Compiled;
+use crate::network::optimizer::Optimizer;
+use batches::{Batch, with_batches};
+use diagnose::Watch;
+use evaluate::{Evaluation, evaluate};
+
+/// Why training could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error("there is nothing to train: the network has no parameters")]
+    NoParameters,
+    #[error("the network ends in a map, not in classes; put `flatten` and `linear` at its end")]
+    NoClasses,
+    #[error(
+        "the network ends in softmax, which the loss applies itself; leave it out to train (weights stay the same)"
+    )]
+    Softmax,
+    #[error(
+        "the schedule `plateau` follows the validation accuracy, and there is no validation set; add `--val-split 0.1`"
+    )]
+    NoValidation,
+    #[error("`{layer}` would normalise a single value a channel in a mini-batch of {batch}; use a larger `--batch`")]
+    SingleValue { layer: String, batch: usize },
+    #[error("`{layer}` pools a map of more than 2^32 values a channel, too large to train")]
+    LargePlane { layer: String },
+    #[error("the loss is {loss} at step {step}{}; try a lower `--lr`, or gradient clipping (`--clip 1`)", began(.layer))]
+    NotFinite { step: u64, loss: f32, layer: Option<String> },
+    #[error(
+        "`{layer}` has parameters that are not finite after step {step}, which are not kept; try a lower `--lr`, or `--clip 1`"
+    )]
+    Rubbish { step: u64, layer: String },
+    #[error("no image could be read; the first: {0}")]
+    NoImages(String),
+    #[error("out of memory: {0}")]
+    Memory(#[from] CpuError),
+    #[error("{0}")]
+    Run(#[from] RunError),
+}
+
+fn began(layer: &Option<String>) -> String {
+    layer.as_ref().map_or_else(String::new, |layer| format!(" (values stop being finite at `{layer}`)"))
+}
+
+/// A run: what it learns, from what, and where it stands.
+pub struct Training<'a> {
+    pub network: Compiled,
+    pub optimizer: Optimizer,
+    pub recipe: &'a Recipe,
+    pub sets: &'a Sets,
+    pub augment: Augment,
+    pub progress: Progress,
+    /// The run's folder; none for a run that leaves nothing behind.
+    pub keeper: Option<Keeper>,
+    pub observed: Observed,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ended {
+    pub end: End,
+    /// Where training ended within an epoch; otherwise the last epoch's has been told.
+    pub validation: Option<Evaluation>,
+    /// Of the data's own test set, where validation is part of the training images.
+    pub test: Option<Evaluation>,
+}
+
+/// At the least so long between two checkpoints that nobody asked for.
+const BETWEEN_EPOCHS: Duration = Duration::from_secs(5);
+const WITHIN_EPOCHS: Duration = Duration::from_secs(300);
+/// A checkpoint or the norms take no more than one part in so many of the time.
+const SHARE: u32 = 100;
+
+/// What a run remembers while it goes on and does not keep.
+struct Session<'c> {
+    control: &'c Control,
+    began: Instant,
+    seconds_before: f64,
+    epoch_began: Instant,
+    kept: Instant,
+    keeping_took: Duration,
+    next_norms: Instant,
+    watch: Watch,
+    broken: HashSet<String>,
+    paused: bool,
+}
+
+impl Training<'_> {
+    /// Trains until the recipe's end, or until `control` or `on` says to stop. The state is kept at the end, too.
+    pub fn run(
+        &mut self,
+        control: &Control,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<Ended, TrainError> {
+        let now = Instant::now();
+        let mut session = Session {
+            control,
+            began: now,
+            seconds_before: self.progress.seconds,
+            epoch_began: now,
+            kept: now,
+            keeping_took: Duration::ZERO,
+            next_norms: now,
+            watch: Watch::default(),
+            broken: HashSet::new(),
+            paused: false,
+        };
+        self.progress.finished = false;
+        if self.progress.step == 0 {
+            // That it can be written at all is known before the work.
+            self.keep(&mut session, on)?;
+        }
+        let sets = self.sets;
+        let (recipe, augment, progress) = (self.recipe, self.augment.clone(), self.progress.clone());
+        let ended =
+            with_batches(&sets.train, recipe, &augment, &progress, |batches| self.epochs(batches, &mut session, on));
+        let end = match ended {
+            Ok(end) => end,
+            Err(error) => {
+                self.count_time(&session);
+                return Err(error);
+            }
+        };
+        self.progress.finished = end == End::Finished;
+        self.keep(&mut session, on)?;
+        let mut look = |set: &DataSet| {
+            let go_on = || !control.stops();
+            let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, 0, go_on);
+            looked.map(|(evaluation, _)| evaluation)
+        };
+        let ends = end == End::Finished;
+        let validation = sets.validation.as_ref().filter(|_| ends && self.progress.place > 0).and_then(&mut look);
+        let test = sets.test.as_ref().filter(|_| ends).and_then(&mut look);
+        Ok(Ended { end, validation, test })
+    }
+
+    fn epochs(
+        &mut self,
+        batches: &mut dyn Iterator<Item = Batch>,
+        session: &mut Session,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<End, TrainError> {
+        let images = self.sets.train.len() as u64;
+        let total = self.recipe.total_steps(images as usize);
+        // Stopped between an epoch's last step and its validation.
+        if self.progress.place == images && !self.end_epoch(session, on)? {
+            return Ok(End::Stopped);
+        }
+        while self.progress.step < total && self.progress.epoch <= self.recipe.epochs {
+            if self.obey(session, on)? {
+                return Ok(End::Stopped);
+            }
+            if session.control.is_late() {
+                return Ok(End::Late);
+            }
+            let began = Instant::now();
+            let Some(batch) = batches.next() else { break };
+            let (place, is_last) = (batch.place, batch.is_last);
+            for why in &batch.broken {
+                if session.broken.insert(why.clone()) {
+                    let text = format!("{why}; it is left out");
+                    let _ = on(Event::Warning { step: self.progress.step, text });
+                }
+            }
+            let stops = match batch.labels.is_empty() {
+                true => ControlFlow::Continue(()),
+                false => self.take_step(batch, began, total, session, on)?,
+            };
+            self.progress.place = place;
+            if stops.is_break() {
+                return Ok(End::Stopped);
+            }
+            if is_last {
+                if self.progress.seen == 0 {
+                    let first = session.broken.iter().next().cloned().unwrap_or_default();
+                    return Err(TrainError::NoImages(first));
+                }
+                if !self.end_epoch(session, on)? {
+                    return Ok(End::Stopped);
+                }
+            } else if self.is_due(session) {
+                self.keep(session, on)?;
+            }
+        }
+        Ok(End::Finished)
+    }
+
+    /// Does what a run was told between two steps, and waits while it is paused. True if it is to stop.
+    fn obey(
+        &mut self,
+        session: &mut Session,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<bool, TrainError> {
+        loop {
+            if session.control.stops() {
+                return Ok(true);
+            }
+            let Some(commands) = &session.control.commands else { return Ok(false) };
+            // A paused run looks up now and then whether it is to stop.
+            let command = match session.paused {
+                true => commands.recv_timeout(Duration::from_millis(50)).ok(),
+                false => commands.try_recv().ok(),
+            };
+            let step = self.progress.step;
+            match command {
+                Some(Command::Pause) => {
+                    session.paused = true;
+                    let _ = on(Event::Paused(true));
+                }
+                Some(Command::Resume) => {
+                    session.paused = false;
+                    let _ = on(Event::Paused(false));
+                }
+                Some(Command::Step) => {
+                    session.paused = true;
+                    let _ = on(Event::Paused(true));
+                    return Ok(false);
+                }
+                Some(Command::LowerRate) => {
+                    self.progress.rate /= 10.0;
+                    self.tell_rate(step, "user", on)?;
+                }
+                Some(Command::Checkpoint) => self.keep(session, on)?,
+                None if session.paused => {}
+                None => return Ok(false),
+            }
+        }
+    }
+
+    fn tell_rate(
+        &mut self,
+        step: u64,
+        by: &'static str,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), TrainError> {
+        let event = Event::Rate { step, rate: self.progress.rate, by };
+        self.record(&event)?;
+        let _ = on(event);
+        Ok(())
+    }
+
+    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+        match &mut self.keeper {
+            Some(keeper) => Ok(keeper.append(event)?),
+            None => Ok(()),
+        }
+    }
+
+    fn take_step(
+        &mut self,
+        batch: Batch,
+        began: Instant,
+        total: u64,
+        session: &mut Session,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, TrainError> {
+        let (step, epoch) = (self.progress.step + 1, self.progress.epoch);
+        let lr = self.recipe.rate(step, total) * self.progress.rate;
+        let observes = self.observed.norms && began >= session.next_norms;
+        let taken = step::take(&mut self.network, &mut self.optimizer, &batch, self.recipe, (step, lr), observes)?;
+        self.progress.step = step;
+        self.progress.count(taken.loss, taken.accuracy, batch.labels.len());
+        if observes {
+            session.next_norms = Instant::now() + taken.observing * SHARE;
+            let _ = on(Event::Norms { step, layers: taken.norms });
+        }
+        let classes = self.network.outputs();
+        let trouble = session.watch.step(step.saturating_sub(self.recipe.warmup), taken.loss.into(), classes);
+        if let Some(trouble) = trouble {
+            let values = self.network.batch(step::first_part(&batch, self.recipe).to_vec());
+            let place = diagnose::trace(&mut self.network, &values);
+            let text = diagnose::describe(trouble, place, classes, self.recipe);
+            let event = Event::Warning { step, text };
+            self.record(&event)?;
+            let _ = on(event);
+        }
+        let (loss, accuracy, images) = (taken.loss, taken.accuracy, batch.labels.len());
+        let event = Event::Step(Step { step, epoch, loss, accuracy, lr, images, time: began.elapsed() });
+        self.record(&event)?;
+        Ok(on(event))
+    }
+
+    /// Looks at the validation set, and begins the next epoch. False if it was stopped before that was done.
+    fn end_epoch(
+        &mut self,
+        session: &mut Session,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<bool, TrainError> {
+        let (sets, recipe, control) = (self.sets, self.recipe, session.control);
+        let (loss, accuracy) = self.progress.means();
+        let (step, epoch) = (self.progress.step, self.progress.epoch);
+        let validation = match &sets.validation {
+            Some(set) => {
+                let samples = self.observed.samples;
+                let go_on = || !control.stops();
+                let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, samples, go_on);
+                let Some((evaluation, images)) = looked else { return Ok(false) };
+                if !images.is_empty() {
+                    let _ = on(Event::Samples { step, images });
+                }
+                Some(evaluation)
+            }
+            None => None,
+        };
+        let event =
+            Event::Epoch(Epoch { epoch, step, loss, accuracy, validation, time: session.epoch_began.elapsed() });
+        session.epoch_began = Instant::now();
+        self.record(&event)?;
+        let stops = on(event).is_break();
+        let patience = match recipe.schedule {
+            Schedule::Plateau { patience } => Some(patience),
+            _ => None,
+        };
+        if let Some(validation) = validation
+            && self.progress.judge(validation.accuracy, patience)
+        {
+            self.tell_rate(step, "plateau", on)?;
+        }
+        self.progress.next_epoch();
+        if session.kept.elapsed() > BETWEEN_EPOCHS.max(session.keeping_took * SHARE) {
+            self.keep(session, on)?;
+        }
+        Ok(!stops)
+    }
+
+    /// Whether a checkpoint is due within an epoch.
+    fn is_due(&self, session: &Session) -> bool {
+        let asked = self.recipe.checkpoint_every.is_some_and(|every| self.progress.step.is_multiple_of(every.max(1)));
+        asked || session.kept.elapsed() > WITHIN_EPOCHS.max(session.keeping_took * SHARE)
+    }
+
+    fn count_time(&mut self, session: &Session) {
+        self.progress.seconds = session.seconds_before + session.began.elapsed().as_secs_f64();
+    }
+
+    /// Writes the state, if the run has a folder. What is not finite is not kept.
+    fn keep(&mut self, session: &mut Session, on: &mut dyn FnMut(Event) -> ControlFlow<()>) -> Result<(), TrainError> {
+        self.count_time(session);
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let began = Instant::now();
+        if let Some(layer) = step::not_finite(&self.network) {
+            return Err(TrainError::Rubbish { step: self.progress.step, layer });
+        }
+        let kept = keeper.checkpoint(&self.network, &self.optimizer, &self.progress)?;
+        session.kept = Instant::now();
+        session.keeping_took = began.elapsed();
+        let step = self.progress.step;
+        if let Some(text) = kept.note {
+            let _ = on(Event::Warning { step, text });
+        }
+        let _ = on(Event::Checkpoint { step, path: kept.path });
+        Ok(())
+    }
+}
+
+/// Refuses what could not be trained before anything is written.
+pub fn check(network: &Compiled, sets: &Sets, recipe: &Recipe) -> Result<(), TrainError> {
+    if network.parameters.is_empty() {
+        return Err(TrainError::NoParameters);
+    }
+    if network.layers.last().is_none_or(|layer| !layer.output.is_flat()) {
+        return Err(TrainError::NoClasses);
+    }
+    if network.layers.last().is_some_and(|layer| matches!(layer.operation, Operation::Softmax)) {
+        return Err(TrainError::Softmax);
+    }
+    if matches!(recipe.schedule, Schedule::Plateau { .. }) && sets.validation.is_none() {
+        return Err(TrainError::NoValidation);
+    }
+    let smallest = smallest_part(sets.train.len(), recipe);
+    for layer in &network.layers {
+        // The place of each largest value is kept in 32 bits.
+        let plane = layer.input.elements() / u128::from(layer.input.to_vec()[0].max(1));
+        if matches!(layer.operation, Operation::MaxPool { .. }) && plane > u128::from(u32::MAX) {
+            return Err(TrainError::LargePlane { layer: layer.name.clone() });
+        }
+        let channels = layer.weights.max(1);
+        let alone = layer.output.elements() as u64 == channels;
+        if matches!(layer.operation, Operation::BatchNorm(_)) && smallest == 1 && alone {
+            return Err(TrainError::SingleValue { layer: layer.name.clone(), batch: smallest });
+        }
+    }
+    Ok(())
+}
+
+/// The fewest images that go through the network at once. The last mini-batch of an epoch is as small as what is left, if
+/// training gets there, and the last part of a mini-batch likewise.
+fn smallest_part(images: usize, recipe: &Recipe) -> usize {
+    let (batch, micro) = (recipe.batch.clamp(1, images.max(1)), recipe.micro_batch.max(1));
+    let rest = images % batch;
+    let whole = (images / batch) as u64;
+    let reached = rest != 0 && recipe.steps.is_none_or(|steps| steps > whole);
+    let least = |images: usize| match images % micro {
+        0 => micro.min(images),
+        left => left,
+    };
+    if reached { least(batch).min(least(rest)) } else { least(batch) }
+}
