@@ -16,8 +16,8 @@ use crate::spec::recipe::RunRecipe;
 #[derive(Args)]
 pub struct RunsArgs {
     /// The folder with the runs
-    #[arg(long, global = true, value_name = "PATH", default_value = runs::FOLDER)]
-    runs: PathBuf,
+    #[arg(long = "runs", id = "runs_folder", global = true, value_name = "PATH", default_value = runs::FOLDER)]
+    folder: PathBuf,
     #[command(subcommand)]
     command: RunsCommand,
 }
@@ -51,9 +51,9 @@ enum RunsCommand {
 }
 
 pub fn run(context: &Context, args: &RunsArgs) -> Result<(), Failure> {
-    let find = |name: &str| runs::find(&args.runs, name).map_err(Failure::because);
+    let find = |name: &str| runs::find(&args.folder, name).map_err(Failure::because);
     match &args.command {
-        RunsCommand::List => list(context, &args.runs),
+        RunsCommand::List => list(context, &args.folder),
         RunsCommand::Show { run, steps: false } => show(context, &find(run)?),
         RunsCommand::Show { run, steps: true } => steps(context, &find(run)?),
         RunsCommand::Compare { runs } => {

@@ -151,7 +151,8 @@ impl Live {
         Ok(())
     }
 
-    /// The effective receptive field of a unit over samples of noise; `after` hears how many are done.
+    /// The effective receptive field of a unit: over samples of noise, or on the request's photo alone; `after` hears how
+    /// many are done.
     pub fn effective(
         &mut self,
         request: &Request,
@@ -168,8 +169,15 @@ impl Live {
         self.prepare(request)?;
         let Some(kept) = &mut self.kept else { return Ok(None) };
         let sizes = network.architecture.input;
-        let inputs =
-            |sample: usize| forward::noise((sizes.channels * sizes.height * sizes.width) as usize, sample as u64);
+        let photo = match request.input {
+            Input::Photo(_) => Some(one_input(request)?.0),
+            Input::Noise(_) => None,
+        };
+        let samples = if photo.is_some() { 1 } else { samples };
+        let inputs = |sample: usize| match &photo {
+            Some(values) => values.clone(),
+            None => forward::noise((sizes.channels * sizes.height * sizes.width) as usize, sample as u64),
+        };
         let unit = (unit.0 as usize, unit.1 as usize);
         Ok(attention::effective(&mut kept.compiled, layer, unit, spans, samples, inputs, after))
     }

@@ -110,6 +110,10 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
     let mut recipe = Recipe::new(&wanted.recipe);
     let mut notes = Vec::new();
+    if !wanted.force {
+        // What not even one image fits into is known before any data is read.
+        machine::check(memory::training(&network, 1, state_of(&recipe)).total())?;
+    }
     let sets = open_data(&network, &wanted.data, &recipe)?;
     notes.extend(sets.notes.iter().cloned());
     let estimate = fit_to_memory(&network, &sets, &mut recipe, &wanted.recipe, wanted.force, &mut notes)?;

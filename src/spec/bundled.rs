@@ -24,6 +24,8 @@ bundled![
     "vgg16-7x7",
     "vgg11-cifar",
     "vgg-mini",
+    "deep-plain",
+    "deep-bn",
     "tinyvgg",
     "lenet5",
     "alexnet",

@@ -144,6 +144,35 @@ impl Recipe {
         }
     }
 
+    /// Reads `epochs=3 lr=0.01 augment=flip,crop` or `paper batch=64`: words as someone types them into a line. The error is
+    /// a sentence.
+    pub fn from_words(text: &str) -> Result<Recipe, String> {
+        let mut named = Recipe::default();
+        let mut own = Vec::new();
+        for word in text.split_whitespace() {
+            match word.split_once('=') {
+                Some((key, value)) if value.contains(',') => own.push(format!("{key}: [{value}]")),
+                Some((key, value)) => own.push(format!("{key}: {value}")),
+                None => {
+                    named = Recipe::named(word)
+                        .ok_or_else(|| format!("`{word}` is no recipe; expected KEY=VALUE, or {}", NAMED.join(", ")))?;
+                }
+            }
+        }
+        let text = format!("{{{}}}", own.join(", "));
+        let node = node::parse(&text, 0).map_err(|_| format!("`{text}` cannot be read; expected KEY=VALUE"))?;
+        let mut problems = Problems::default();
+        let recipe = lower::train(&node, &mut problems);
+        if !problems.is_empty() {
+            let mut sources = Sources::default();
+            sources.add("recipe".into(), text, None);
+            let report = problems.into_report(&sources);
+            let first = report.diagnostics.first();
+            return Err(first.map_or_else(String::new, |one| format!("{}; {}", one.message, one.expected)));
+        }
+        Ok(recipe.over(&named))
+    }
+
     /// The recipe of a name in [`NAMED`].
     pub fn named(name: &str) -> Option<Recipe> {
         (name == "paper").then(Recipe::paper)
@@ -226,6 +255,18 @@ mod tests {
             train,
         };
         assert_eq!(RunRecipe::read(&own.to_text()), Ok(own));
+    }
+
+    #[test]
+    fn a_recipe_is_read_from_words_and_what_is_wrong_is_said() {
+        let recipe = Recipe::from_words("paper batch=64 lr=0.5 augment=flip,crop").expect("sound");
+        assert_eq!((recipe.batch, recipe.lr, recipe.epochs), (Some(64), Some(0.5), Some(74)));
+        assert_eq!(recipe.augment, Some(vec!["flip".into(), "crop".into()]));
+        assert!(Recipe::from_words("speed=3").unwrap_err().contains("no key `speed`"));
+        assert!(Recipe::from_words("lr=-1").unwrap_err().contains("above 0"));
+        assert!(Recipe::from_words("fast").unwrap_err().contains("paper"));
+        assert!(Recipe::from_words("lr=}").is_err());
+        assert_eq!(Recipe::from_words(""), Ok(Recipe::default()));
     }
 
     #[test]

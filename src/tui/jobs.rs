@@ -10,6 +10,7 @@ use super::runner::Input;
 use super::state::editor::Analysis;
 use super::state::views::{Measured, Photo, Timed};
 use super::state::{Opened, Shown};
+use super::trainer;
 use super::work::{Cancel, Worker};
 use crate::model::{self, Network, compare};
 use crate::run::attention::Method;
@@ -96,6 +97,13 @@ pub(super) fn listing(
             (origin, text, opened)
         });
         let _ = sender.send(Input::Msg(Msg::Listed(found.collect())));
+    })
+}
+
+/// The thread that reads runs from their folders.
+pub(super) fn reader(sender: SyncSender<Input>) -> std::io::Result<Worker<trainer::Read>> {
+    Worker::start("runs", move |work: trainer::Read, cancel: &Cancel| {
+        trainer::read(work, || cancel.is_asked(), &sender);
     })
 }
 

@@ -21,6 +21,7 @@ pub mod screens;
 pub mod state;
 mod terminal;
 pub mod theme;
+pub mod trainer;
 pub mod tree;
 pub mod update;
 mod watch;

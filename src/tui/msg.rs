@@ -9,12 +9,16 @@ use ratatui_image::picker::Picker;
 use super::keys::Key;
 use super::state::Opened;
 use super::state::editor::{Analysis, LeftOver};
+use super::state::training::Shown;
 use super::state::views::{Measured, Photo, Timed};
+use super::trainer::Wanted;
 use crate::model::Network;
 use crate::run::LayerRun;
 use crate::run::attention::{Heat, Method};
 use crate::run::live::{Ran, Request};
 use crate::run::measure::Timing;
+use crate::run::runs::Found;
+use crate::run::train::{Command, Event};
 use crate::spec::Origin;
 
 /// Something happened.
@@ -58,6 +62,7 @@ pub enum Msg {
     /// How the terminal shows pictures.
     Pictures(Picker),
     Work(Work),
+    Training(Training),
     /// Something to tell the user.
     Tell(String),
     Complain(String),
@@ -94,6 +99,22 @@ pub enum Work {
     Effective(Measured),
     Stopped,
     Failed(String),
+}
+
+/// What comes of training, and of reading runs.
+#[derive(Debug, Clone)]
+pub enum Training {
+    Began(Box<Shown>),
+    Events(Vec<Event>),
+    /// How the run ended, or why it failed.
+    Ended(Result<String, String>),
+    Runs(Vec<Found>),
+    /// A run read from its folder, to be shown or to be laid over what is shown.
+    Read {
+        shown: Box<Shown>,
+        over: bool,
+    },
+    Unreadable(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,6 +171,18 @@ pub enum Effect {
     },
     /// Ask the terminal how it shows pictures.
     AskPictures,
+    Train(Wanted),
+    /// Tell the run under way something.
+    TellTrainer(Command),
+    /// End the run under way after its step.
+    StopTraining,
+    /// Read which runs there are.
+    ListRuns,
+    /// Read a run from its folder, to lay it over what is shown if `over`.
+    ReadRun {
+        folder: PathBuf,
+        over: bool,
+    },
     /// Time networks, in turn; those of a study are made where they are timed.
     Time(Timed, Vec<Arc<Network>>),
     StopWork,
@@ -189,6 +222,8 @@ pub enum Target {
     /// A row of compared architectures, or a number of the kernel study.
     Compared(usize),
     Slider(usize),
+    /// A run in the list of runs.
+    Run(usize),
     /// A line of the overlay.
     Line(usize),
 }

@@ -1,7 +1,7 @@
 //! The loop: events become messages, effects are carried out, the state is painted when it changed.
 
 use std::io::{self, IsTerminal, Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,16 @@ use super::disk::{self, Disk};
 use super::draw::draw;
 use super::jobs::{self, Analyse, Job};
 use super::keys::{Key, KeyMap};
-use super::msg::{Effect, Msg, Region};
+use super::msg::{Effect, Msg, Region, Training};
 use super::remembered::Remembered;
 use super::state::{Entry, State};
 use super::terminal::Session;
 use super::theme::Theme;
+use super::trainer::{self, Trainer};
 use super::update::update;
 use super::watch;
 use super::work::Worker;
+use crate::run::runs;
 use crate::spec::problem::Report;
 use crate::spec::{Library, LoadError, Origin, variant};
 
@@ -120,7 +122,8 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let next_key = listen(&sender)?;
     let analysis = jobs::analysis(library, sets, sender.clone())?;
     let work = jobs::work(sender.clone())?;
-    let listing = jobs::listing(library, outside, sets, sender)?;
+    let reader = jobs::reader(sender.clone())?;
+    let listing = jobs::listing(library, outside, sets, sender.clone())?;
     // Without a watcher (no more handles, a file system that has none) `r` still reads again.
     let files = state.entries.iter().filter_map(|entry| match &entry.origin {
         Origin::File(path) => Some(path.clone()),
@@ -138,9 +141,12 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         next_key,
         analysis,
         work,
+        trainer: None,
+        reader,
+        sender,
         changed: true,
     };
-    runner.run(&inputs, asks)
+    runner.run(inputs, asks)
 }
 
 /// How the terminal shows pictures, asked of it where that can have an answer: not through a multiplexer.
@@ -210,14 +216,25 @@ struct Runner<'a> {
     next_key: Sender<()>,
     analysis: Worker<Analyse>,
     work: Worker<Job>,
+    trainer: Option<Trainer>,
+    /// Reads runs from their folders.
+    reader: Worker<trainer::Read>,
+    sender: SyncSender<Input>,
     /// Whether there is something to paint.
     changed: bool,
 }
 
 impl Runner<'_> {
-    fn run(mut self, inputs: &Receiver<Input>, asks: bool) -> Result<(), ExploreError> {
-        let ended = self.until_it_ends(inputs, asks);
+    fn run(mut self, inputs: Receiver<Input>, asks: bool) -> Result<(), ExploreError> {
+        let ended = self.until_it_ends(&inputs, asks);
         self.disk.remember(&Remembered::of(&self.state));
+        // Nobody listens any more; the run ends after its step and is kept, with the terminal given back meanwhile.
+        drop(inputs);
+        let trainer = self.trainer.take();
+        drop(self);
+        if let Some(trainer) = trainer {
+            trainer.finish();
+        }
         ended
     }
 
@@ -365,6 +382,33 @@ impl Runner<'_> {
                 }
                 // The keyboard's thread waits meanwhile, so that the answer is not taken for keys.
                 Effect::AskPictures => pictures().map(Msg::Pictures),
+                Effect::Train(mut wanted) => {
+                    if let trainer::Wanted::Begin(begin) = &mut wanted {
+                        begin.sets = self.sets.to_vec();
+                    }
+                    if self.trainer.as_ref().is_some_and(|trainer| !trainer.is_over()) {
+                        Some(Msg::Complain("the run before is still being kept".into()))
+                    } else {
+                        let started = Trainer::start(self.library, wanted, self.sender.clone());
+                        started
+                            .map(|trainer| self.trainer = Some(trainer))
+                            .err()
+                            .map(|why| Msg::Complain(why.to_string()))
+                    }
+                }
+                Effect::TellTrainer(command) => {
+                    self.trainer.iter().for_each(|trainer| trainer.tell(command));
+                    None
+                }
+                Effect::StopTraining => {
+                    self.trainer.iter().for_each(Trainer::stop);
+                    None
+                }
+                Effect::ListRuns => Some(Msg::Training(Training::Runs(runs::list(Path::new(runs::FOLDER))))),
+                Effect::ReadRun { folder, over } => {
+                    self.reader.give(trainer::Read { folder, over });
+                    None
+                }
                 Effect::Time(what, networks) => {
                     self.work.give(Job::Time(what, networks));
                     None

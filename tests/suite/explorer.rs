@@ -18,7 +18,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
+pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
 fn opened(origin: &Origin, text: &str) -> Opened {
     let loaded = Library::new(None).load_text(origin, text.to_string(), &[]);
@@ -36,7 +36,7 @@ fn file(name: &str, text: &str) -> Entry {
 }
 
 /// The bundled architectures and one broken file of the user's.
-fn state(width: u16, height: u16, theme: Theme) -> State {
+pub fn state(width: u16, height: u16, theme: Theme) -> State {
     let mut entries: Vec<Entry> = BUNDLED
         .iter()
         .map(|(id, _)| {
@@ -54,7 +54,7 @@ fn state(width: u16, height: u16, theme: Theme) -> State {
 }
 
 /// Presses keys; what is typed is analysed as the explorer's thread does it. The other effects are given back.
-fn press(state: &mut State, script: &str) -> Vec<Effect> {
+pub fn press(state: &mut State, script: &str) -> Vec<Effect> {
     let keys = keys::script(script).expect("a readable script");
     keys.into_iter().flat_map(|key| send(state, Msg::Key(key))).collect()
 }
@@ -82,13 +82,13 @@ fn copied(state: &mut State, script: &str) -> String {
     }
 }
 
-fn painted(state: &State) -> Buffer {
+pub fn painted(state: &State) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(state.width, state.height)).expect("a terminal");
     terminal.draw(|frame| drop(draw(state, frame))).expect("painted");
     terminal.backend().buffer().clone()
 }
 
-fn text(buffer: &Buffer) -> String {
+pub fn text(buffer: &Buffer) -> String {
     let area = buffer.area;
     let row = |y| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
     (0..area.height).map(row).collect::<Vec<_>>().join("\n")

@@ -13,4 +13,5 @@ mod pseudo_terminal;
 mod readme;
 mod runs;
 mod train;
+mod training_screen;
 mod weights;

@@ -297,3 +297,80 @@ fn a_light_background_is_asked_for_and_followed() {
     assert!(sent.contains("\x1b]11;?"), "asked");
     assert!(sent.contains("48;2;196;214;246"), "the light theme's selection is painted");
 }
+
+const SMALL: &str =
+    "name: Small\ninput: [1, 12, 12]\nclasses: 3\nlayers: [conv3-6, relu, maxpool, flatten, fc-classes]\n";
+
+/// A folder with a small network, and the explorer opened on it at the training screen.
+fn training_screen(recipe: &str) -> Screen {
+    let home = home();
+    std::fs::write(home.path().join("work/architectures/small.yaml"), SMALL).expect("written");
+    let mut screen = Screen::open_at(home, &[], &["explore", "small"], 30, 100);
+    screen.shows("Small");
+    screen.press("6");
+    screen.shows("trains small on synthetic");
+    screen.press("o");
+    screen.shows("Recipe:");
+    screen.press(recipe);
+    screen.press("\r");
+    screen.shows(recipe.split(' ').next().unwrap_or_default());
+    screen
+}
+
+fn summary(screen: &Screen) -> serde_json::Value {
+    let path = screen.home.path().join("work/runs/small-1/summary.json");
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a run")).expect("JSON")
+}
+
+/// The command line goes on with the run to its end.
+fn resumes(screen: &Screen, steps: &str) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_convlens"))
+        .args(["train", "--resume", "runs/small-1", "--steps", steps])
+        .current_dir(screen.home.path().join("work"))
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_run_is_begun_paused_stepped_stopped_and_kept() {
+    let mut screen = training_screen("epochs=100000");
+    screen.press("\r");
+    screen.shows("validation");
+    screen.press(" ");
+    screen.shows("paused");
+    screen.press("s");
+    screen.press("q");
+    screen.shows("small-1 is being trained");
+    screen.press("\x1b");
+    screen.press("x");
+    screen.shows("stopped at step");
+    assert_eq!(summary(&screen)["status"], "stopped");
+    screen.press("f");
+    screen.until("training on", |shown| shown.contents().contains("small-1  training"));
+    screen.press("qj\r");
+    assert!(screen.closes().success());
+    let summary = summary(&screen);
+    assert_eq!(summary["status"], "stopped", "leaving keeps the run: {summary}");
+    let step = summary["step"].as_u64().expect("a step");
+    resumes(&screen, &(step + 3).to_string());
+}
+
+#[test]
+fn closing_or_killing_the_terminal_leaves_a_run_that_goes_on() {
+    // A window that is closed hangs up.
+    for signal in ["TERM", "HUP", "KILL"] {
+        let mut screen = training_screen("epochs=100000");
+        screen.press("\r");
+        screen.shows("validation");
+        let process = screen.child.process_id().expect("running").to_string();
+        std::process::Command::new("kill").args([&format!("-{signal}"), &process]).status().expect("killed");
+        screen.child.wait().expect("gone");
+        assert_eq!(summary(&screen)["status"], if signal == "KILL" { "running" } else { "stopped" });
+        let state = screen.home.path().join("work/runs/small-1/state.json");
+        let state: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(state).expect("a state")).expect("JSON");
+        let step = state["progress"]["step"].as_u64().expect("a step");
+        resumes(&screen, &(step + 3).to_string());
+    }
+}

@@ -36,6 +36,16 @@ fn folder() -> tempfile::TempDir {
         .zip(&values)
         .map(|((name, shape), values)| (*name, TensorView::new(Dtype::F32, shape.clone(), values).expect("sound")));
     safetensors::serialize_to_file(weights, None, &path("weights.safetensors")).expect("written");
+    for (at, class) in ["a", "b", "c", "d"].iter().enumerate() {
+        for part in ["train", "val"] {
+            let inside = folder.path().join("images").join(part).join(class);
+            std::fs::create_dir_all(&inside).expect("made");
+            for image in 0..3u8 {
+                let pixel = Rgb([at as u8 * 60, image * 20, 200 - at as u8 * 40]);
+                RgbImage::from_pixel(20, 18, pixel).save(inside.join(format!("{image}.png"))).expect("written");
+            }
+        }
+    }
     folder
 }
 
@@ -81,8 +91,10 @@ fn the_yaml_on_a_page_is_a_sound_file() {
 #[test]
 fn the_readmes_pictures_are_the_screens_as_they_are() {
     let readme = std::fs::read_to_string(project("README.md")).expect("the README");
-    for name in ["layers", "field", "compare", "edit"] {
-        let path = format!("tests/suite/snapshots/suite__explorer__{name}-80x24.snap");
+    let names =
+        ["explorer__layers", "explorer__field", "explorer__compare", "explorer__edit", "training_screen__train"];
+    for name in names {
+        let path = format!("tests/suite/snapshots/suite__{name}-80x24.snap");
         let snapshot = std::fs::read_to_string(project(&path)).expect("the snapshot");
         let screen = snapshot.splitn(3, "---\n").nth(2).expect("a screen");
         assert!(readme.contains(&format!("```text\n{}\n```", screen.trim_end())), "{name}");

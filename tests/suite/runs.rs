@@ -239,7 +239,7 @@ fn a_full_disk_ends_a_run_with_its_last_checkpoint_whole() {
         let arguments = ["-t", "tmpfs", "-o", options, "tmpfs", small.to_str().expect("UTF-8")];
         Command::new("mount").args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
-    if !mount("size=64k") {
+    if !mount("size=44k") {
         let _ = writeln!(std::io::stderr(), "SKIPPED: needs the right to mount a tmpfs");
         return;
     }
@@ -250,7 +250,7 @@ fn a_full_disk_ends_a_run_with_its_last_checkpoint_whole() {
         }
     }
     let _unmount = Unmount(small.clone());
-    // One checkpoint of 30 KB fits beside the small files, a second beside it does not.
+    // One checkpoint of 16 KB fits with the small files, of a page each; a second beside it does not.
     let output = run(at, &train("small/run", &[]));
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{errors}");

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(read(file(&sound).path(), 3, "images").expect("sound"), (vec![2, 1, 2], vec![1, 2, 3, 4]));
         assert!(refused(&sound[..19], 3).contains("promises 2×1×2 = 4 bytes of images, but 3 follow"));
         assert!(refused(&[&sound[..], &[5]].concat(), 3).contains("more than"));
-        assert!(refused(&sound, 1).contains("3; images are bytes (0x08) in 1"));
+        assert!(refused(&sound, 1).contains("in 3 dimensions; images are bytes (0x08) in 1"));
         assert!(refused(b"<!DOCTYPE html><html>", 3).contains("web page"));
         assert!(refused(&[0, 0], 3).contains("too short"));
         let huge = [0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255];

@@ -186,7 +186,7 @@ pub fn open(source: &Source, wanted: &Wanted) -> Result<Sets, DataError> {
             if let Some(data) = classes {
                 wanted.check_classes(*data)?;
             }
-            synthetic::make(wanted)
+            synthetic::make(wanted)?
         }
         Source::Tensors(path) => from_tensors(path, wanted)?,
         Source::Idx(path) => idx::open(path, wanted)?,

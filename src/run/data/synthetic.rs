@@ -5,8 +5,9 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::{DataSet, Images, Read, Wanted};
+use super::{DataError, DataSet, Images, Read, Wanted};
 use crate::network::random::mix;
+use crate::run::machine;
 
 /// Images of a generated data set, fewer where they are large.
 const IMAGES: u64 = 512;
@@ -14,10 +15,13 @@ const IMAGES: u64 = 512;
 const VALUES: u64 = 16 << 20;
 
 /// A training set, and a validation set a quarter as large with the same patterns under other noise.
-pub fn make(wanted: &Wanted) -> Read {
+pub fn make(wanted: &Wanted) -> Result<Read, DataError> {
     let input = wanted.input();
     let (height, width) = (input.height as usize, input.width as usize);
     let one = input.channels as usize * height * width;
+    let images = (VALUES / (one as u64).max(1)).clamp(16, IMAGES) as usize;
+    let patterns = wanted.classes.min(images);
+    machine::check(4 * one as u64 * (images + images / 4 + patterns) as u64)?;
     let pattern = |class: usize| -> Vec<f32> {
         let mut generator = Xoshiro256PlusPlus::seed_from_u64(mix(wanted.seed, class as u64));
         let mut values = Vec::with_capacity(one);
@@ -31,8 +35,7 @@ pub fn make(wanted: &Wanted) -> Read {
         }
         values
     };
-    let images = (VALUES / (one as u64).max(1)).clamp(16, IMAGES) as usize;
-    let patterns: Vec<Vec<f32>> = (0..wanted.classes.min(images)).map(pattern).collect();
+    let patterns: Vec<Vec<f32>> = (0..patterns).map(pattern).collect();
     let noisy = |images: usize, stream: u64| {
         let mut generator = Xoshiro256PlusPlus::seed_from_u64(mix(wanted.seed, stream));
         let mut inputs = Vec::with_capacity(images * one);
@@ -43,5 +46,5 @@ pub fn make(wanted: &Wanted) -> Read {
         }
         DataSet::new(Images::Ready(inputs), labels, wanted.architecture)
     };
-    Read { train: noisy(images, u64::MAX - 1), second: Some(noisy(images / 4, u64::MAX - 3)), names: Vec::new() }
+    Ok(Read { train: noisy(images, u64::MAX - 1), second: Some(noisy(images / 4, u64::MAX - 3)), names: Vec::new() })
 }

@@ -25,6 +25,13 @@ pub struct History {
     pub epoch: u64,
 }
 
+/// What is drawn over steps, in training and validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Curve {
+    Loss,
+    Accuracy,
+}
+
 /// One step as it was written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepLine {
@@ -44,6 +51,24 @@ impl History {
             history.step(step.step, step.epoch, [step.loss, step.accuracy, step.lr, step.images_per_second]);
         }
         Ok(history)
+    }
+
+    pub fn series(&self, curve: Curve) -> &Series {
+        match curve {
+            Curve::Loss => &self.loss,
+            Curve::Accuracy => &self.accuracy,
+        }
+    }
+
+    /// The validation's values, each at its epoch's last step.
+    pub fn validation(&self, curve: Curve) -> impl Iterator<Item = (u64, f64)> {
+        self.epochs.iter().filter_map(move |epoch| {
+            let value = match curve {
+                Curve::Loss => epoch.val_loss,
+                Curve::Accuracy => epoch.val_accuracy,
+            };
+            Some((epoch.step, value?))
+        })
     }
 
     fn step(&mut self, step: u64, epoch: u64, [loss, accuracy, lr, images_per_second]: [f64; 4]) {

@@ -189,10 +189,12 @@ impl Training<'_> {
                 }
             }
             let stops = match batch.labels.is_empty() {
-                true => ControlFlow::Continue(()),
+                true => {
+                    self.progress.place = place;
+                    ControlFlow::Continue(())
+                }
                 false => self.take_step(batch, began, total, session, on)?,
             };
-            self.progress.place = place;
             if stops.is_break() {
                 return Ok(End::Stopped);
             }
@@ -283,7 +285,12 @@ impl Training<'_> {
         let (step, epoch) = (self.progress.step + 1, self.progress.epoch);
         let lr = self.recipe.rate(step, total) * self.progress.rate;
         let observes = self.observed.norms && began >= session.next_norms;
-        let taken = step::take(&mut self.network, &mut self.optimizer, &batch, self.recipe, (step, lr), observes)?;
+        let go_on = || !session.control.stops();
+        let (network, optimizer) = (&mut self.network, &mut self.optimizer);
+        let Some(taken) = step::take(network, optimizer, &batch, self.recipe, (step, lr), observes, go_on)? else {
+            return Ok(ControlFlow::Break(()));
+        };
+        self.progress.place = batch.place;
         self.progress.step = step;
         self.progress.count(taken.loss, taken.accuracy, batch.labels.len());
         if observes {

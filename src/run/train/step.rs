@@ -25,7 +25,8 @@ pub struct Taken {
 }
 
 /// Takes a step, from 1, at a learning rate. The loss and its gradient are means over the batch, however many parts it
-/// goes through the network in.
+/// goes through the network in. `None` if `go_on`
+/// says no between two parts; nothing has changed then.
 pub fn take(
     network: &mut Compiled,
     optimizer: &mut Optimizer,
@@ -33,13 +34,20 @@ pub fn take(
     recipe: &Recipe,
     (step, lr): (u64, f64),
     observes: bool,
-) -> Result<Taken, TrainError> {
+    go_on: impl Fn() -> bool,
+) -> Result<Option<Taken>, TrainError> {
     let images = batch.labels.len();
     let one = batch.inputs.len() / images.max(1);
     let micro = recipe.micro_batch.max(1);
     let (mut loss, mut right) = (0.0, 0.0);
     let mut gradients: Option<Gradients<f32, Cpu>> = None;
+    // Batch norms follow every part, also of a step that is given up.
+    let running = (images > micro).then(|| network.running.clone());
     for (part, labels) in batch.labels.chunks(micro).enumerate() {
+        if part > 0 && !go_on() {
+            network.running = running.unwrap_or_default();
+            return Ok(None);
+        }
         let inputs = batch.inputs[part * micro * one..][..labels.len() * one].to_vec();
         let of_step = mix(mix(recipe.seed, u64::MAX), step);
         let seed = if part == 0 { of_step } else { mix(of_step, part as u64) };
@@ -58,7 +66,7 @@ pub fn take(
         }
     }
     let Some(mut gradients) = gradients else {
-        return Ok(Taken { loss: 0.0, accuracy: 0.0, norms: Vec::new(), observing: Duration::ZERO });
+        return Ok(None);
     };
     if let Some(limit) = recipe.clip {
         clip_gradients(network, &mut gradients, limit)?;
@@ -66,11 +74,11 @@ pub fn take(
     let (loss, accuracy) = (loss as f32, right);
     if !observes {
         optimizer.step(network, &mut gradients, lr)?;
-        return Ok(Taken { loss, accuracy, norms: Vec::new(), observing: Duration::ZERO });
+        return Ok(Some(Taken { loss, accuracy, norms: Vec::new(), observing: Duration::ZERO }));
     }
     let began = Instant::now();
     let squares = optimizer.step_observed(network, &mut gradients, lr)?;
-    Ok(Taken { loss, accuracy, norms: by_layer(network, &squares), observing: began.elapsed() })
+    Ok(Some(Taken { loss, accuracy, norms: by_layer(network, &squares), observing: began.elapsed() }))
 }
 
 struct Passed {

@@ -19,6 +19,8 @@ pub enum Context {
     Kernels,
     /// The forward run.
     Forward,
+    /// Training.
+    Train,
     /// The editor's problems and numbers.
     Edit,
     /// Typing in the editor.
@@ -42,7 +44,7 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Context; 17] = [
+    pub const ALL: [Context; 18] = [
         Context::Lists,
         Context::Layers,
         Context::Field,
@@ -50,6 +52,7 @@ impl Context {
         Context::Kernels,
         Context::Edit,
         Context::Forward,
+        Context::Train,
         Context::Typing,
         Context::Completing,
         Context::Architectures,
@@ -73,6 +76,7 @@ impl Context {
             Context::Kernels => "kernels",
             Context::Edit => "edit",
             Context::Forward => "forward",
+            Context::Train => "train",
             Context::Typing => "typing",
             Context::Completing => "completing",
             Context::Architectures => "architectures",
@@ -102,6 +106,7 @@ impl Context {
             Context::Kernels => &[Context::Kernels, Context::Lists, Context::Everywhere],
             Context::Edit => &[Context::Edit, Context::Lists, Context::Everywhere],
             Context::Forward => &[Context::Forward, Context::Lists, Context::Everywhere],
+            Context::Train => &[Context::Train, Context::Lists, Context::Everywhere],
             Context::Architectures => &[Context::Architectures, Context::Lists, Context::Everywhere],
             Context::Typing => &[Context::Typing],
             Context::Completing => &[Context::Completing],
@@ -124,6 +129,7 @@ pub enum Action {
     Compare(Compare),
     Edit(Edit),
     Forward(Forward),
+    Train(Train),
     Overlay(Overlay),
     Window(Window),
     /// Copies what the cursor is on, with its working.
@@ -214,6 +220,38 @@ pub enum Setting {
     Threads,
     Seed,
     Class,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Train {
+    /// Begins a run, or opens the run the cursor is on.
+    Begin,
+    /// Pauses, or goes on.
+    Pause,
+    /// One step, then pause.
+    Step,
+    /// Ends the run after its step and keeps it.
+    Stop,
+    LowerRate,
+    Checkpoint,
+    Ask(TrainSetting),
+    /// Goes on with the run the cursor is on.
+    Resume,
+    /// Lays the run the cursor is on over the charts, or takes it away.
+    LayOver,
+    /// Another pane below the charts.
+    Below,
+    LogScale,
+    Smooth,
+    CursorLeft,
+    CursorRight,
+}
+
+/// What a training run is started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrainSetting {
+    Data,
+    Recipe,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -423,7 +461,38 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(C::Forward, "copy", "y", A::Copy, "copy the layer's numbers", ""),
     bind(C::Forward, "copy-table", "Y", A::CopyTable, "copy every layer's times as Markdown", ""),
-    bind(C::Typing, "leave", "esc", A::Edit(Edit::Leave), "stop typing; then 1 to 5 change the screen", "keys"),
+    bind(C::Train, "begin", "enter", A::Train(Train::Begin), "begin a run, or open the run the cursor is on", "begin"),
+    bind(C::Train, "pause", "space", A::Train(Train::Pause), "pause, or go on", "pause"),
+    bind(C::Train, "stop", "x", A::Train(Train::Stop), "stop after this step and keep the run", "stop"),
+    bind(C::Train, "pane", "v", A::Train(Train::Below), "layers, validation images, runs, or notes below", "pane"),
+    bind(C::Train, "data", "i", A::Train(Train::Ask(TrainSetting::Data)), "the data to train on", "data"),
+    bind(C::Train, "recipe", "o", A::Train(Train::Ask(TrainSetting::Recipe)), "the recipe", "recipe"),
+    bind(C::Train, "step", "s", A::Train(Train::Step), "one step, then pause", ""),
+    bind(C::Train, "lower-rate", "t", A::Train(Train::LowerRate), "divide the learning rate by 10 now", ""),
+    bind(C::Train, "checkpoint", "c", A::Train(Train::Checkpoint), "write a checkpoint now", ""),
+    bind(C::Train, "resume", "f", A::Train(Train::Resume), "go on with the run the cursor is on", ""),
+    bind(
+        C::Train,
+        "lay-over",
+        "a",
+        A::Train(Train::LayOver),
+        "lay a run's curves over the charts, or take them away",
+        "",
+    ),
+    bind(C::Train, "log-scale", "L", A::Train(Train::LogScale), "the loss on a logarithmic scale, or not", ""),
+    bind(C::Train, "smooth", "S", A::Train(Train::Smooth), "a smoothed line, or not", ""),
+    bind(C::Train, "cursor-left", "left h", A::Train(Train::CursorLeft), "read off the values of a step before", ""),
+    bind(
+        C::Train,
+        "cursor-right",
+        "right l",
+        A::Train(Train::CursorRight),
+        "of a step after; past the last, of none",
+        "",
+    ),
+    bind(C::Train, "copy", "y", A::Copy, "copy where the run stands", ""),
+    bind(C::Train, "copy-table", "Y", A::CopyTable, "copy its epochs as Markdown", ""),
+    bind(C::Typing, "leave", "esc", A::Edit(Edit::Leave), "stop typing; then 1 to 6 change the screen", "keys"),
     bind(C::Typing, "save", "ctrl-s", A::Edit(Edit::Save), "save", "save"),
     bind(C::Typing, "save-variant", "ctrl-t", A::Edit(Edit::SaveVariant), "save as a new variant", "variant"),
     bind(C::Typing, "undo", "ctrl-u", A::Edit(Edit::Undo), "undo", "undo"),
@@ -459,6 +528,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Everywhere, "compare", "3", A::Window(Window::Show(Screen::Compare)), "architectures side by side", ""),
     bind(C::Everywhere, "edit", "4", A::Window(Window::Show(Screen::Edit)), "the YAML and what it comes to", ""),
     bind(C::Everywhere, "forward", "5", A::Window(Window::Show(Screen::Forward)), "the network run for real", ""),
+    bind(C::Everywhere, "train", "6", A::Window(Window::Show(Screen::Train)), "the network trained, live", ""),
     bind(C::Everywhere, "type", "e", A::Edit(Edit::Type), "edit the YAML", "edit"),
     bind(
         C::Everywhere,

@@ -11,7 +11,7 @@ use super::popup;
 use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::Effect;
 use crate::tui::screens::text::tail;
-use crate::tui::screens::{edit, forward};
+use crate::tui::screens::{edit, forward, train};
 use crate::tui::state::overlay::{Prompt, Purpose};
 use crate::tui::state::{Overlay, State};
 
@@ -58,6 +58,10 @@ fn accept(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
             Err(why) => Some(why),
         },
         Purpose::Photo => return vec![Effect::Photo(expanded(&text))],
+        Purpose::Train(setting) => match train::set(state, *setting, &text) {
+            Ok(()) => return Vec::new(),
+            Err(why) => Some(why),
+        },
         Purpose::Setting(setting) => match forward::set(state, *setting, &text) {
             Ok(effects) => return effects,
             Err(why) => Some(why),

@@ -31,7 +31,7 @@ pub fn act(state: &mut State, mut question: Question, action: OverlayAction) -> 
 fn answered(state: &mut State, answer: Answer) -> Vec<Effect> {
     match answer {
         Answer::Nothing => Vec::new(),
-        Answer::QuitKeeping => vec![Effect::Quit],
+        Answer::QuitKeeping | Answer::QuitStopping => vec![Effect::Quit],
         Answer::QuitDropping => {
             let edited = state.entries.iter().filter(|entry| entry.is_edited());
             let mut effects: Vec<Effect> = edited.map(|entry| Effect::Keep(entry.origin.clone(), None)).collect();

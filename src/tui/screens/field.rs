@@ -17,6 +17,7 @@ use crate::model::figures::{self, grouped};
 use crate::model::unit::{self, seen};
 use crate::model::{Layer, Network, Shape, formulas};
 use crate::run::attention::Effective;
+use crate::run::live;
 use crate::run::preprocess::fitted;
 use crate::spec::describe::Input;
 use crate::tui::keys::Action;
@@ -53,7 +54,12 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
 /// Asks for the effective field of the unit, with the weights of the forward screen.
 fn measure(state: &State) -> Vec<Effect> {
     let shown = state.entry().and_then(Entry::layer).zip(forward::request(state));
-    let Some((layer, request)) = shown else { return Vec::new() };
+    let Some((layer, mut request)) = shown else { return Vec::new() };
+    // On the photo that is shown, else on noise.
+    request.input = match &state.field.photo {
+        Some(photo) => live::Input::Photo(photo.path.clone()),
+        None => live::Input::Noise(0),
+    };
     vec![Effect::Effective { request, layer: layer.index, unit: unit_at(state.field.place, layer) }]
 }
 
@@ -331,8 +337,11 @@ pub fn numbers(network: &Network, layer: &Layer, place: Place) -> Vec<(&'static 
 fn in_words(effective: &Effective) -> String {
     let [rows, columns] = effective.box_that_holds(0.95);
     let share = 100.0 * effective.share_in_central_half();
-    let samples = effective.samples;
-    format!("{rows}×{columns} hold 95% of the gradient, {share:.1}% is in the central half ({samples} inputs of noise)")
+    let on = match effective.samples {
+        1 => "on the photo".to_string(),
+        samples => format!("{samples} inputs of noise"),
+    };
+    format!("{rows}×{columns} hold 95% of the gradient, {share:.1}% is in the central half ({on})")
 }
 
 fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Frame, area: Rect) {

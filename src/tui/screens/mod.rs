@@ -10,6 +10,7 @@ pub mod layers;
 pub mod list;
 pub mod plane;
 pub mod text;
+pub mod train;
 
 use ratatui::Frame;
 
@@ -27,6 +28,7 @@ pub enum Screen {
     Compare,
     Edit,
     Forward,
+    Train,
 }
 
 /// A screen: its name, its keys, how it draws and what it does.
@@ -45,7 +47,7 @@ pub struct Face {
 }
 
 /// Every screen, in the order of the keys from 1 on.
-pub const SCREENS: [Face; 5] = [
+pub const SCREENS: [Face; 6] = [
     Face {
         screen: Screen::Layers,
         name: "Layers",
@@ -90,6 +92,15 @@ pub const SCREENS: [Face; 5] = [
         step: layers::step,
         act: forward::act,
         enter: forward::enter,
+    },
+    Face {
+        screen: Screen::Train,
+        name: "Train",
+        context: |_| Context::Train,
+        draw: train::draw,
+        step: train::step,
+        act: train::act,
+        enter: train::enter,
     },
 ];
 

@@ -3,11 +3,13 @@
 pub mod editor;
 pub mod entry;
 pub mod overlay;
+pub mod training;
 pub mod views;
 
 pub use editor::Editor;
 pub use entry::{Entry, Opened, Shown};
 pub use overlay::Overlay;
+pub use training::TrainView;
 pub use views::{Along, CompareView, FieldView, ForwardView, Place, TableView};
 
 use std::path::PathBuf;
@@ -68,6 +70,7 @@ pub struct State {
     pub field: FieldView,
     pub compare: CompareView,
     pub forward: ForwardView,
+    pub train: TrainView,
     /// How the terminal shows pictures.
     pub picker: Picker,
     /// Whether the terminal was asked for that.
@@ -101,6 +104,7 @@ impl State {
             field: FieldView::default(),
             compare: CompareView::default(),
             forward: ForwardView::default(),
+            train: TrainView::default(),
             picker: Picker::halfblocks(),
             asked_pictures: false,
             overlay: None,

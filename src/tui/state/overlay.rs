@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Pane;
 use crate::tui::keys::Context;
-use crate::tui::keys::table::Setting;
+use crate::tui::keys::table::{Setting, TrainSetting};
 
 #[derive(Debug, Clone)]
 pub enum Overlay {
@@ -62,6 +62,8 @@ pub enum Purpose {
     Photo,
     /// What a forward run is made with.
     Setting(Setting),
+    /// What a training run is started with.
+    Train(TrainSetting),
 }
 
 impl Purpose {
@@ -70,6 +72,8 @@ impl Purpose {
             Purpose::SaveAs { .. } => "Save as",
             Purpose::Search => "Search in the text (a regular expression)",
             Purpose::Photo => "A photo, PNG or JPEG",
+            Purpose::Train(TrainSetting::Data) => "synthetic, idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE",
+            Purpose::Train(TrainSetting::Recipe) => "Recipe: epochs=10 batch=64 lr=0.03 schedule=cosine, or paper",
             Purpose::Setting(Setting::Input) => "A photo to run, PNG or JPEG; empty: noise",
             Purpose::Setting(Setting::Weights) => "Weights (.safetensors); empty: random",
             Purpose::Setting(Setting::Batch) => "Images in the mini-batch",
@@ -104,6 +108,8 @@ pub enum Answer {
     /// Leave although texts are not saved; they are kept and offered again at the next start.
     QuitKeeping,
     QuitDropping,
+    /// Stop training after its step, keep the run, and leave.
+    QuitStopping,
     /// Go on with what an earlier run left, or not.
     TakeLeftOver(bool),
     /// Save over what is on disk.

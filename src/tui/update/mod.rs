@@ -8,7 +8,7 @@ use super::keys::{Action, Context, Key};
 use super::layout::visible_rows;
 use super::msg::{Effect, Msg, Target, Work};
 use super::overlays;
-use super::screens::{Screen, compare, edit, field, forward, kernels, layers};
+use super::screens::{Screen, compare, edit, field, forward, kernels, layers, train};
 use super::state::overlay::{Answer, Palette, Question};
 use super::state::views::Timed;
 use super::state::{ListLine, Overlay, Pane, State, Working};
@@ -48,6 +48,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Work(work) => worked(state, work),
+        Msg::Training(news) => train::took(state, news),
         Msg::NotKept(why) => {
             state.keeps = false;
             state.complain(format!("text that is not saved cannot be kept for a later start: {why}"));
@@ -182,11 +183,27 @@ pub fn show(state: &mut State, screen: Screen) -> Vec<Effect> {
 fn quit(state: &mut State) -> Vec<Effect> {
     let edited: Vec<&str> =
         state.entries.iter().filter(|entry| entry.is_edited()).map(|entry| entry.id.as_str()).collect();
+    let training = state.train.live.as_ref().map(|live| live.id.clone());
     if edited.is_empty() {
-        return vec![Effect::Quit];
+        let Some(id) = training else { return vec![Effect::Quit] };
+        state.overlay = Some(Overlay::Question(Question {
+            words: format!("{id} is being trained."),
+            answers: vec![
+                ("stay".into(), Answer::Nothing),
+                ("stop after this step, keep the run, and leave".into(), Answer::QuitStopping),
+            ],
+            cursor: 0,
+        }));
+        return Vec::new();
     }
     state.overlay = Some(Overlay::Question(Question {
-        words: format!("The text of {} is not saved.", edited.join(", ")),
+        words: match training {
+            Some(id) => format!(
+                "The text of {} is not saved. {id} is being trained; it stops after its step and is kept.",
+                edited.join(", ")
+            ),
+            None => format!("The text of {} is not saved.", edited.join(", ")),
+        },
         answers: [
             Some(("stay".into(), Answer::Nothing)),
             state.keeps.then(|| ("leave; it is kept and offered at the next start".into(), Answer::QuitKeeping)),
@@ -281,6 +298,7 @@ fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Slider(at) => {
             (state.compare.slider, state.pane) = (at.min(kernels::SLIDERS - 1), Pane::Main);
         }
+        Target::Run(at) => train::clicked(state, at),
         Target::Line(_) => {}
         Target::Row(index) => {
             let again = state.pane == Pane::Main && state.entry().is_some_and(|entry| entry.cursor == index);

@@ -1,0 +1,221 @@
+//! A chart over steps: every step's values as a band from least to largest in each column, a smoothed line, the
+//! validation's points, and other runs' lines, all on one axis.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::symbols::Marker;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
+
+use crate::model::figures::grouped;
+use crate::run::runs::History;
+use crate::run::runs::history::Curve;
+use crate::run::runs::series::Series;
+use crate::tui::screens::text::{fitting_title, frame};
+use crate::tui::theme::Theme;
+
+/// What a chart is drawn of.
+pub struct Plot<'a> {
+    pub title: String,
+    pub curve: Curve,
+    pub history: &'a History,
+    pub laid: Vec<(&'a History, Style)>,
+    pub log_scale: bool,
+    pub smooth: bool,
+    pub cursor: Option<u64>,
+}
+
+/// Columns at the left that the numbers beside the axis take, with the frame.
+pub const MARGIN: u16 = 7;
+
+type Points = Vec<(f64, f64)>;
+
+/// The value as it is drawn; what has no place on a logarithmic scale is left out.
+fn place(value: f64, log_scale: bool) -> Option<f64> {
+    match log_scale {
+        false => Some(value).filter(|value| value.is_finite()),
+        true => (value > 0.0 && value.is_finite()).then(|| value.log10()),
+    }
+}
+
+/// Steps that a smoothed line looks back over: a fiftieth of the run.
+fn span(series: &Series) -> f64 {
+    (series.last_step() as f64 / 50.0).max(5.0)
+}
+
+fn line(series: &Series, smooth: bool, log_scale: bool, columns: usize) -> Points {
+    let last = series.last_step().max(1);
+    let points: Points = match smooth {
+        true => series.smoothed(span(series)).into_iter().map(|(step, value)| (step as f64, value)).collect(),
+        false => {
+            let columns = series.columns(1, last, columns);
+            let steps = columns.into_iter().flatten();
+            steps.filter_map(|bucket| Some((bucket.to as f64, bucket.mean()?))).collect()
+        }
+    };
+    points.into_iter().filter_map(|(step, value)| Some((step, place(value, log_scale)?))).collect()
+}
+
+impl Plot<'_> {
+    pub fn draw(&self, theme: &Theme, frame_: &mut Frame, area: Rect) {
+        let block = frame(fitting_title(&self.title, area), theme, false);
+        let inside = block.inner(area);
+        if inside.width <= MARGIN || inside.height < 3 {
+            frame_.render_widget(block, area);
+            return;
+        }
+        // Braille has two points in a column.
+        let columns = 2 * usize::from(inside.width.saturating_sub(MARGIN));
+        let own = self.history.series(self.curve);
+        let last = self.laid.iter().map(|(other, _)| other.series(self.curve).last_step());
+        let last = last.fold(own.last_step(), u64::max).max(2);
+        let place = |value: f64| place(value, self.log_scale);
+        let mut band: Points = Vec::new();
+        for bucket in own.columns(1, last, columns).into_iter().flatten().filter(|bucket| bucket.count > 0) {
+            let x = (bucket.from + bucket.to) as f64 / 2.0;
+            let (Some(least), Some(most)) = (place(bucket.least), place(bucket.most)) else { continue };
+            band.push((x, least));
+            band.push((x, most));
+        }
+        let validation: Points = self
+            .history
+            .validation(self.curve)
+            .filter_map(|(step, value)| Some((step as f64, place(value)?)))
+            .collect();
+        let smoothed = line(own, self.smooth, self.log_scale, columns);
+        let others: Vec<(Points, Style)> = self
+            .laid
+            .iter()
+            .map(|(other, style)| (line(other.series(self.curve), true, self.log_scale, columns), *style))
+            .collect();
+        let all = band.iter().chain(&validation).chain(others.iter().flat_map(|(points, _)| points));
+        let (least, most) =
+            all.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), (_, y)| (least.min(*y), most.max(*y)));
+        if least > most {
+            frame_.render_widget(block, area);
+            return;
+        }
+        let (low, high) = bounds(least, most, self.curve, self.log_scale);
+        let cursor = self.cursor.map(|step| vec![(step as f64, low), (step as f64, high)]);
+        let mut sets = Vec::new();
+        let set = |points, style, graph| {
+            Dataset::default().marker(Marker::Braille).graph_type(graph).style(style).data(points)
+        };
+        let stems = stems(&band, low, high, usize::from(inside.height) * 4);
+        sets.push(set(&stems, theme.dim, GraphType::Scatter));
+        for (points, style) in &others {
+            sets.push(set(points, *style, GraphType::Line));
+        }
+        sets.push(set(&smoothed, theme.bar, GraphType::Line));
+        sets.push(set(&validation, theme.warn, GraphType::Line));
+        let marks =
+            Dataset::default().marker(Marker::Dot).graph_type(GraphType::Scatter).style(theme.warn).data(&validation);
+        sets.push(marks);
+        if let Some(points) = &cursor {
+            sets.push(set(points, theme.accent, GraphType::Line));
+        }
+        let label = |value: f64| {
+            let value = if self.log_scale { 10f64.powf(value) } else { value };
+            Span::styled(format!("{:>6}", self.number(value)), theme.dim)
+        };
+        let x_label = |step: u64| Span::styled(grouped(step), theme.dim);
+        let chart = Chart::new(sets)
+            .block(block)
+            .x_axis(Axis::default().style(theme.dim).bounds([1.0, last as f64]).labels([
+                x_label(1),
+                x_label(last.div_ceil(2)),
+                x_label(last),
+            ]))
+            .y_axis(Axis::default().style(theme.dim).bounds([low, high]).labels([
+                label(low),
+                label((low + high) / 2.0),
+                label(high),
+            ]))
+            .legend_position(None);
+        frame_.render_widget(chart, area);
+        self.mark_not_finite(own, last, theme, frame_, inside);
+    }
+
+    fn number(&self, value: f64) -> String {
+        match self.curve {
+            Curve::Accuracy => format!("{:.0}%", 100.0 * value),
+            Curve::Loss if value != 0.0 && (value.abs() < 0.01 || value.abs() >= 1000.0) => format!("{value:.0e}"),
+            Curve::Loss => format!("{value:.2}"),
+        }
+    }
+
+    /// A red mark at the top of each column with a loss that is no number.
+    fn mark_not_finite(&self, own: &Series, last: u64, theme: &Theme, frame_: &mut Frame, inside: Rect) {
+        let width = inside.width.saturating_sub(MARGIN);
+        for (at, bucket) in own.columns(1, last, usize::from(width)).into_iter().enumerate() {
+            if bucket.is_some_and(|bucket| bucket.not_finite > 0)
+                && let Some(cell) = frame_.buffer_mut().cell_mut((inside.x + MARGIN + at as u16, inside.y))
+            {
+                cell.set_symbol("✗").set_style(theme.bad);
+            }
+        }
+    }
+}
+
+/// The band's pairs of least and largest as upright strokes of points, so that a spike is seen as one.
+fn stems(band: &[(f64, f64)], low: f64, high: f64, rows: usize) -> Points {
+    let step = (high - low) / rows.max(1) as f64;
+    let mut points = Vec::new();
+    for pair in band.chunks_exact(2) {
+        let ((x, least), (_, most)) = (pair[0], pair[1]);
+        let strokes = (((most - least) / step.max(1e-12)).ceil() as usize).min(rows);
+        points.extend((0..=strokes).map(|at| (x, least + (most - least) * at as f64 / strokes.max(1) as f64)));
+    }
+    points
+}
+
+/// From where to where an axis goes: accuracy from 0 to 1, a loss from 0 to a little above its largest, powers of ten whole.
+fn bounds(least: f64, most: f64, curve: Curve, log_scale: bool) -> (f64, f64) {
+    match curve {
+        Curve::Accuracy => (0.0, 1.0),
+        Curve::Loss if log_scale => {
+            let (low, high) = (least.floor(), most.ceil());
+            (low, if high > low { high } else { low + 1.0 })
+        }
+        Curve::Loss => (least.min(0.0), if most > 0.0 { most * 1.05 } else { 1.0 }),
+    }
+}
+
+/// The line above the charts: what each colour is.
+pub fn legend<'a>(theme: &Theme, laid: impl Iterator<Item = (&'a str, Style)>) -> Line<'a> {
+    let mut spans = vec![
+        Span::styled(" ░", theme.dim),
+        Span::styled(" each step  ", theme.dim),
+        Span::styled("━", theme.bar),
+        Span::styled(" smoothed  ", theme.dim),
+        Span::styled("•", theme.warn),
+        Span::styled(" validation", theme.dim),
+    ];
+    for (id, style) in laid {
+        spans.extend([Span::styled("  ━ ", style), Span::styled(id, theme.dim)]);
+    }
+    Line::from(spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_holds_all_values_and_never_has_no_length() {
+        assert_eq!(bounds(0.2, 0.9, Curve::Accuracy, false), (0.0, 1.0));
+        assert_eq!(bounds(-2.0, -2.0, Curve::Loss, true), (-2.0, -1.0));
+        assert_eq!(bounds(-1.3, 0.4, Curve::Loss, true), (-2.0, 1.0));
+        assert_eq!(bounds(0.0, 0.0, Curve::Loss, false), (0.0, 1.0));
+        assert_eq!(place(0.0, true), None);
+        assert_eq!(place(f64::NAN, false), None);
+    }
+
+    #[test]
+    fn a_spike_is_a_stroke_from_its_least_to_its_largest() {
+        let stroke = stems(&[(3.0, 0.0), (3.0, 10.0)], 0.0, 10.0, 8);
+        assert_eq!(stroke.len(), 9);
+        assert_eq!((stroke[0], stroke[8]), ((3.0, 0.0), (3.0, 10.0)));
+    }
+}

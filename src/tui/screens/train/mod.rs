@@ -1,0 +1,333 @@
+//! Screen 6: the network trained live. Charts of loss and accuracy, what happens in each layer, past runs beside them.
+
+mod chart;
+mod view;
+
+use crate::model::figures::grouped;
+use crate::run::runs;
+use crate::run::session::{Begin, Out};
+use crate::run::train::Command;
+use crate::spec::recipe::Recipe;
+use crate::tui::keys::Action;
+use crate::tui::keys::table::{Train, TrainSetting};
+use crate::tui::msg::{Effect, Training};
+use crate::tui::overlays;
+use crate::tui::state::overlay::Purpose;
+use crate::tui::state::training::{Below, Live, Shown};
+use crate::tui::state::{Pane, State};
+use crate::tui::trainer::Wanted;
+use crate::tui::update::moved;
+
+pub use view::draw;
+
+/// Most runs whose curves lie over the one shown.
+const LAID: usize = 3;
+
+pub fn enter(_: &mut State) -> Vec<Effect> {
+    vec![Effect::ListRuns]
+}
+
+/// What the run would start with.
+fn begin(state: &State) -> Option<Begin> {
+    let entry = state.entry()?;
+    let network = entry.shared_network()?;
+    let recipe = state.train.recipe.clone().over(&network.architecture.train);
+    Some(Begin {
+        origin: entry.origin.clone(),
+        // The ones the explorer was opened with are added where effects are carried out.
+        sets: Vec::new(),
+        data: state.train.data.clone(),
+        recipe,
+        weights: None,
+        out: Out::Next(runs::FOLDER.into()),
+        force: false,
+    })
+}
+
+/// Rows of the pane below that the cursor moves by.
+pub fn step(state: &mut State, by: isize) {
+    let view = &mut state.train;
+    match view.below {
+        Below::Runs => view.run_cursor = moved(view.run_cursor, by, view.runs.len()),
+        _ => view.offset = moved(view.offset, by, view::rows(view).max(1)),
+    }
+}
+
+pub fn clicked(state: &mut State, at: usize) {
+    state.pane = Pane::Main;
+    state.train.run_cursor = at.min(state.train.runs.len().saturating_sub(1));
+}
+
+pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
+    let Action::Train(own) = action else {
+        let shown = state.train.shown.as_ref();
+        return match action {
+            Action::Copy => shown.map(|shown| vec![Effect::Copy(view::as_text(shown))]),
+            Action::CopyTable => shown.map(|shown| vec![Effect::Copy(as_markdown(shown))]),
+            _ => None,
+        };
+    };
+    Some(match own {
+        Train::Begin => enter_pressed(state),
+        Train::Pause => tell(state, |live| if live.paused { Command::Resume } else { Command::Pause }),
+        Train::Step => tell(state, |_| Command::Step),
+        Train::LowerRate => tell(state, |_| Command::LowerRate),
+        Train::Checkpoint => {
+            if let Some(live) = &mut state.train.live {
+                live.asked_to_keep = true;
+            }
+            tell(state, |_| Command::Checkpoint)
+        }
+        Train::Stop => stop(state),
+        Train::Ask(setting) => {
+            let text = match setting {
+                TrainSetting::Data => state.train.data.to_string(),
+                TrainSetting::Recipe => state.train.words.clone(),
+            };
+            overlays::ask_path(state, Purpose::Train(setting), text);
+            Vec::new()
+        }
+        Train::Resume => resume(state),
+        Train::LayOver => lay_over(state),
+        Train::Below => {
+            state.train.below = state.train.below.next();
+            state.train.offset = 0;
+            if state.train.below == Below::Runs { vec![Effect::ListRuns] } else { Vec::new() }
+        }
+        Train::LogScale => {
+            state.train.log_scale = !state.train.log_scale;
+            Vec::new()
+        }
+        Train::Smooth => {
+            state.train.smooth = !state.train.smooth;
+            Vec::new()
+        }
+        Train::CursorLeft | Train::CursorRight => {
+            move_cursor(state, own == Train::CursorRight);
+            Vec::new()
+        }
+    })
+}
+
+/// Takes a setting that was typed, or says what would be right.
+pub fn set(state: &mut State, setting: TrainSetting, text: &str) -> Result<(), String> {
+    match setting {
+        TrainSetting::Data if text.is_empty() => state.train.data = crate::run::data::Source::Synthetic(None),
+        TrainSetting::Data => {
+            // A path after the kind may begin at the user's home folder.
+            let text = match text.split_once(":~/") {
+                Some((kind, rest)) => format!("{kind}:{}", overlays::expanded(&format!("~/{rest}")).display()),
+                None => text.to_string(),
+            };
+            state.train.data = text.parse()?;
+        }
+        TrainSetting::Recipe => {
+            state.train.recipe = Recipe::from_words(text)?;
+            state.train.words = text.to_string();
+        }
+    }
+    Ok(())
+}
+
+fn enter_pressed(state: &mut State) -> Vec<Effect> {
+    let view = &state.train;
+    if view.below == Below::Runs
+        && let Some(run) = view.runs.get(view.run_cursor)
+    {
+        if view.live.is_some() {
+            state.tell("a run is on the charts that is being trained; a lays another one over it");
+            return Vec::new();
+        }
+        return vec![Effect::ReadRun { folder: run.folder.clone(), over: false }];
+    }
+    if view.live.is_some() {
+        state.tell("a run is under way; x stops and keeps it");
+        return Vec::new();
+    }
+    let Some(begin) = begin(state) else {
+        state.tell("there is no sound network to train");
+        return Vec::new();
+    };
+    if state.entry().is_some_and(|entry| entry.is_edited()) {
+        state.tell("what is saved is trained, not what is being edited");
+    }
+    began_soon(state, "beginning");
+    vec![Effect::Train(Wanted::Begin(Box::new(begin)))]
+}
+
+fn began_soon(state: &mut State, words: &str) {
+    state.train.live = Some(Live { id: words.to_string(), paused: false, stopping: false, asked_to_keep: false });
+    state.train.cursor = None;
+}
+
+fn tell(state: &mut State, command: impl Fn(&Live) -> Command) -> Vec<Effect> {
+    match &state.train.live {
+        Some(live) if !live.stopping => vec![Effect::TellTrainer(command(live))],
+        Some(_) => Vec::new(),
+        None => {
+            state.tell("no run is under way; ⏎ begins one");
+            Vec::new()
+        }
+    }
+}
+
+fn stop(state: &mut State) -> Vec<Effect> {
+    match &mut state.train.live {
+        Some(live) => {
+            live.stopping = true;
+            vec![Effect::StopTraining]
+        }
+        None => Vec::new(),
+    }
+}
+
+fn resume(state: &mut State) -> Vec<Effect> {
+    if state.train.live.is_some() {
+        state.tell("a run is under way; x stops and keeps it");
+        return Vec::new();
+    }
+    let view = &state.train;
+    let folder = match (view.below, view.runs.get(view.run_cursor), &view.shown) {
+        (Below::Runs, Some(run), _) => run.folder.clone(),
+        (_, _, Some(shown)) => shown.folder.clone(),
+        _ => return Vec::new(),
+    };
+    began_soon(state, "going on");
+    vec![Effect::Train(Wanted::Resume(folder))]
+}
+
+fn lay_over(state: &mut State) -> Vec<Effect> {
+    let view = &mut state.train;
+    let Some(run) = view.runs.get(view.run_cursor).filter(|_| view.below == Below::Runs) else {
+        view.below = Below::Runs;
+        state.tell("choose a run and press a again");
+        return vec![Effect::ListRuns];
+    };
+    if let Some(at) = view.laid.iter().position(|(id, _)| *id == run.id) {
+        view.laid.remove(at);
+        return Vec::new();
+    }
+    vec![Effect::ReadRun { folder: run.folder.clone(), over: true }]
+}
+
+/// Moves the reading cursor by a column of the chart; past the last step there is none.
+fn move_cursor(state: &mut State, right: bool) {
+    let columns = view::chart_columns(&state.panes()) as u64;
+    let Some(shown) = &state.train.shown else { return };
+    let last = shown.history.loss.last_step();
+    let by = (last / columns.max(1)).max(1);
+    state.train.cursor = match (state.train.cursor, right) {
+        (None, true) => None,
+        (None, false) => Some(last),
+        (Some(at), true) => Some(at + by).filter(|at| *at <= last),
+        (Some(at), false) => Some(at.saturating_sub(by).max(1)),
+    };
+}
+
+/// Takes what comes of training, and of reading runs.
+pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
+    match news {
+        Training::Began(shown) => {
+            if let Some(live) = &mut state.train.live {
+                live.id = shown.id.clone();
+            }
+            state.train.laid.retain(|(id, _)| *id != shown.id);
+            state.train.shown = Some(*shown);
+            return vec![Effect::ListRuns];
+        }
+        Training::Events(events) => {
+            for event in events {
+                follow(state, event);
+            }
+        }
+        Training::Ended(ended) => {
+            state.train.live = None;
+            let words = match &ended {
+                Ok(words) => words.clone(),
+                Err(why) => format!("failed: {why}"),
+            };
+            if let Some(shown) = state.train.shown.as_mut().filter(|shown| shown.ended.is_none()) {
+                shown.ended = Some(words.clone());
+            }
+            match ended {
+                Ok(_) => state.tell(words),
+                Err(why) => state.complain(why),
+            }
+            return vec![Effect::ListRuns];
+        }
+        Training::Runs(runs) => {
+            let view = &mut state.train;
+            let own = view.runs.get(view.run_cursor).map(|run| run.id.clone());
+            view.runs = runs;
+            let same = own.and_then(|own| view.runs.iter().position(|run| run.id == own));
+            view.run_cursor = same.unwrap_or(0);
+        }
+        Training::Read { shown, over: false } => {
+            // A run that began meanwhile keeps the charts.
+            if state.train.live.is_none() {
+                state.train.laid.retain(|(id, _)| *id != shown.id);
+                let same = state.train.shown.as_ref().is_some_and(|own| own.id == shown.id);
+                if !same {
+                    state.train.cursor = None;
+                }
+                state.train.shown = Some(*shown);
+            }
+        }
+        Training::Read { shown, over: true } => {
+            let view = &mut state.train;
+            if view.shown.as_ref().is_none_or(|own| own.id != shown.id) {
+                view.laid.retain(|(id, _)| *id != shown.id);
+                view.laid.push((shown.id, shown.history));
+                let surplus = view.laid.len().saturating_sub(LAID);
+                view.laid.drain(..surplus);
+            }
+        }
+        Training::Unreadable(why) => state.complain(why),
+    }
+    Vec::new()
+}
+
+fn follow(state: &mut State, event: crate::run::train::Event) {
+    use crate::run::train::Event;
+    match &event {
+        Event::Paused(paused) => {
+            if let Some(live) = &mut state.train.live {
+                live.paused = *paused;
+            }
+        }
+        Event::Warning { text, .. } => state.complain(text.clone()),
+        Event::Rate { rate, by, .. } => {
+            state.tell(format!("learning rate divided by 10 ({by}): {rate} of the schedule's"));
+        }
+        Event::Checkpoint { step, .. } => {
+            // Those that nobody asked for are no news.
+            let asked = state.train.live.as_mut().is_some_and(|live| std::mem::take(&mut live.asked_to_keep));
+            if asked {
+                state.tell(format!("kept at step {}", grouped(*step)));
+            }
+        }
+        _ => {}
+    }
+    if let Some(shown) = &mut state.train.shown {
+        shown.take(event);
+    }
+}
+
+fn as_markdown(shown: &Shown) -> String {
+    let mut text = String::from(
+        "| epoch | step | train loss | train accuracy | val loss | val accuracy |\n|---:|---:|---:|---:|---:|---:|\n",
+    );
+    for epoch in &shown.history.epochs {
+        let of = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |value| format!("{value:.4}"));
+        text += &format!(
+            "| {} | {} | {:.4} | {:.4} | {} | {} |\n",
+            epoch.epoch,
+            epoch.step,
+            epoch.train_loss,
+            epoch.train_accuracy,
+            of(epoch.val_loss),
+            of(epoch.val_accuracy)
+        );
+    }
+    text
+}

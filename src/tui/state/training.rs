@@ -1,0 +1,141 @@
+//! What the training screen knows: what a run would be started with, the run on its charts, and past runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::model::Network;
+use crate::run::data::Source;
+use crate::run::runs::{Found, History};
+use crate::run::train::evaluate::Judged;
+use crate::run::train::{Event, LayerNorms};
+use crate::spec::recipe::Recipe;
+
+/// What the pane below the charts shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    Layers,
+    Samples,
+    Runs,
+    Notes,
+}
+
+impl Below {
+    pub fn next(self) -> Self {
+        match self {
+            Below::Layers => Below::Samples,
+            Below::Samples => Below::Runs,
+            Below::Runs => Below::Notes,
+            Below::Notes => Below::Layers,
+        }
+    }
+}
+
+/// The training screen.
+#[derive(Debug, Clone)]
+pub struct TrainView {
+    pub data: Source,
+    /// What the user has changed of the architecture's own recipe, as it was typed.
+    pub words: String,
+    pub recipe: Recipe,
+    /// The run that is trained here.
+    pub live: Option<Live>,
+    /// The run on the charts.
+    pub shown: Option<Shown>,
+    /// Other runs' curves laid over it.
+    pub laid: Vec<(String, Arc<History>)>,
+    pub runs: Vec<Found>,
+    /// The run the cursor is on.
+    pub run_cursor: usize,
+    /// First visible row of the pane below.
+    pub offset: usize,
+    pub below: Below,
+    pub log_scale: bool,
+    pub smooth: bool,
+    /// The step whose values are read off.
+    pub cursor: Option<u64>,
+}
+
+impl Default for TrainView {
+    fn default() -> Self {
+        TrainView {
+            data: Source::Synthetic(None),
+            words: String::new(),
+            recipe: Recipe::default(),
+            live: None,
+            shown: None,
+            laid: Vec::new(),
+            runs: Vec::new(),
+            run_cursor: 0,
+            offset: 0,
+            below: Below::Layers,
+            log_scale: false,
+            smooth: true,
+            cursor: None,
+        }
+    }
+}
+
+/// A run under way in this process.
+#[derive(Debug, Clone)]
+pub struct Live {
+    pub id: String,
+    pub paused: bool,
+    pub stopping: bool,
+    /// Whether a checkpoint was asked for by key.
+    pub asked_to_keep: bool,
+}
+
+/// A run whose curves are shown.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub id: String,
+    pub folder: PathBuf,
+    /// What it trains, for a run of this process.
+    pub network: Option<Arc<Network>>,
+    pub history: Arc<History>,
+    pub about: About,
+    /// How each layer's norms went, for a run of this process.
+    pub norms: BTreeMap<usize, Vec<LayerNorms>>,
+    pub samples: Vec<Judged>,
+    /// How it ended, once it has.
+    pub ended: Option<String>,
+}
+
+/// What is known of a run beside its curves.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    pub data: String,
+    pub recipe: String,
+    pub total_steps: u64,
+    pub epochs: Option<u64>,
+    pub images: u64,
+    /// Names of the classes, where the data has some.
+    pub names: Vec<String>,
+    /// Steps that were done before this process went on with it, and since when it trains.
+    pub began: Option<(u64, std::time::Instant)>,
+}
+
+/// Norms of a layer that are kept for its line.
+const NORMS: usize = 64;
+
+impl Shown {
+    /// Follows what the run tells.
+    pub fn take(&mut self, event: Event) {
+        // The only owner while the run is on the charts alone; a laid-over copy stays as it was.
+        Arc::make_mut(&mut self.history).take(&event);
+        match event {
+            Event::Norms { layers, .. } => {
+                for own in layers {
+                    let line = self.norms.entry(own.layer).or_default();
+                    line.push(own);
+                    if line.len() > NORMS {
+                        line.remove(0);
+                    }
+                }
+            }
+            Event::Samples { images, .. } => self.samples = images,
+            _ => {}
+        }
+    }
+}

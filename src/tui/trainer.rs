@@ -1,0 +1,242 @@
+//! The thread that trains: it tells of steps a few times a second, and is told to pause, to stop, to keep.
+//!
+//! It never waits for the window: news that finds no room is told with the next. What ends a run is told without fail.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, SyncSender, TrySendError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::msg::{Msg, Training};
+use super::runner::Input;
+use super::state::training::{About, Shown};
+use crate::run::runs::{self, Found, History};
+use crate::run::session::{self, Begin, Change, Session};
+use crate::run::train::{Command, Control, End, Event, Observed};
+use crate::spec::Library;
+
+/// What is to be trained.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    Begin(Box<Begin>),
+    Resume(PathBuf),
+}
+
+/// A run under way.
+pub struct Trainer {
+    commands: Sender<Command>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// Between two tellings. The window paints no more often for that, which keeps painting below a hundredth of the time.
+const TELL: Duration = Duration::from_millis(200);
+/// Images of the validation set that are shown.
+const SAMPLES: usize = 24;
+
+impl Trainer {
+    pub(super) fn start(library: &Library, wanted: Wanted, sender: SyncSender<Input>) -> std::io::Result<Self> {
+        let (commands, told) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let control = Control { stop: Arc::clone(&stop), commands: Some(told), until: None };
+        let library = library.clone();
+        let thread = std::thread::Builder::new().name("training".into()).spawn(move || {
+            let run = || train(&library, &wanted, &control, &sender);
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+            let ended = ended.unwrap_or_else(|_| Err("training broke off; its last checkpoint is kept".into()));
+            let _ = sender.send(Input::Msg(Msg::Training(Training::Ended(ended))));
+        })?;
+        Ok(Trainer { commands, stop, thread })
+    }
+
+    pub fn tell(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+
+    /// Asks it to stop after its step.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Stops it and waits until the run is kept.
+    pub fn finish(self) {
+        self.stop();
+        let _ = self.thread.join();
+    }
+}
+
+fn train(library: &Library, wanted: &Wanted, control: &Control, sender: &SyncSender<Input>) -> Result<String, String> {
+    let session = match wanted {
+        Wanted::Begin(begin) => session::begin(library, begin),
+        Wanted::Resume(folder) => session::resume(folder, &Change::default()),
+    };
+    let session = session.map_err(|error| error.to_string())?;
+    let began = shown(&session).map_err(|error| error.to_string())?;
+    for note in &session.notes {
+        let _ = sender.send(Input::Msg(Msg::Tell(note.clone())));
+    }
+    let _ = sender.send(Input::Msg(Msg::Training(Training::Began(Box::new(began)))));
+    let teller = Mutex::new(Teller { waiting: Vec::new(), told: Instant::now(), sender });
+    let observed = Observed { norms: true, samples: SAMPLES };
+    let mut on = |event: Event| {
+        teller.lock().unwrap_or_else(PoisonError::into_inner).take(event);
+        ControlFlow::Continue(())
+    };
+    let over = session.run(control, observed, &mut on, &mut |_| Ok(()));
+    teller.into_inner().unwrap_or_else(PoisonError::into_inner).flush();
+    let over = over.map_err(|error| error.to_string())?;
+    let accuracy = over.summary.as_ref().and_then(|own| own.test_accuracy.or(own.val_accuracy));
+    let accuracy = accuracy.map_or_else(String::new, |accuracy| format!(", accuracy {:.2}%", 100.0 * accuracy));
+    Ok(match over.end {
+        End::Finished => format!("finished{accuracy}"),
+        End::Stopped | End::Late => format!("stopped at step {}{accuracy}", over.steps),
+    })
+}
+
+fn shown(session: &Session) -> Result<Shown, runs::RunError> {
+    let folder = session.folder().map_or_else(PathBuf::new, PathBuf::from);
+    let id = folder.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+    let history = match session.done() {
+        0 => History::default(),
+        _ => History::read(&folder)?,
+    };
+    let about = About {
+        data: session.start["data"].as_str().unwrap_or_default().to_string(),
+        recipe: recipe_words(&session.recipe.given()),
+        total_steps: session.total_steps(),
+        epochs: session.recipe.given().epochs,
+        images: session.sets.train.len() as u64,
+        names: session.sets.names.clone(),
+        began: Some((session.done(), Instant::now())),
+    };
+    Ok(Shown {
+        id,
+        folder,
+        network: Some(Arc::new(session.network.clone())),
+        history: Arc::new(history),
+        about,
+        norms: Default::default(),
+        samples: Vec::new(),
+        ended: None,
+    })
+}
+
+/// A recipe in a line: what is usual is left out.
+fn recipe_words(recipe: &crate::spec::recipe::Recipe) -> String {
+    let value = serde_json::to_value(recipe).unwrap_or_default();
+    let usual = crate::run::train::Recipe::new(&Default::default()).given();
+    let usual = serde_json::to_value(usual).unwrap_or_default();
+    let always = ["batch", "optimizer", "lr"];
+    let own = value.as_object().into_iter().flatten().filter(|(key, value)| {
+        always.contains(&key.as_str()) || usual.get(key.as_str()) != Some(value) && *key != "micro_batch"
+    });
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    own.map(|(key, value)| format!("{key} {}", text(value))).collect::<Vec<_>>().join(" · ")
+}
+
+/// Collects events and tells them together.
+struct Teller<'a> {
+    waiting: Vec<Event>,
+    told: Instant,
+    sender: &'a SyncSender<Input>,
+}
+
+impl Teller<'_> {
+    fn take(&mut self, event: Event) {
+        let waits = matches!(event, Event::Step(_) | Event::Norms { .. });
+        self.waiting.push(event);
+        if !waits || self.told.elapsed() >= TELL {
+            self.try_flush();
+        }
+    }
+
+    fn try_flush(&mut self) {
+        self.told = Instant::now();
+        let msg = Input::Msg(Msg::Training(Training::Events(std::mem::take(&mut self.waiting))));
+        if let Err(TrySendError::Full(Input::Msg(Msg::Training(Training::Events(events))))) = self.sender.try_send(msg)
+        {
+            self.waiting = events;
+        }
+    }
+
+    fn flush(self) {
+        let _ = self.sender.send(Input::Msg(Msg::Training(Training::Events(self.waiting))));
+    }
+}
+
+/// A run that is to be read from its folder.
+pub struct Read {
+    pub folder: PathBuf,
+    /// Laid over what is shown, instead of being shown.
+    pub over: bool,
+}
+
+/// Reads a run; one that another process trains is read again as it goes on, until something else is asked for.
+pub(super) fn read(work: Read, is_asked: impl Fn() -> bool, sender: &SyncSender<Input>) {
+    let mut length = None;
+    loop {
+        let found = Found::open(&work.folder);
+        let metrics = work.folder.join("metrics.jsonl");
+        let now = std::fs::metadata(&metrics).ok().map(|metadata| metadata.len());
+        let began = Instant::now();
+        if now != length {
+            length = now;
+            let read = History::read(&work.folder).map_err(|error| error.to_string());
+            let msg = match read {
+                Ok(history) => Training::Read { shown: Box::new(of_folder(&found, history)), over: work.over },
+                Err(why) => Training::Unreadable(why),
+            };
+            let _ = sender.send(Input::Msg(Msg::Training(msg)));
+        }
+        if !found.is_live || work.over {
+            return;
+        }
+        // Reading takes no more than a tenth of the time.
+        let until = Instant::now() + (began.elapsed() * 10).max(Duration::from_secs(1));
+        while Instant::now() < until {
+            if is_asked() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn of_folder(found: &Found, history: History) -> Shown {
+    let text = std::fs::read_to_string(found.folder.join("recipe.yaml")).unwrap_or_default();
+    let recipe =
+        crate::spec::recipe::RunRecipe::read(&text).map_or_else(|_| String::new(), |own| recipe_words(&own.train));
+    let about = match &found.summary {
+        Ok(own) => About {
+            data: own.data.clone(),
+            recipe,
+            total_steps: own.total_steps,
+            epochs: own.epochs,
+            images: own.images,
+            names: Vec::new(),
+            began: None,
+        },
+        Err(_) => About { recipe, ..About::default() },
+    };
+    Shown {
+        id: found.id.clone(),
+        folder: found.folder.clone(),
+        network: None,
+        history: Arc::new(history),
+        about,
+        norms: Default::default(),
+        samples: Vec::new(),
+        ended: (!found.is_live).then(|| found.status().to_string()),
+    }
+}

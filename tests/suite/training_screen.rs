@@ -1,0 +1,193 @@
+//! The training screen: charts, norms, images, runs, driven by events fed by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use convlens::run::runs::History;
+use convlens::run::train::evaluate::{Evaluation, Judged};
+use convlens::run::train::{Command, Epoch, Event, LayerNorms, Step};
+use convlens::tui::msg::{Effect, Msg, Training};
+use convlens::tui::state::State;
+use convlens::tui::state::training::{About, Shown};
+use convlens::tui::theme;
+use convlens::tui::trainer::Wanted;
+use convlens::tui::update::update;
+
+use crate::explorer::{SIZES, painted, press, state, text};
+
+fn news(state: &mut State, news: Training) -> Vec<Effect> {
+    update(state, Msg::Training(news))
+}
+
+/// A run of vgg-mini that began and told `steps` steps of a falling, noisy loss, an epoch every hundred.
+fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
+    let mut state = state(width, height, theme);
+    press(&mut state, "/vgg-mini<enter>6");
+    let effects = press(&mut state, "<enter>");
+    let [Effect::Train(Wanted::Begin(begin))] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(begin.origin.id(), "vgg-mini");
+    let network = Arc::clone(state.entry().expect("selected").shared_network().expect("sound"));
+    let about = About {
+        data: "idx:/data/fashion-mnist".into(),
+        recipe: "epochs 8 · batch 64 · optimizer sgd · lr 0.03 · schedule cosine".into(),
+        total_steps: 800,
+        epochs: Some(8),
+        images: 60_000,
+        names: vec!["shirt".into(), "boot".into()],
+        began: None,
+    };
+    let shown = Shown {
+        id: "vgg-mini-1".into(),
+        folder: "runs/vgg-mini-1".into(),
+        network: Some(network),
+        history: Arc::new(History::default()),
+        about,
+        norms: Default::default(),
+        samples: Vec::new(),
+        ended: None,
+    };
+    news(&mut state, Training::Began(Box::new(shown)));
+    let mut events = Vec::new();
+    for step in 1..=steps {
+        let noise = f64::from((step * 7919 % 13) as u32) / 13.0 - 0.5;
+        let loss = if step == 250 { f32::NAN } else { (2.3 / (1.0 + step as f64 / 80.0) + 0.3 * noise) as f32 };
+        let accuracy = (0.1 + 0.8 * (1.0 - 1.0 / (1.0 + step as f64 / 60.0)) + 0.08 * noise).clamp(0.0, 1.0);
+        let (epoch, time) = ((step - 1) / 100 + 1, Duration::from_millis(80));
+        events.push(Event::Step(Step { step, epoch, loss, accuracy, lr: 0.03, images: 64, time }));
+        if step % 20 == 0 {
+            let layers = [0usize, 2, 5, 7].map(|layer| LayerNorms {
+                layer,
+                weight: 10.0 + layer as f64,
+                gradient: 1.0 / (step as f64 + layer as f64),
+                update: if layer == 7 { 4.0 } else { 0.01 },
+            });
+            events.push(Event::Norms { step, layers: layers.to_vec() });
+        }
+        if step % 100 == 0 {
+            let validation = Some(Evaluation { loss: 2.0 / epoch as f64, accuracy: 0.5 + 0.05 * epoch as f64 });
+            let (loss, accuracy, time) = (2.1 / epoch as f64, 0.5, Duration::from_secs(8));
+            events.push(Event::Epoch(Epoch { epoch, step, loss, accuracy, validation, time }));
+        }
+    }
+    news(&mut state, Training::Events(events));
+    state
+}
+
+#[test]
+fn the_training_screen_at_three_sizes() {
+    for (width, height) in SIZES {
+        let state = training(width, height, theme::DARK, 400);
+        insta::assert_snapshot!(format!("train-{width}x{height}"), text(&painted(&state)));
+    }
+    let mut before = state(80, 24, theme::DARK);
+    press(&mut before, "/vgg-mini<enter>6");
+    insta::assert_snapshot!("train-before", text(&painted(&before)));
+}
+
+#[test]
+fn keys_steer_the_run_and_nothing_else_does() {
+    let mut state = training(120, 40, theme::DARK, 50);
+    let told = |effects: Vec<Effect>| match effects.as_slice() {
+        [Effect::TellTrainer(command)] => Some(*command),
+        _ => None,
+    };
+    assert_eq!(told(press(&mut state, "<space>")), Some(Command::Pause));
+    news(&mut state, Training::Events(vec![Event::Paused(true)]));
+    assert!(text(&painted(&state)).contains("paused"));
+    assert_eq!(told(press(&mut state, "s")), Some(Command::Step));
+    assert_eq!(told(press(&mut state, "<space>")), Some(Command::Resume));
+    assert_eq!(told(press(&mut state, "t")), Some(Command::LowerRate));
+    assert_eq!(told(press(&mut state, "c")), Some(Command::Checkpoint));
+    assert!(press(&mut state, "<enter>").is_empty(), "a second run does not begin beside the first");
+    assert!(press(&mut state, "q").is_empty(), "leaving asks first");
+    assert!(text(&painted(&state)).contains("vgg-mini-1 is being trained"));
+    assert!(matches!(press(&mut state, "<down><enter>").as_slice(), [Effect::Quit]));
+    assert!(matches!(press(&mut state, "x").as_slice(), [Effect::StopTraining]));
+    assert!(text(&painted(&state)).contains("stopping after this step"));
+    news(&mut state, Training::Ended(Ok("stopped at step 50".into())));
+    let shown = text(&painted(&state));
+    assert!(shown.contains("stopped at step 50") && shown.contains("Loss"), "the dashboard stays: {shown}");
+    assert!(press(&mut state, "<space>").is_empty());
+    assert!(matches!(press(&mut state, "f").as_slice(), [Effect::Train(Wanted::Resume(_))]));
+    let failed = news(&mut state, Training::Ended(Err("the disk is full".into())));
+    assert!(matches!(failed.as_slice(), [Effect::ListRuns]));
+    assert!(text(&painted(&state)).contains("the disk is full"));
+}
+
+#[test]
+fn what_is_not_finite_is_marked_and_a_spike_stays() {
+    let mut state = training(120, 40, theme::DARK, 400);
+    let spike =
+        Step { step: 401, epoch: 5, loss: 40.0, accuracy: 0.1, lr: 0.03, images: 64, time: Duration::from_millis(80) };
+    news(&mut state, Training::Events(vec![Event::Step(spike)]));
+    let shown = text(&painted(&state));
+    assert!(shown.contains('✗'), "{shown}");
+    assert!(shown.contains("42.00"), "the axis reaches the spike: {shown}");
+    press(&mut state, "L");
+    assert!(text(&painted(&state)).contains("log scale"));
+}
+
+#[test]
+fn the_cursor_reads_off_values_and_goes_away_past_the_end() {
+    let mut state = training(120, 40, theme::DARK, 400);
+    press(&mut state, "<left>");
+    assert!(text(&painted(&state)).contains("step 400: "));
+    press(&mut state, "<left><left>");
+    let shown = text(&painted(&state));
+    assert!(shown.contains("validation 0."), "{shown}");
+    press(&mut state, "<right><right><right><right>");
+    assert_eq!(state.train.cursor, None);
+}
+
+#[test]
+fn images_of_the_validation_set_carry_what_they_are_taken_for() {
+    let mut state = training(120, 40, theme::PLAIN, 100);
+    let image = |label, class| Judged { pixels: vec![0.8; 28 * 28], label, class, probability: 0.9 };
+    let images = vec![image(0, 0), image(1, 0)];
+    news(&mut state, Training::Events(vec![Event::Samples { step: 100, images }]));
+    press(&mut state, "v");
+    let shown = text(&painted(&state));
+    assert!(shown.contains("✓shirt") && shown.contains("✗shirt, i"), "{shown}");
+}
+
+#[test]
+fn data_and_recipe_are_typed_and_checked() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "6o");
+    assert!(press(&mut state, "speed=3<enter>").is_empty());
+    assert!(text(&painted(&state)).contains("no key `speed`"), "it stays open to be mended");
+    press(&mut state, "<ctrl-u>epochs=2 lr=0.5<enter>i");
+    press(&mut state, "<ctrl-u>mnist<enter>");
+    assert!(text(&painted(&state)).contains("expected `synthetic`"));
+    press(&mut state, "<ctrl-u>idx:data<enter>");
+    let effects = press(&mut state, "<enter>");
+    let [Effect::Train(Wanted::Begin(begin))] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((begin.recipe.epochs, begin.recipe.lr), (Some(2), Some(0.5)));
+    assert_eq!(begin.data.to_string(), "idx:data");
+}
+
+#[test]
+fn every_size_can_be_drawn_while_training() {
+    for theme in [theme::DARK, theme::PLAIN] {
+        let mut state = training(120, 40, theme, 300);
+        let images = vec![Judged { pixels: vec![0.5; 28 * 28], label: 0, class: 1, probability: 0.4 }];
+        news(&mut state, Training::Events(vec![Event::Samples { step: 300, images }]));
+        for script in ["", "v", "v", "v", "L<left>"] {
+            press(&mut state, script);
+            for (height, width) in
+                (0..=60).step_by(5).flat_map(|height| (0..=200).step_by(7).map(move |width| (height, width)))
+            {
+                update(&mut state, Msg::Resize(width, height));
+                painted(&state);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_million_steps_stay_quick_to_draw() {
+    let state = training(120, 40, theme::DARK, 1_000_000);
+    let shown = state.train.shown.as_ref().expect("a run");
+    assert!(shown.history.loss.buckets().len() <= 4096, "memory stays bounded");
+    assert!(text(&painted(&state)).contains("1,000,000"));
+}
