@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
-use super::{Context, Failure};
+use super::{Context, Failure, Format};
 use crate::model::figures::grouped;
 use crate::run::runs::history::{self, History};
 use crate::run::runs::{self, Found, Summary, tensorboard};
@@ -72,8 +72,18 @@ fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| "–".into(), |value| format!("{:.2}%", 100.0 * value))
 }
 
+/// Four places, or powers of ten for what has exploded.
 fn loss(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".into(), |value| format!("{value:.4}"))
+    match value {
+        None => "–".into(),
+        Some(value) if value.abs() >= 1e4 => format!("{value:.2e}"),
+        Some(value) => format!("{value:.4}"),
+    }
+}
+
+/// A value as programs read it: all its digits.
+fn exact(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
 }
 
 /// `3.2 s`, `12 min`, `2 h 5 min`.
@@ -108,8 +118,40 @@ fn found_json(run: &Found) -> Value {
     value
 }
 
+/// The list for programs: whole figures under plain names.
+fn list_as_csv(context: &Context, found: &[Found]) -> Result<(), Failure> {
+    let names = [
+        "id",
+        "architecture",
+        "data",
+        "status",
+        "step",
+        "total_steps",
+        "train_loss",
+        "val_loss",
+        "val_accuracy",
+        "best_val_accuracy",
+        "seconds",
+        "updated",
+    ];
+    let rows = found.iter().map(|run| {
+        let value = found_json(run);
+        let text = |name: &&str| match &value[*name] {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        names.iter().map(text).collect()
+    });
+    let rows = Rows { headers: names.map(|name| (name, false)).to_vec(), rows: rows.collect() };
+    output::print(context, &rows, || Value::Null, &[])
+}
+
 fn list(context: &Context, parent: &Path) -> Result<(), Failure> {
     let found = runs::list(parent);
+    if context.common.format == Format::Csv {
+        return list_as_csv(context, &found);
+    }
     let headers = [
         ("run", false),
         ("architecture", false),
@@ -127,7 +169,7 @@ fn list(context: &Context, parent: &Path) -> Result<(), Failure> {
         Ok(own) => vec![
             run.id.clone(),
             own.architecture.clone(),
-            short_data(&own.data),
+            runs::short_data(&own.data),
             run.status().into(),
             grouped(own.step),
             grouped(own.total_steps),
@@ -154,17 +196,6 @@ fn list(context: &Context, parent: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// `idx:…/fashion-mnist`: the kind and the last part of the path.
-fn short_data(data: &str) -> String {
-    match data.split_once(':') {
-        Some((kind, path)) if path.contains('/') => {
-            let last = Path::new(path).file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
-            format!("{kind}:…/{last}")
-        }
-        _ => data.to_string(),
-    }
 }
 
 fn summary_of(run: &Found) -> Result<&Summary, Failure> {
@@ -199,14 +230,15 @@ fn show(context: &Context, run: &Found) -> Result<(), Failure> {
         ("val_accuracy", true),
         ("seconds", true),
     ];
+    let number = if context.common.format == Format::Csv { exact } else { loss };
     let rows = history.epochs.iter().map(|epoch| {
         vec![
             epoch.epoch.to_string(),
             grouped(epoch.step),
-            loss(Some(epoch.train_loss)),
-            format!("{:.4}", epoch.train_accuracy),
-            loss(epoch.val_loss),
-            loss(epoch.val_accuracy),
+            number(Some(epoch.train_loss)),
+            number(Some(epoch.train_accuracy)),
+            number(epoch.val_loss),
+            number(epoch.val_accuracy),
             format!("{:.1}", epoch.seconds),
         ]
     });
@@ -224,6 +256,12 @@ fn show(context: &Context, run: &Found) -> Result<(), Failure> {
         ),
         words.join(" · "),
     ];
+    // A run that ended within an epoch was looked at once more.
+    let last = history.epochs.last().and_then(|epoch| epoch.val_accuracy);
+    let at_the_end = summary.val_accuracy.filter(|accuracy| Some(*accuracy) != last).zip(summary.val_loss);
+    if let Some((accuracy, loss)) = at_the_end {
+        footer.push(format!("at the end: validation loss {loss:.4} accuracy {:.2}%", 100.0 * accuracy));
+    }
     if let (Some(loss), Some(accuracy)) = (summary.test_loss, summary.test_accuracy) {
         footer.push(format!("test loss {loss:.4} accuracy {:.2}%", 100.0 * accuracy));
     }

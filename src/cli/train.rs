@@ -66,7 +66,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Threads; all cores without it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
     /// Go on although memory may not suffice
     #[arg(long, conflicts_with = "resume")]
@@ -246,7 +246,12 @@ fn resume(context: &Context, args: &TrainArgs, folder: &std::path::Path) -> Resu
     if let Some(path) = &args.save {
         weights::check_writable(path).map_err(Failure::because)?;
     }
-    session::resume(folder, &change).map_err(failure)
+    session::resume(folder, &change).map_err(|error| match error {
+        SessionError::Data(error) => {
+            Failure::Message(format!("{error}; if the data has moved, `--data KIND:PATH` says where it is now"))
+        }
+        other => failure(other),
+    })
 }
 
 fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Failure> {
@@ -270,6 +275,11 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
     report.bar.finish_and_clear();
     let over = over.map_err(failure)?;
     if let Some(failure) = report.failed.take() {
+        if let Some(folder) = &over.folder {
+            let (step, folder) = (grouped(over.steps), folder.display());
+            context
+                .say(&format!("nobody reads on: stopped at step {step}; `convlens train --resume {folder}` goes on"));
+        }
         return Err(failure);
     }
     let saved = args.save.as_ref().map(|path| path.display().to_string());
@@ -302,6 +312,7 @@ struct Report<'a> {
     context: &'a Context,
     bar: ProgressBar,
     steps: Vec<Step>,
+    epochs: Vec<Epoch>,
     last: Option<Step>,
     /// Why telling failed; a closed pipe ends training.
     failed: Option<Failure>,
@@ -319,7 +330,7 @@ impl<'a> Report<'a> {
         let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
         bar.set_position(session.done());
         bar.reset_eta();
-        Report { context, bar, steps: Vec::new(), last: None, failed: None }
+        Report { context, bar, steps: Vec::new(), epochs: Vec::new(), last: None, failed: None }
     }
 
     fn line(&mut self, line: &str) -> ControlFlow<()> {
@@ -373,6 +384,14 @@ impl<'a> Report<'a> {
             (Format::Table, Event::Rate { step, rate, by }) => {
                 self.line(&format!("step {step}: learning rate divided by 10 ({by}), {rate} of the schedule's"))
             }
+            (Format::Table, Event::Validating { done, of }) => {
+                self.bar.set_message(format!("validating {} of {}", grouped(*done as u64), grouped(*of as u64)));
+                ControlFlow::Continue(())
+            }
+            (Format::Json, Event::Epoch(epoch)) => {
+                self.epochs.push(*epoch);
+                ControlFlow::Continue(())
+            }
             (Format::Json | Format::Csv | Format::Markdown, Event::Step(step)) => {
                 self.steps.push(*step);
                 ControlFlow::Continue(())
@@ -415,7 +434,11 @@ impl<'a> Report<'a> {
                 let steps: Vec<Value> = self.steps.iter().filter_map(|step| event_json(&Event::Step(*step))).collect();
                 let rows = steps.iter().map(|step| names.iter().map(|name| step[*name].to_string()).collect());
                 let rows = Rows { headers: names.map(|name| (name, true)).to_vec(), rows: rows.collect() };
-                output::print(self.context, &rows, || json!({"steps": steps, "finish": finish}), &[])
+                let epochs = || -> Vec<Value> {
+                    self.epochs.iter().filter_map(|epoch| event_json(&Event::Epoch(*epoch))).collect()
+                };
+                let json = || json!({"steps": steps, "epochs": epochs(), "finish": finish});
+                output::print(self.context, &rows, json, &[])
             }
         }
     }

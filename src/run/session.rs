@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::data::{self, Augment, DataError, Sets, Source, Wanted};
 use super::machine::{self, TooLarge};
 use super::runs::checkpoint::Data;
-use super::runs::{self, About, Keeper, Reopened, RunError, Status, Summary};
+use super::runs::{self, About, Closing, Keeper, Reopened, RunError, Status, Summary};
 use super::train::evaluate::Evaluation;
 use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
 use crate::model::memory::{self, OptimizerState};
@@ -38,8 +38,10 @@ pub enum SessionError {
         "the data is not what {folder} was trained on: {now} images (checksum {now_checksum:08x}), {then} ({then_checksum:08x}) then"
     )]
     OtherData { folder: String, now: u64, now_checksum: u32, then: u64, then_checksum: u32 },
-    #[error("{folder} has finished its {steps} steps; `--epochs N` or `--steps N` makes it longer")]
+    #[error("{folder} has finished its {steps} steps; more epochs or steps (`--epochs N`, `--steps N`) make it longer")]
     Finished { folder: String, steps: u64 },
+    #[error("{folder} is at step {step} already, and {wanted} steps are all that is wanted; ask for more")]
+    Beyond { folder: String, step: u64, wanted: u64 },
 }
 
 /// Where a run is kept.
@@ -66,7 +68,7 @@ pub struct Begin {
 }
 
 /// What may be changed of a run that goes on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     pub epochs: Option<u64>,
     pub steps: Option<u64>,
@@ -122,6 +124,7 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     }
     let (augment, note) = Augment::new(&recipe.augment, &sets.train);
     notes.extend(note);
+    notes.extend(left_unused(&wanted.recipe, &recipe));
     let compiled = match &wanted.weights {
         Some(path) => {
             let (compiled, scheme) = weights::read(&network, path)?;
@@ -192,7 +195,11 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     // A run may have been ended between its last step and the validation after it.
     let awaits_validation = !progress.finished && progress.place == sets.train.len() as u64;
     if progress.step >= total && !awaits_validation {
-        return Err(SessionError::Finished { folder: folder.display().to_string(), steps: progress.step });
+        let (folder, step) = (folder.display().to_string(), progress.step);
+        return Err(match change.epochs.or(change.steps) {
+            None => SessionError::Finished { folder, steps: step },
+            Some(_) => SessionError::Beyond { folder, step, wanted: total },
+        });
     }
     let mut notes =
         vec![format!("{} goes on from step {} of {total}, epoch {}", folder.display(), progress.step, progress.epoch)];
@@ -227,6 +234,21 @@ fn state_of(recipe: &Recipe) -> OptimizerState {
         2 => OptimizerState::Adam,
         _ => OptimizerState::Momentum,
     }
+}
+
+/// Words of a recipe that mean nothing beside its others.
+fn left_unused(given: &Given, recipe: &Recipe) -> Option<String> {
+    use super::train::Schedule;
+    use crate::network::optimizer::Algorithm;
+    let is_sgd = matches!(recipe.algorithm, Algorithm::Sgd { .. });
+    let follows = matches!(recipe.schedule, Schedule::Plateau { .. });
+    let words = [
+        (!is_sgd && given.momentum.is_some(), "momentum (sgd's alone)"),
+        (!is_sgd && given.nesterov == Some(true), "nesterov (sgd's alone)"),
+        (!follows && given.patience.is_some(), "patience (the schedule `plateau`'s alone)"),
+    ];
+    let unused: Vec<&str> = words.into_iter().filter(|(is_unused, _)| *is_unused).map(|(_, word)| word).collect();
+    (!unused.is_empty()).then(|| format!("not used by this recipe: {}", unused.join(", ")))
 }
 
 /// Lets a mini-batch go through the network in parts where memory is short; refuses where one image does not fit.
@@ -355,10 +377,13 @@ impl Session {
         let keeper = training.keeper.take();
         match ended {
             Ok(ended) => {
-                trained(&training.network)?;
+                // What cannot be written elsewhere does not keep the folder from being closed.
+                let saved = trained(&training.network);
+                let closing = Closing { progress: &training.progress, validation: ended.validation, test: ended.test };
                 let status = if ended.end == End::Finished { Status::Finished } else { Status::Stopped };
                 let reason = (ended.end == End::Late).then(|| "its time was over".to_string());
-                let summary = keeper.map(|keeper| keeper.end(status, reason, ended.validation, ended.test));
+                let summary = keeper.map(|keeper| keeper.end(status, reason, &closing));
+                saved?;
                 Ok(Over {
                     end: ended.end,
                     steps: training.progress.step,
@@ -370,7 +395,8 @@ impl Session {
             }
             Err(error) => {
                 // The reason goes first; that it could not be written down too is no news on a full disk.
-                let _ = keeper.map(|keeper| keeper.end(Status::Failed, Some(error.to_string()), None, None));
+                let closing = Closing { progress: &training.progress, validation: None, test: None };
+                let _ = keeper.map(|keeper| keeper.end(Status::Failed, Some(error.to_string()), &closing));
                 Err(error.into())
             }
         }

@@ -48,9 +48,15 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Regio
     let theme = &state.theme;
     let mut spans = vec![Span::styled(" convlens", theme.accent)];
     let mut x = area.x + spans[0].width() as u16;
+    // Where not all names have room, the others are numbers.
+    let all: usize = SCREENS.iter().map(|face| face.name.len() + 4).sum();
+    let is_narrow = usize::from(area.width) < usize::from(x) + all;
     for (at, face) in SCREENS.iter().enumerate() {
         let style = if face.screen == state.screen { theme.marked } else { theme.dim };
-        let name = format!("{} {}", at + 1, face.name);
+        let name = match is_narrow && face.screen != state.screen {
+            true => format!("{}", at + 1),
+            false => format!("{} {}", at + 1, face.name),
+        };
         let place = Rect { x: x + 2, width: name.len() as u16, ..area }.intersection(area);
         regions.push(Region { area: place, target: Target::Screen(face.screen) });
         x += 2 + name.len() as u16;

@@ -19,6 +19,7 @@ use super::jobs::{self, Analyse, Job};
 use super::keys::{Key, KeyMap};
 use super::msg::{Effect, Msg, Region, Training};
 use super::remembered::Remembered;
+use super::screens::train;
 use super::state::{Entry, State};
 use super::terminal::Session;
 use super::theme::Theme;
@@ -276,7 +277,7 @@ impl Runner<'_> {
     /// The next input; while something is shown that ends with time, a tick each second.
     fn wait(&self, inputs: &Receiver<Input>, ticked: &mut Instant) -> Option<Input> {
         const SECOND: Duration = Duration::from_secs(1);
-        if self.state.toasts.is_empty() {
+        if self.state.toasts.is_empty() && !train::watches_runs(&self.state) {
             *ticked = Instant::now();
             return inputs.recv().ok();
         }

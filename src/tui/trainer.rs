@@ -22,7 +22,8 @@ use crate::spec::Library;
 #[derive(Debug, Clone)]
 pub enum Wanted {
     Begin(Box<Begin>),
-    Resume(PathBuf),
+    /// With the length that is wanted now, if another is.
+    Resume(PathBuf, Change),
 }
 
 /// A run under way.
@@ -75,7 +76,7 @@ impl Trainer {
 fn train(library: &Library, wanted: &Wanted, control: &Control, sender: &SyncSender<Input>) -> Result<String, String> {
     let session = match wanted {
         Wanted::Begin(begin) => session::begin(library, begin),
-        Wanted::Resume(folder) => session::resume(folder, &Change::default()),
+        Wanted::Resume(folder, change) => session::resume(folder, change),
     };
     let session = session.map_err(|error| error.to_string())?;
     let began = shown(&session).map_err(|error| error.to_string())?;
@@ -83,7 +84,7 @@ fn train(library: &Library, wanted: &Wanted, control: &Control, sender: &SyncSen
         let _ = sender.send(Input::Msg(Msg::Tell(note.clone())));
     }
     let _ = sender.send(Input::Msg(Msg::Training(Training::Began(Box::new(began)))));
-    let teller = Mutex::new(Teller { waiting: Vec::new(), told: Instant::now(), sender });
+    let teller = Mutex::new(Teller { waiting: Vec::new(), told: Instant::now(), paused: false, sender });
     let observed = Observed { norms: true, samples: SAMPLES };
     let mut on = |event: Event| {
         teller.lock().unwrap_or_else(PoisonError::into_inner).take(event);
@@ -102,7 +103,6 @@ fn train(library: &Library, wanted: &Wanted, control: &Control, sender: &SyncSen
 
 fn shown(session: &Session) -> Result<Shown, runs::RunError> {
     let folder = session.folder().map_or_else(PathBuf::new, PathBuf::from);
-    let id = folder.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
     let history = match session.done() {
         0 => History::default(),
         _ => History::read(&folder)?,
@@ -114,18 +114,9 @@ fn shown(session: &Session) -> Result<Shown, runs::RunError> {
         epochs: session.recipe.given().epochs,
         images: session.sets.train.len() as u64,
         names: session.sets.names.clone(),
-        began: Some((session.done(), Instant::now())),
+        began: Some(session.done()),
     };
-    Ok(Shown {
-        id,
-        folder,
-        network: Some(Arc::new(session.network.clone())),
-        history: Arc::new(history),
-        about,
-        norms: Default::default(),
-        samples: Vec::new(),
-        ended: None,
-    })
+    Ok(Shown { network: Some(Arc::new(session.network.clone())), ..Shown::new(folder, history, about) })
 }
 
 /// A recipe in a line: what is usual is left out.
@@ -149,12 +140,17 @@ fn recipe_words(recipe: &crate::spec::recipe::Recipe) -> String {
 struct Teller<'a> {
     waiting: Vec<Event>,
     told: Instant,
+    /// Then every step is told at once.
+    paused: bool,
     sender: &'a SyncSender<Input>,
 }
 
 impl Teller<'_> {
     fn take(&mut self, event: Event) {
-        let waits = matches!(event, Event::Step(_) | Event::Norms { .. });
+        let waits = matches!(event, Event::Step(_) | Event::Norms { .. } | Event::Validating { .. }) && !self.paused;
+        if let Event::Paused(paused) = event {
+            self.paused = paused;
+        }
         self.waiting.push(event);
         if !waits || self.told.elapsed() >= TELL {
             self.try_flush();
@@ -229,14 +225,6 @@ fn of_folder(found: &Found, history: History) -> Shown {
         },
         Err(_) => About { recipe, ..About::default() },
     };
-    Shown {
-        id: found.id.clone(),
-        folder: found.folder.clone(),
-        network: None,
-        history: Arc::new(history),
-        about,
-        norms: Default::default(),
-        samples: Vec::new(),
-        ended: (!found.is_live).then(|| found.status().to_string()),
-    }
+    let ended = (!found.is_live).then(|| found.status().to_string());
+    Shown { ended, ..Shown::new(found.folder.clone(), history, about) }
 }

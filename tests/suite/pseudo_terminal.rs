@@ -343,6 +343,7 @@ fn a_run_is_begun_paused_stepped_stopped_and_kept() {
     screen.press("q");
     screen.shows("small-1 is being trained");
     screen.press("\x1b");
+    screen.until("no question", |shown| !shown.contents().contains("is being trained"));
     screen.press("x");
     screen.shows("stopped at step");
     assert_eq!(summary(&screen)["status"], "stopped");

@@ -36,16 +36,7 @@ fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
         names: vec!["shirt".into(), "boot".into()],
         began: None,
     };
-    let shown = Shown {
-        id: "vgg-mini-1".into(),
-        folder: "runs/vgg-mini-1".into(),
-        network: Some(network),
-        history: Arc::new(History::default()),
-        about,
-        norms: Default::default(),
-        samples: Vec::new(),
-        ended: None,
-    };
+    let shown = Shown { network: Some(network), ..Shown::new("runs/vgg-mini-1".into(), History::default(), about) };
     news(&mut state, Training::Began(Box::new(shown)));
     let mut events = Vec::new();
     for step in 1..=steps {
@@ -108,7 +99,7 @@ fn keys_steer_the_run_and_nothing_else_does() {
     let shown = text(&painted(&state));
     assert!(shown.contains("stopped at step 50") && shown.contains("Loss"), "the dashboard stays: {shown}");
     assert!(press(&mut state, "<space>").is_empty());
-    assert!(matches!(press(&mut state, "f").as_slice(), [Effect::Train(Wanted::Resume(_))]));
+    assert!(matches!(press(&mut state, "f").as_slice(), [Effect::Train(Wanted::Resume(..))]));
     let failed = news(&mut state, Training::Ended(Err("the disk is full".into())));
     assert!(matches!(failed.as_slice(), [Effect::ListRuns]));
     assert!(text(&painted(&state)).contains("the disk is full"));
@@ -134,7 +125,7 @@ fn the_cursor_reads_off_values_and_goes_away_past_the_end() {
     assert!(text(&painted(&state)).contains("step 400: "));
     press(&mut state, "<left><left>");
     let shown = text(&painted(&state));
-    assert!(shown.contains("validation 0."), "{shown}");
+    assert!(shown.contains(" · val "), "{shown}");
     press(&mut state, "<right><right><right><right>");
     assert_eq!(state.train.cursor, None);
 }
@@ -159,11 +150,13 @@ fn data_and_recipe_are_typed_and_checked() {
     press(&mut state, "<ctrl-u>epochs=2 lr=0.5<enter>i");
     press(&mut state, "<ctrl-u>mnist<enter>");
     assert!(text(&painted(&state)).contains("expected `synthetic`"));
-    press(&mut state, "<ctrl-u>idx:data<enter>");
+    press(&mut state, "<ctrl-u>idx:nowhere<enter>");
+    assert!(text(&painted(&state)).contains("there is no nowhere"));
+    press(&mut state, "<ctrl-u>idx:.<enter>");
     let effects = press(&mut state, "<enter>");
     let [Effect::Train(Wanted::Begin(begin))] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((begin.recipe.epochs, begin.recipe.lr), (Some(2), Some(0.5)));
-    assert_eq!(begin.data.to_string(), "idx:data");
+    assert_eq!(begin.data.to_string(), "idx:.");
 }
 
 #[test]

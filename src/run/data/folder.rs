@@ -45,7 +45,7 @@ fn classes(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
 }
 
 fn images(own: &[(String, PathBuf)], classes: &[(String, PathBuf)], wanted: &Wanted) -> Result<DataSet, DataError> {
-    let (mut files, mut labels) = (Vec::new(), Vec::new());
+    let mut all: Vec<(usize, u32, PathBuf)> = Vec::new();
     for (name, folder) in own {
         let Some(label) = classes.iter().position(|(known, _)| known == name) else { continue };
         let found: Vec<PathBuf> = entries(folder)?.into_iter().filter(|path| is_image(path)).collect();
@@ -53,9 +53,11 @@ fn images(own: &[(String, PathBuf)], classes: &[(String, PathBuf)], wanted: &Wan
             let reason = "no PNG or JPEG files are here".to_string();
             return Err(DataError::Absent { path: folder.display().to_string(), reason });
         }
-        labels.extend(found.iter().map(|_| label as u32));
-        files.extend(found);
+        all.extend(found.into_iter().enumerate().map(|(at, file)| (at, label as u32, file)));
     }
+    // The first of every class, then the second of every class: so the first images of the set are of all classes.
+    all.sort();
+    let (labels, files) = all.into_iter().map(|(_, label, file)| (label, file)).unzip();
     Ok(DataSet::new(Images::Files(files), labels, wanted.architecture))
 }
 

@@ -60,6 +60,9 @@ impl std::str::FromStr for Source {
             ("idx", _, Some(path)) => Ok(Source::Idx(path)),
             ("cifar10", _, Some(path)) => Ok(Source::Cifar10(path)),
             ("folder", _, Some(path)) => Ok(Source::Folder(path)),
+            _ if Path::new(text).is_dir() => Err(format!(
+                "a folder needs its kind before it, such as `idx:{text}` or `folder:{text}`; expected {FORMS}"
+            )),
             _ => Err(format!("expected {FORMS}")),
         }
     }
@@ -79,6 +82,14 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
+    /// The file or folder it is read from.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Source::Synthetic(_) => None,
+            Source::Tensors(path) | Source::Idx(path) | Source::Cifar10(path) | Source::Folder(path) => Some(path),
+        }
+    }
+
     /// The same data, found from any folder.
     pub fn absolute(&self) -> Source {
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
@@ -268,6 +279,10 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let unreadable =
         |error: std::io::Error| DataError::Unreadable { path: folder.display().to_string(), reason: error.to_string() };
+    if folder.is_file() {
+        let reason = "it is a file; the folder it stands in is wanted".into();
+        return Err(DataError::Absent { path: folder.display().to_string(), reason });
+    }
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         paths.push(entry.map_err(unreadable)?.path());

@@ -110,9 +110,13 @@ fn read_all(folder: &Path) -> Result<(Vec<StepLine>, History), RunError> {
     let reader = BufReader::new(File::open(&path).map_err(failed)?);
     let mut steps: Vec<StepLine> = Vec::new();
     let mut history = History::default();
+    let mut unreadable = 0;
     for line in reader.split(b'\n') {
         let line = line.map_err(failed)?;
-        let Some(line) = std::str::from_utf8(&line).ok().and_then(read_line) else { continue };
+        let Some(line) = std::str::from_utf8(&line).ok().and_then(read_line) else {
+            unreadable += u64::from(!line.is_empty());
+            continue;
+        };
         match line {
             Line::Start(value) => {
                 let found = value["version"].as_u64().unwrap_or(0);
@@ -138,6 +142,11 @@ fn read_all(folder: &Path) -> Result<(Vec<StepLine>, History), RunError> {
             Line::Warning { step, text } => history.notes.push((step, text)),
             Line::Other => {}
         }
+    }
+    // Each kill may have cut one line in the middle.
+    if unreadable > 0 {
+        let words = format!("{unreadable} lines of {METRICS} cannot be read; a kill cuts one at most");
+        history.notes.push((steps.last().map_or(0, |step| step.step), words));
     }
     Ok((steps, history))
 }

@@ -51,6 +51,14 @@ pub struct Reopened {
     summary: Summary,
 }
 
+/// Where a run ended, and what was looked at then.
+pub struct Closing<'a> {
+    pub progress: &'a Progress,
+    /// Where it ended within an epoch; otherwise the last epoch's has been told.
+    pub validation: Option<Evaluation>,
+    pub test: Option<Evaluation>,
+}
+
 /// A checkpoint that was written.
 pub struct Kept {
     pub path: PathBuf,
@@ -160,11 +168,26 @@ impl Keeper {
         optimizer: &Optimizer,
         progress: &Progress,
     ) -> Result<Kept, RunError> {
-        let mut note = None;
-        if !self.folder.is_dir() {
-            self.make_again()?;
-            note = Some(format!("{} was gone; it is made again, with metrics from here on", self.folder.display()));
+        let is_there = |own: &Self| file(&own.folder, RECIPE).exists();
+        if is_there(self) {
+            let kept = self.write_checkpoint(network, optimizer, progress);
+            // It may have been taken away in this very moment.
+            if kept.is_ok() || is_there(self) {
+                return kept;
+            }
         }
+        self.make_again()?;
+        let note = format!("{} was gone; it is made again, with metrics from here on", self.folder.display());
+        let kept = self.write_checkpoint(network, optimizer, progress)?;
+        Ok(Kept { note: Some(note), ..kept })
+    }
+
+    fn write_checkpoint(
+        &mut self,
+        network: &Compiled,
+        optimizer: &Optimizer,
+        progress: &Progress,
+    ) -> Result<Kept, RunError> {
         let path = file(&self.folder, CHECKPOINT);
         self.metrics.sync_data().map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))?;
         let written = checkpoint::write(&self.folder, network, optimizer, progress, self.about.data);
@@ -183,7 +206,7 @@ impl Keeper {
         (summary.step, summary.seconds) = (progress.step, progress.seconds);
         (summary.best_val_accuracy, summary.best_epoch) = progress.best.unzip();
         self.summarise(Status::Running, None)?;
-        Ok(Kept { path, note })
+        Ok(Kept { path, note: None })
     }
 
     /// After the folder was removed under a run.
@@ -203,18 +226,21 @@ impl Keeper {
     }
 
     /// Says how the run ended.
-    pub fn end(
-        mut self,
-        status: Status,
-        reason: Option<String>,
-        validation: Option<Evaluation>,
-        test: Option<Evaluation>,
-    ) -> Result<Summary, RunError> {
-        let summary = &mut self.about.summary;
-        if let Some(own) = validation {
-            (summary.val_loss, summary.val_accuracy) = (Some(own.loss), Some(own.accuracy));
+    pub fn end(mut self, status: Status, reason: Option<String>, closing: &Closing) -> Result<Summary, RunError> {
+        let (summary, progress) = (&mut self.about.summary, closing.progress);
+        (summary.step, summary.seconds) = (progress.step, progress.seconds);
+        if progress.seen > 0 {
+            // Within an epoch: the means so far belong to the same steps as the validation below.
+            let (loss, accuracy) = progress.means();
+            (summary.train_loss, summary.train_accuracy) = (Some(loss), Some(accuracy));
         }
-        if let Some(own) = test {
+        if let Some(own) = closing.validation {
+            (summary.val_loss, summary.val_accuracy) = (Some(own.loss), Some(own.accuracy));
+            if summary.best_val_accuracy.is_none_or(|best| own.accuracy > best) {
+                (summary.best_val_accuracy, summary.best_epoch) = (Some(own.accuracy), Some(progress.epoch));
+            }
+        }
+        if let Some(own) = closing.test {
             (summary.test_loss, summary.test_accuracy) = (Some(own.loss), Some(own.accuracy));
         }
         let of = |own: Option<f64>| own.map_or(Value::Null, Value::from);
@@ -264,6 +290,8 @@ impl Reopened {
             RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })?;
         let lock = lock(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
+        // A kill between the two leaves the copy behind.
+        write_state(folder, &checkpoint.state).map_err(|error| unwritable(&file(folder, STATE), &error, None))?;
         let summary = Summary::read(folder)?;
         Ok(Reopened {
             folder: folder.to_path_buf(),

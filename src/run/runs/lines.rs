@@ -15,7 +15,7 @@ pub fn event(event: &Event) -> Option<Value> {
         }
         Event::Rate { step, rate, by } => json!({"event": "rate", "step": step, "rate": rate, "by": by}),
         Event::Warning { step, text } => json!({"event": "warning", "step": step, "text": text}),
-        Event::Norms { .. } | Event::Samples { .. } | Event::Paused(_) => return None,
+        Event::Norms { .. } | Event::Samples { .. } | Event::Paused(_) | Event::Validating { .. } => return None,
     })
 }
 

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::keeper::is_busy;
+use super::lines::{Line, read_line};
 use super::summary::{Status, Summary};
-use super::{RECIPE, RunError};
+use super::{METRICS, RECIPE, RunError};
 
 /// A run that was found.
 #[derive(Debug, Clone)]
@@ -21,7 +22,12 @@ pub struct Found {
 impl Found {
     pub fn open(folder: &Path) -> Found {
         let id = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
-        let summary = Summary::read(folder).map_err(|error| error.to_string());
+        let mut summary = Summary::read(folder).map_err(|error| error.to_string());
+        if let Ok(own) = &mut summary
+            && own.status == Status::Running
+        {
+            bring_up_to_date(own, folder);
+        }
         Found { folder: folder.to_path_buf(), id, summary, is_live: is_busy(folder) }
     }
 
@@ -37,6 +43,42 @@ impl Found {
                 Status::Failed => "failed",
             },
         }
+    }
+}
+
+/// Bytes at the end of the metrics that hold some steps.
+const TAIL: u64 = 1 << 16;
+
+/// A run that goes on, or was killed, is further than its last checkpoint; the end of its metrics says how far.
+fn bring_up_to_date(summary: &mut Summary, folder: &Path) {
+    use std::io::{Read, Seek, SeekFrom};
+    let Ok(mut metrics) = std::fs::File::open(folder.join(METRICS)) else { return };
+    let Ok(metadata) = metrics.metadata() else { return };
+    let mut bytes = Vec::new();
+    let from = SeekFrom::Start(metadata.len().saturating_sub(TAIL));
+    if metrics.seek(from).and_then(|_| metrics.read_to_end(&mut bytes)).is_err() {
+        return;
+    }
+    for line in bytes.split(|byte| *byte == b'\n').filter_map(|line| read_line(std::str::from_utf8(line).ok()?)) {
+        match line {
+            Line::Resume { step } => summary.step = step,
+            Line::Step { step, epoch, .. } => (summary.step, summary.epoch) = (step, epoch),
+            Line::Epoch(epoch) => {
+                (summary.train_loss, summary.train_accuracy) = (Some(epoch.train_loss), Some(epoch.train_accuracy));
+                (summary.val_loss, summary.val_accuracy) = (epoch.val_loss, epoch.val_accuracy);
+                if let Some(accuracy) = epoch.val_accuracy
+                    && summary.best_val_accuracy.is_none_or(|best| accuracy > best)
+                {
+                    (summary.best_val_accuracy, summary.best_epoch) = (Some(accuracy), Some(epoch.epoch));
+                }
+            }
+            _ => {}
+        }
+    }
+    let written = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    if let Some(written) = written.map(|written| written.as_secs()).filter(|&written| written > summary.updated) {
+        summary.seconds += (written - summary.updated) as f64;
+        summary.updated = written;
     }
 }
 

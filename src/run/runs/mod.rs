@@ -27,7 +27,7 @@ pub mod tensorboard;
 use std::path::{Path, PathBuf};
 
 pub use history::History;
-pub use keeper::{About, Keeper, Reopened};
+pub use keeper::{About, Closing, Keeper, Reopened};
 pub use lines::{event as event_json, read_line};
 pub use list::{Found, find, list};
 pub use summary::{Status, Summary};
@@ -75,6 +75,17 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const STATE: &str = "state.json";
 const SUMMARY: &str = "summary.json";
 const LOCK: &str = "lock";
+
+/// What `--data` named, with no more of a path than its last part: `idx:…/fashion-mnist`.
+pub fn short_data(data: &str) -> String {
+    match data.split_once(':') {
+        Some((kind, path)) if path.contains('/') => {
+            let last = Path::new(path).file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+            format!("{kind}:…/{last}")
+        }
+        _ => data.to_string(),
+    }
+}
 
 /// Seconds since 1970.
 pub fn now() -> u64 {

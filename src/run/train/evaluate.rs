@@ -26,14 +26,14 @@ pub struct Judged {
 
 /// Runs a set through the network, `batch` images at a time. With `flip` an image's probabilities are the mean of its own
 /// and its mirror image's. `samples` images, spread over the set, are given back. Images that cannot be read do
-/// not count. `None` if `go_on` says so between two batches.
+/// not count. `go_on` hears before each batch how many images are done; `None` if it says no.
 pub fn evaluate(
     network: &mut Compiled,
     set: &DataSet,
     batch: usize,
     flip: bool,
     samples: usize,
-    mut go_on: impl FnMut() -> bool,
+    mut go_on: impl FnMut(usize) -> bool,
 ) -> Option<(Evaluation, Vec<Judged>)> {
     let width = network.input_dims().2;
     let (mut loss, mut right, mut seen) = (0.0, 0.0, 0.0);
@@ -41,7 +41,7 @@ pub fn evaluate(
     let shown = shown(set.len(), samples);
     let places: Vec<usize> = (0..set.len()).collect();
     for places in places.chunks(batch.max(1)) {
-        if !go_on() {
+        if !go_on(places[0]) {
             return None;
         }
         let read: Vec<(usize, Vec<f32>)> =

@@ -76,6 +76,11 @@ pub enum Event {
         text: String,
     },
     Paused(bool),
+    /// Images of the validation set that have been looked at.
+    Validating {
+        done: usize,
+        of: usize,
+    },
 }
 
 /// What a run can be told between two steps.

@@ -100,9 +100,8 @@ const SHARE: u32 = 100;
 /// What a run remembers while it goes on and does not keep.
 struct Session<'c> {
     control: &'c Control,
-    began: Instant,
-    seconds_before: f64,
-    epoch_began: Instant,
+    /// Up to when time has been counted.
+    counted: Instant,
     kept: Instant,
     keeping_took: Duration,
     next_norms: Instant,
@@ -121,9 +120,7 @@ impl Training<'_> {
         let now = Instant::now();
         let mut session = Session {
             control,
-            began: now,
-            seconds_before: self.progress.seconds,
-            epoch_began: now,
+            counted: now,
             kept: now,
             keeping_took: Duration::ZERO,
             next_norms: now,
@@ -140,17 +137,15 @@ impl Training<'_> {
         let (recipe, augment, progress) = (self.recipe, self.augment.clone(), self.progress.clone());
         let ended =
             with_batches(&sets.train, recipe, &augment, &progress, |batches| self.epochs(batches, &mut session, on));
-        let end = match ended {
-            Ok(end) => end,
-            Err(error) => {
-                self.count_time(&session);
-                return Err(error);
-            }
-        };
+        self.count_time(&mut session);
+        let end = ended?;
         self.progress.finished = end == End::Finished;
         self.keep(&mut session, on)?;
         let mut look = |set: &DataSet| {
-            let go_on = || !control.stops();
+            let go_on = |done: usize| {
+                let _ = on(Event::Validating { done, of: set.len() });
+                !control.stops()
+            };
             let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, 0, go_on);
             looked.map(|(evaluation, _)| evaluation)
         };
@@ -225,6 +220,10 @@ impl Training<'_> {
             }
             let Some(commands) = &session.control.commands else { return Ok(false) };
             // A paused run looks up now and then whether it is to stop.
+            if session.paused {
+                // What passes while it is paused is no training.
+                session.counted = Instant::now();
+            }
             let command = match session.paused {
                 true => commands.recv_timeout(Duration::from_millis(50)).ok(),
                 false => commands.try_recv().ok(),
@@ -232,6 +231,7 @@ impl Training<'_> {
             let step = self.progress.step;
             match command {
                 Some(Command::Pause) => {
+                    self.count_time(session);
                     session.paused = true;
                     let _ = on(Event::Paused(true));
                 }
@@ -240,6 +240,9 @@ impl Training<'_> {
                     let _ = on(Event::Paused(false));
                 }
                 Some(Command::Step) => {
+                    if session.paused {
+                        session.counted = Instant::now();
+                    }
                     session.paused = true;
                     let _ = on(Event::Paused(true));
                     return Ok(false);
@@ -325,7 +328,10 @@ impl Training<'_> {
         let validation = match &sets.validation {
             Some(set) => {
                 let samples = self.observed.samples;
-                let go_on = || !control.stops();
+                let go_on = |done: usize| {
+                    let _ = on(Event::Validating { done, of: set.len() });
+                    !control.stops()
+                };
                 let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, samples, go_on);
                 let Some((evaluation, images)) = looked else { return Ok(false) };
                 if !images.is_empty() {
@@ -335,9 +341,9 @@ impl Training<'_> {
             }
             None => None,
         };
-        let event =
-            Event::Epoch(Epoch { epoch, step, loss, accuracy, validation, time: session.epoch_began.elapsed() });
-        session.epoch_began = Instant::now();
+        self.count_time(session);
+        let time = Duration::try_from_secs_f64(self.progress.epoch_seconds).unwrap_or_default();
+        let event = Event::Epoch(Epoch { epoch, step, loss, accuracy, validation, time });
         self.record(&event)?;
         let stops = on(event).is_break();
         let patience = match recipe.schedule {
@@ -362,8 +368,12 @@ impl Training<'_> {
         asked || session.kept.elapsed() > WITHIN_EPOCHS.max(session.keeping_took * SHARE)
     }
 
-    fn count_time(&mut self, session: &Session) {
-        self.progress.seconds = session.seconds_before + session.began.elapsed().as_secs_f64();
+    /// Counts the time since it was last counted as training.
+    fn count_time(&mut self, session: &mut Session) {
+        let seconds = session.counted.elapsed().as_secs_f64();
+        session.counted = Instant::now();
+        self.progress.seconds += seconds;
+        self.progress.epoch_seconds += seconds;
     }
 
     /// Writes the state, if the run has a folder. What is not finite is not kept.

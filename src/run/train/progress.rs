@@ -8,6 +8,7 @@ pub const MOST_DROPS: u64 = 3;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Progress {
     /// Updates done.
     pub step: u64,
@@ -27,8 +28,9 @@ pub struct Progress {
     pub waited: u64,
     /// How often a plateau has divided the learning rate.
     pub drops: u64,
-    /// Training time so far.
+    /// Training time so far, and of this epoch; pauses do not count.
     pub seconds: f64,
+    pub epoch_seconds: f64,
     /// Whether the recipe's end was reached.
     pub finished: bool,
 }
@@ -47,6 +49,7 @@ impl Default for Progress {
             waited: 0,
             drops: 0,
             seconds: 0.0,
+            epoch_seconds: 0.0,
             finished: false,
         }
     }
@@ -86,7 +89,15 @@ impl Progress {
 
     /// Begins the next epoch.
     pub fn next_epoch(&mut self) {
-        *self = Progress { epoch: self.epoch + 1, place: 0, loss_sum: 0.0, right: 0.0, seen: 0, ..self.clone() };
+        *self = Progress {
+            epoch: self.epoch + 1,
+            place: 0,
+            loss_sum: 0.0,
+            right: 0.0,
+            seen: 0,
+            epoch_seconds: 0.0,
+            ..self.clone()
+        };
     }
 }
 

@@ -72,7 +72,7 @@ impl Purpose {
             Purpose::SaveAs { .. } => "Save as",
             Purpose::Search => "Search in the text (a regular expression)",
             Purpose::Photo => "A photo, PNG or JPEG",
-            Purpose::Train(TrainSetting::Data) => "synthetic, idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE",
+            Purpose::Train(TrainSetting::Data) => "idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE; empty: synthetic",
             Purpose::Train(TrainSetting::Recipe) => "Recipe: epochs=10 batch=64 lr=0.03 schedule=cosine, or paper",
             Purpose::Setting(Setting::Input) => "A photo to run, PNG or JPEG; empty: noise",
             Purpose::Setting(Setting::Weights) => "Weights (.safetensors); empty: random",

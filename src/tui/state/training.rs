@@ -98,6 +98,10 @@ pub struct Shown {
     /// How each layer's norms went, for a run of this process.
     pub norms: BTreeMap<usize, Vec<LayerNorms>>,
     pub samples: Vec<Judged>,
+    /// Seconds that this process's steps and validations took.
+    pub seconds: f64,
+    /// Images of the validation set looked at, while they are.
+    pub validating: Option<(usize, usize)>,
     /// How it ended, once it has.
     pub ended: Option<String>,
 }
@@ -112,19 +116,42 @@ pub struct About {
     pub images: u64,
     /// Names of the classes, where the data has some.
     pub names: Vec<String>,
-    /// Steps that were done before this process went on with it, and since when it trains.
-    pub began: Option<(u64, std::time::Instant)>,
+    /// Steps that were done before this process went on with it.
+    pub began: Option<u64>,
 }
 
 /// Norms of a layer that are kept for its line.
 const NORMS: usize = 64;
 
 impl Shown {
+    /// A run's curves, with nothing yet of what only a run of this process tells.
+    pub fn new(folder: PathBuf, history: History, about: About) -> Self {
+        let id = folder.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+        Shown {
+            id,
+            folder,
+            network: None,
+            history: Arc::new(history),
+            about,
+            norms: BTreeMap::new(),
+            samples: Vec::new(),
+            seconds: 0.0,
+            validating: None,
+            ended: None,
+        }
+    }
+
     /// Follows what the run tells.
     pub fn take(&mut self, event: Event) {
         // The only owner while the run is on the charts alone; a laid-over copy stays as it was.
         Arc::make_mut(&mut self.history).take(&event);
+        match &event {
+            Event::Validating { done, of } => self.validating = Some((*done, *of)),
+            Event::Samples { .. } => {}
+            _ => self.validating = None,
+        }
         match event {
+            Event::Step(own) => self.seconds += own.time.as_secs_f64(),
             Event::Norms { layers, .. } => {
                 for own in layers {
                     let line = self.norms.entry(own.layer).or_default();

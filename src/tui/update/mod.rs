@@ -75,7 +75,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Tick => {
             state.toasts.iter_mut().for_each(|toast| toast.left = toast.left.saturating_sub(1));
             state.toasts.retain(|toast| toast.left > 0);
-            Vec::new()
+            if train::watches_runs(state) { vec![Effect::ListRuns] } else { Vec::new() }
         }
         Msg::Terminate => vec![Effect::Quit],
     };

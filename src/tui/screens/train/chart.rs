@@ -127,11 +127,11 @@ impl Plot<'_> {
                 x_label(last.div_ceil(2)),
                 x_label(last),
             ]))
-            .y_axis(Axis::default().style(theme.dim).bounds([low, high]).labels([
-                label(low),
-                label((low + high) / 2.0),
-                label(high),
-            ]))
+            .y_axis(Axis::default().style(theme.dim).bounds([low, high]).labels(match inside.height {
+                // Three labels in a few rows would stand beside other values than their own.
+                0..6 => vec![label(low), label(high)],
+                _ => vec![label(low), label((low + high) / 2.0), label(high)],
+            }))
             .legend_position(None);
         frame_.render_widget(chart, area);
         self.mark_not_finite(own, last, theme, frame_, inside);
@@ -175,8 +175,11 @@ fn bounds(least: f64, most: f64, curve: Curve, log_scale: bool) -> (f64, f64) {
     match curve {
         Curve::Accuracy => (0.0, 1.0),
         Curve::Loss if log_scale => {
-            let (low, high) = (least.floor(), most.ceil());
-            (low, if high > low { high } else { low + 1.0 })
+            // Within a power of ten whole ones would make a flat line of it.
+            match most - least < 1.0 {
+                true => (least - 0.02, most + 0.02),
+                false => (least.floor(), most.ceil()),
+            }
         }
         Curve::Loss => (least.min(0.0), if most > 0.0 { most * 1.05 } else { 1.0 }),
     }
@@ -205,7 +208,7 @@ mod tests {
     #[test]
     fn an_axis_holds_all_values_and_never_has_no_length() {
         assert_eq!(bounds(0.2, 0.9, Curve::Accuracy, false), (0.0, 1.0));
-        assert_eq!(bounds(-2.0, -2.0, Curve::Loss, true), (-2.0, -1.0));
+        assert_eq!(bounds(-2.0, -2.0, Curve::Loss, true), (-2.02, -1.98));
         assert_eq!(bounds(-1.3, 0.4, Curve::Loss, true), (-2.0, 1.0));
         assert_eq!(bounds(0.0, 0.0, Curve::Loss, false), (0.0, 1.0));
         assert_eq!(place(0.0, true), None);

@@ -1,17 +1,20 @@
 //! Screen 6: the network trained live. Charts of loss and accuracy, what happens in each layer, past runs beside them.
 
+mod below;
 mod chart;
 mod view;
 
 use crate::model::figures::grouped;
+use crate::run::data::Source;
 use crate::run::runs;
-use crate::run::session::{Begin, Out};
+use crate::run::session::{Begin, Change, Out};
 use crate::run::train::Command;
 use crate::spec::recipe::Recipe;
 use crate::tui::keys::Action;
 use crate::tui::keys::table::{Train, TrainSetting};
 use crate::tui::msg::{Effect, Training};
 use crate::tui::overlays;
+use crate::tui::screens::Screen;
 use crate::tui::state::overlay::Purpose;
 use crate::tui::state::training::{Below, Live, Shown};
 use crate::tui::state::{Pane, State};
@@ -25,6 +28,11 @@ const LAID: usize = 3;
 
 pub fn enter(_: &mut State) -> Vec<Effect> {
     vec![Effect::ListRuns]
+}
+
+/// Whether the list of runs is on the screen, where other processes' runs come and go.
+pub fn watches_runs(state: &State) -> bool {
+    state.screen == Screen::Train && state.train.below == Below::Runs
 }
 
 /// What the run would start with.
@@ -49,7 +57,7 @@ pub fn step(state: &mut State, by: isize) {
     let view = &mut state.train;
     match view.below {
         Below::Runs => view.run_cursor = moved(view.run_cursor, by, view.runs.len()),
-        _ => view.offset = moved(view.offset, by, view::rows(view).max(1)),
+        _ => view.offset = moved(view.offset, by, below::rows(view).max(1)),
     }
 }
 
@@ -81,7 +89,10 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Train::Stop => stop(state),
         Train::Ask(setting) => {
             let text = match setting {
-                TrainSetting::Data => state.train.data.to_string(),
+                TrainSetting::Data => match &state.train.data {
+                    Source::Synthetic(None) => String::new(),
+                    other => other.to_string(),
+                },
                 TrainSetting::Recipe => state.train.words.clone(),
             };
             overlays::ask_path(state, Purpose::Train(setting), text);
@@ -112,14 +123,18 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
 /// Takes a setting that was typed, or says what would be right.
 pub fn set(state: &mut State, setting: TrainSetting, text: &str) -> Result<(), String> {
     match setting {
-        TrainSetting::Data if text.is_empty() => state.train.data = crate::run::data::Source::Synthetic(None),
+        TrainSetting::Data if text.is_empty() => state.train.data = Source::Synthetic(None),
         TrainSetting::Data => {
             // A path after the kind may begin at the user's home folder.
             let text = match text.split_once(":~/") {
                 Some((kind, rest)) => format!("{kind}:{}", overlays::expanded(&format!("~/{rest}")).display()),
                 None => text.to_string(),
             };
-            state.train.data = text.parse()?;
+            let source: Source = text.parse()?;
+            if let Some(path) = source.path().filter(|path| !path.exists()) {
+                return Err(format!("there is no {}", path.display()));
+            }
+            state.train.data = source;
         }
         TrainSetting::Recipe => {
             state.train.recipe = Recipe::from_words(text)?;
@@ -136,6 +151,11 @@ fn enter_pressed(state: &mut State) -> Vec<Effect> {
     {
         if view.live.is_some() {
             state.tell("a run is on the charts that is being trained; a lays another one over it");
+            return Vec::new();
+        }
+        if let Err(why) = &run.summary {
+            let words = format!("{}: {why}", run.id);
+            state.complain(words);
             return Vec::new();
         }
         return vec![Effect::ReadRun { folder: run.folder.clone(), over: false }];
@@ -164,6 +184,10 @@ fn tell(state: &mut State, command: impl Fn(&Live) -> Command) -> Vec<Effect> {
     match &state.train.live {
         Some(live) if !live.stopping => vec![Effect::TellTrainer(command(live))],
         Some(_) => Vec::new(),
+        None if state.train.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
+            state.tell("another process trains this run; only there it can be steered");
+            Vec::new()
+        }
         None => {
             state.tell("no run is under way; ⏎ begins one");
             Vec::new()
@@ -193,7 +217,9 @@ fn resume(state: &mut State) -> Vec<Effect> {
         _ => return Vec::new(),
     };
     began_soon(state, "going on");
-    vec![Effect::Train(Wanted::Resume(folder))]
+    let own = &state.train.recipe;
+    let change = Change { epochs: own.epochs, steps: own.steps, ..Change::default() };
+    vec![Effect::Train(Wanted::Resume(folder, change))]
 }
 
 fn lay_over(state: &mut State) -> Vec<Effect> {
@@ -233,6 +259,8 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
             }
             state.train.laid.retain(|(id, _)| *id != shown.id);
             state.train.shown = Some(*shown);
+            // What went wrong before has been seen.
+            state.toasts.retain(|toast| !toast.bad);
             return vec![Effect::ListRuns];
         }
         Training::Events(events) => {
