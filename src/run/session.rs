@@ -136,22 +136,19 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     let optimizer = Optimizer::new(recipe.algorithm, recipe.weight_decay, &compiled).map_err(TrainError::from)?;
     let start = start_event(&network, &sets, &recipe, &wanted.data, estimate);
     super::train::check(&compiled, &sets, &recipe)?;
+    let about = || -> Result<About, SessionError> {
+        Ok(About {
+            architecture: library.resolved(&wanted.origin, &wanted.sets)?,
+            recipe: run_recipe(&network, wanted, &recipe),
+            start: start.clone(),
+            summary: summary(&network, &wanted.data, &sets, &recipe),
+            data: Data::of(&sets),
+        })
+    };
     let keeper = match &wanted.out {
         Out::Nowhere => None,
-        out => {
-            let about = About {
-                architecture: library.resolved(&wanted.origin, &wanted.sets)?,
-                recipe: run_recipe(&network, wanted, &recipe),
-                start: start.clone(),
-                summary: summary(&network, &wanted.data, &sets, &recipe),
-                data: Data::of(&sets),
-            };
-            Some(match out {
-                Out::Next(parent) => Keeper::create_next(parent, &network.architecture.id, about)?,
-                Out::Folder(folder) => Keeper::create(folder, about)?,
-                Out::Nowhere => return Err(SessionError::Run(RunError::NotEmpty(String::new()))),
-            })
-        }
+        Out::Next(parent) => Some(Keeper::create_next(parent, &network.architecture.id, about()?)?),
+        Out::Folder(folder) => Some(Keeper::create(folder, about()?)?),
     };
     let progress = Progress::default();
     Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })

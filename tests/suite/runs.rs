@@ -229,6 +229,20 @@ fn a_signal_ends_a_run_after_its_step_and_it_goes_on_to_the_same_bits() {
 }
 
 #[test]
+fn a_run_ends_when_its_time_is_over_and_goes_on_later() {
+    let folder = folder();
+    let at = folder.path();
+    let output = run(at, &train("late", &["--epochs", "100000", "--max-minutes", "0.005"]));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.contains("goes on"), "{errors}");
+    let (_, state) = learned(&at.join("late"));
+    let step = state["progress"]["step"].as_u64().expect("a step");
+    assert!(step > 0 && state["progress"]["finished"] == false);
+    sound(at, &["train", "--resume", "late", "--steps", &(step + 2).to_string()]);
+    refused(at, &["train", "--resume", "late", "--steps", "1"], "already");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_ends_a_run_with_its_last_checkpoint_whole() {
     let folder = folder();
@@ -323,6 +337,9 @@ fn runs_are_listed_shown_compared_and_exported() {
             .any(|line| line.trim_start().starts_with("lr ") && line.contains("0.01") && line.contains("0.02"))
     );
     assert!(!compared.contains("momentum"), "what is the same is left out: {compared}");
+    let listed = sound(at, &["runs", "list", "--format", "csv"]);
+    assert!(listed.starts_with("id,architecture,data,status,step,total_steps,"), "{listed}");
+    assert!(listed.lines().all(|line| !line.contains('%') && !line.contains('–')), "{listed}");
     let written = sound(at, &["runs", "tensorboard", "net-1"]);
     assert_eq!(scalars(&at.join(written.trim())), losses(at, "net-1"));
     refused(at, &["runs", "show", "net-3"], "did you mean");

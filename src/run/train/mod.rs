@@ -190,6 +190,9 @@ impl Training<'_> {
                 }
                 false => self.take_step(batch, began, total, session, on)?,
             };
+            if session.paused {
+                self.count_time(session);
+            }
             if stops.is_break() {
                 return Ok(End::Stopped);
             }
@@ -250,6 +253,8 @@ impl Training<'_> {
                 Some(Command::LowerRate) => {
                     self.progress.rate /= 10.0;
                     self.tell_rate(step, "user", on)?;
+                    // What was asked for by hand is not to be asked for again after a kill.
+                    self.keep(session, on)?;
                 }
                 Some(Command::Checkpoint) => self.keep(session, on)?,
                 None if session.paused => {}

@@ -153,7 +153,7 @@ fn standing(shown: &Shown, live: Option<(bool, bool)>) -> Vec<(&'static str, Str
         (Some((true, _)), _) => "paused (Space: on, s: step)".to_string(),
         (Some(_), _) => match shown.validating {
             Some((done, of)) => format!("validating {} of {}", grouped(done as u64), grouped(of as u64)),
-            None => "training (Space: pause, x: stop)".to_string(),
+            None => "training, Space pauses".to_string(),
         },
         (None, Some(ended)) => ended.clone(),
         (None, None) => "trained by another process".to_string(),
@@ -222,13 +222,8 @@ fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
     frame_.render_widget(Paragraph::new(lines).block(frame(title, theme, false)), half);
     let (data, recipe, title) = match (&view.shown, &view.live) {
         (Some(shown), _) if view.live.is_some() || view.below == Below::Runs => {
-            let images =
-                if shown.about.images > 0 { format!(", {} images", short(shown.about.images)) } else { String::new() };
-            (
-                format!("{}{images}", runs::short_data(&shown.about.data)),
-                shown.about.recipe.clone(),
-                " Its data and recipe ",
-            )
+            let recipe = format!("{} · {} images", shown.about.recipe, short(shown.about.images));
+            (runs::short_data(&shown.about.data), recipe, " Its data and recipe ")
         }
         _ => {
             let own =
