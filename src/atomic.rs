@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+/// What the name of a file begins with that is not whole yet.
+pub const PREFIX: &str = ".convlens-";
+
 /// Lets `fill` write a file beside `path`, makes sure that it is on the disk, and renames it. Killed at any instant, what
 /// stood there before stays whole, and so it does where the disk is full. A link is followed, permissions stay.
 pub fn write(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
@@ -25,7 +28,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Res
         // A temporary file is its owner's alone; this one becomes an ordinary file, less what the umask takes.
         beside.permissions(fs::Permissions::from_mode(0o666));
     }
-    let beside = beside.prefix(".convlens-").tempfile_in(folder)?.into_temp_path();
+    let beside = beside.prefix(PREFIX).tempfile_in(folder)?.into_temp_path();
     let ordinary = fs::metadata(&beside)?;
     fill(&beside)?;
     let file = File::options().read(true).write(true).open(&beside)?;

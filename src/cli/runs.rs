@@ -337,9 +337,10 @@ fn compare(context: &Context, found: &[Found]) -> Result<(), Failure> {
         }
     }
     let json = || {
-        let runs = found.iter().zip(&recipes).map(|(run, recipe)| {
+        let runs = found.iter().map(|run| {
             let mut value = found_json(run);
-            value["recipe"] = recipe.iter().map(|(key, value)| (key.clone(), Value::from(value.clone()))).collect();
+            value["recipe"] =
+                recipe_of(run).ok().and_then(|recipe| serde_json::to_value(recipe).ok()).unwrap_or_default();
             value
         });
         runs.collect::<Vec<_>>().into()

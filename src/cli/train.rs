@@ -54,7 +54,7 @@ pub struct TrainArgs {
     /// Minutes after which training ends and keeps what it has
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = positive)]
     max_minutes: Option<f64>,
-    /// Write the state every so many steps too; it is written after epochs and every five minutes anyway
+    /// Write the state every so many steps too; it is written now and then anyway
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_every: Option<u64>,
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
     /// Go on although memory may not suffice
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long)]
     force: bool,
 }
 
@@ -205,12 +205,8 @@ fn failure(error: SessionError) -> Failure {
 fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Failure> {
     let loaded = context.load(arch)?;
     let named = args.recipe.as_deref().and_then(Recipe::named).unwrap_or_default();
-    let mut recipe = args.flags().over(&named).over(&loaded.architecture.train);
+    let recipe = args.flags().over(&named).over(&loaded.architecture.train);
     let data = args.data.clone().unwrap_or(Source::Synthetic(None));
-    if args.recipe.is_some() && recipe.val_split.is_none() && matches!(data, Source::Tensors(_)) {
-        recipe.val_split = Some(0.1);
-        context.say("a tenth of the images is kept aside, for the plateaus of the paper's schedule");
-    }
     if let Some(path) = &args.save {
         weights::check_writable(path).map_err(Failure::because)?;
     }
@@ -242,6 +238,7 @@ fn resume(context: &Context, args: &TrainArgs, folder: &std::path::Path) -> Resu
         steps: args.steps,
         checkpoint_every: args.checkpoint_every,
         data: args.data.clone(),
+        force: args.force,
     };
     if let Some(path) = &args.save {
         weights::check_writable(path).map_err(Failure::because)?;
@@ -421,6 +418,8 @@ impl<'a> Report<'a> {
                         100.0 * step.accuracy
                     ));
                 }
+                // An epoch's validation has been told with it.
+                let val = val.filter(|_| self.last.is_some());
                 for (words, own) in [("validation", val), ("test", test)] {
                     if let Some(own) = own {
                         let accuracy = 100.0 * own.accuracy;

@@ -35,9 +35,9 @@ pub enum SessionError {
     #[error("{0}")]
     Train(#[from] TrainError),
     #[error(
-        "the data is not what {folder} was trained on: {now} images (checksum {now_checksum:08x}), {then} ({then_checksum:08x}) then"
+        "the {part} data is not what {folder} was trained with: {now} images (checksum {now_checksum:08x}), {then} ({then_checksum:08x}) then"
     )]
-    OtherData { folder: String, now: u64, now_checksum: u32, then: u64, then_checksum: u32 },
+    OtherData { folder: String, part: &'static str, now: u64, now_checksum: u32, then: u64, then_checksum: u32 },
     #[error("{folder} has finished its {steps} steps; more epochs or steps (`--epochs N`, `--steps N`) make it longer")]
     Finished { folder: String, steps: u64 },
     #[error("{folder} is at step {step} already, and {wanted} steps are all that is wanted; ask for more")]
@@ -75,6 +75,8 @@ pub struct Change {
     pub checkpoint_every: Option<u64>,
     /// The same data at another place.
     pub data: Option<Source>,
+    /// Go on although memory may not suffice.
+    pub force: bool,
 }
 
 /// A run that can start.
@@ -112,6 +114,11 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
     let mut recipe = Recipe::new(&wanted.recipe);
     let mut notes = Vec::new();
+    let plateau = matches!(recipe.schedule, super::train::Schedule::Plateau { .. });
+    if plateau && wanted.recipe.val_split.is_none() && matches!(wanted.data, Source::Tensors(_)) {
+        recipe.val_split = 0.1;
+        notes.push("a tenth of the images is kept aside, for the plateaus that the schedule follows".into());
+    }
     if !wanted.force {
         // What not even one image fits into is known before any data is read.
         machine::check(memory::training(&network, 1, state_of(&recipe)).total())?;
@@ -134,14 +141,14 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
         None => Compiled::initialised(&network, recipe.init, recipe.seed),
     };
     let optimizer = Optimizer::new(recipe.algorithm, recipe.weight_decay, &compiled).map_err(TrainError::from)?;
-    let start = start_event(&network, &sets, &recipe, &wanted.data, estimate);
+    let start = start_event(&network, &sets, &recipe, &wanted.data.absolute(), estimate);
     super::train::check(&compiled, &sets, &recipe)?;
     let about = || -> Result<About, SessionError> {
         Ok(About {
             architecture: library.resolved(&wanted.origin, &wanted.sets)?,
             recipe: run_recipe(&network, wanted, &recipe),
             start: start.clone(),
-            summary: summary(&network, &wanted.data, &sets, &recipe),
+            summary: summary(&network, &wanted.data.absolute(), &sets, &recipe),
             data: Data::of(&sets),
         })
     };
@@ -178,20 +185,20 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     let recipe = Recipe::new(&own.train);
     let sets = open_data(&network, &source, &recipe)?;
     let (now, then) = (Data::of(&sets), reopened.checkpoint.state.data);
-    if now != then {
-        return Err(SessionError::OtherData {
-            folder: folder.display().to_string(),
-            now: now.images,
-            now_checksum: now.checksum,
-            then: then.images,
-            then_checksum: then.checksum,
-        });
+    let parts = [
+        ("training", (now.images, now.checksum), (then.images, then.checksum)),
+        ("validation", (now.val_images, now.val_checksum), (then.val_images, then.val_checksum)),
+    ];
+    // A run of a convlens that did not count its validation images has 0 there.
+    let changed = parts.into_iter().find(|(_, now, then)| now != then && then.0 > 0);
+    if let Some((part, (now, now_checksum), (then, then_checksum))) = changed {
+        let folder = folder.display().to_string();
+        return Err(SessionError::OtherData { folder, part, now, now_checksum, then, then_checksum });
     }
     let progress = reopened.checkpoint.state.progress.clone();
     let total = recipe.total_steps(sets.train.len());
-    // A run may have been ended between its last step and the validation after it.
-    let awaits_validation = !progress.finished && progress.place == sets.train.len() as u64;
-    if progress.step >= total && !awaits_validation {
+    // A run may have been ended between its last step and what is looked at after it.
+    if progress.step > total || progress.step == total && progress.finished {
         let (folder, step) = (folder.display().to_string(), progress.step);
         return Err(match change.epochs.or(change.steps) {
             None => SessionError::Finished { folder, steps: step },
@@ -207,11 +214,16 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     let (augment, _) = Augment::new(&recipe.augment, &sets.train);
     let (compiled, optimizer) =
         reopened.checkpoint.restore(folder, &network, (recipe.algorithm, recipe.weight_decay))?;
-    let estimate = memory::training(&network, recipe.micro_batch as u64, state_of(&recipe)).total();
+    super::train::check(&compiled, &sets, &recipe)?;
+    let estimate = needed(&network, &sets, &recipe, recipe.micro_batch);
+    if !change.force {
+        machine::check(estimate)?;
+    }
     let mut start = start_event(&network, &sets, &recipe, &source, estimate);
     start["resumed_from_step"] = progress.step.into();
     let mut summary = reopened.summary().clone();
     (summary.total_steps, summary.epochs) = (total, own.train.epochs);
+    summary.data = own.data.clone();
     let keeper = Some(reopened.go_on(own, summary)?);
     Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })
 }
@@ -248,6 +260,14 @@ fn left_unused(given: &Given, recipe: &Recipe) -> Option<String> {
     (!unused.is_empty()).then(|| format!("not used by this recipe: {}", unused.join(", ")))
 }
 
+/// Memory that a step takes with so many images going through the network at once.
+fn needed(network: &Network, sets: &Sets, recipe: &Recipe, micro: usize) -> u64 {
+    // One mini-batch is worked on, two wait, and one is being made.
+    let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
+    let ahead = 4 * input.saturating_mul(recipe.batch.min(sets.train.len()) as u64);
+    memory::training(network, micro as u64, state_of(recipe)).total().saturating_add(ahead)
+}
+
 /// Lets a mini-batch go through the network in parts where memory is short; refuses where one image does not fit.
 fn fit_to_memory(
     network: &Network,
@@ -257,14 +277,10 @@ fn fit_to_memory(
     force: bool,
     notes: &mut Vec<String>,
 ) -> Result<u64, SessionError> {
-    let state = state_of(recipe);
-    let own = |micro: usize| {
-        // Two more mini-batches are made ahead.
-        let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
-        let ahead = 3 * input.saturating_mul(recipe.batch.min(sets.train.len()) as u64);
-        memory::training(network, micro as u64, state).total().saturating_add(ahead)
-    };
     let largest = recipe.micro_batch.min(sets.train.len());
+    recipe.micro_batch = largest;
+    let wanted = recipe.clone();
+    let own = |micro: usize| needed(network, sets, &wanted, micro);
     if force || machine::check(own(largest)).is_ok() {
         return Ok(own(largest));
     }

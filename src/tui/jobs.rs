@@ -1,11 +1,11 @@
 //! What the explorer's threads do: reading architectures again, analysing a text that is typed, timing, photos.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use super::msg::{Msg, Work};
+use super::msg::{Msg, Training, Work};
 use super::runner::Input;
 use super::state::editor::Analysis;
 use super::state::views::{Measured, Photo, Timed};
@@ -15,7 +15,7 @@ use super::work::{Cancel, Worker};
 use crate::model::{self, Network, compare};
 use crate::run::attention::Method;
 use crate::run::live::{Live, Request};
-use crate::run::{measure, picture};
+use crate::run::{measure, picture, runs};
 use crate::spec::{Library, LoadError, Loaded, Origin};
 
 /// An architecture's text and what it comes to.
@@ -97,6 +97,13 @@ pub(super) fn listing(
             (origin, text, opened)
         });
         let _ = sender.send(Input::Msg(Msg::Listed(found.collect())));
+    })
+}
+
+/// The thread that lists runs.
+pub(super) fn lister(sender: SyncSender<Input>) -> std::io::Result<Worker<()>> {
+    Worker::start("run list", move |(), _: &Cancel| {
+        let _ = sender.send(Input::Msg(Msg::Training(Training::Runs(runs::list(Path::new(runs::FOLDER))))));
     })
 }
 

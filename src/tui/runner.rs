@@ -1,7 +1,7 @@
 //! The loop: events become messages, effects are carried out, the state is painted when it changed.
 
 use std::io::{self, IsTerminal, Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,6 @@ use super::trainer::{self, Trainer};
 use super::update::update;
 use super::watch;
 use super::work::Worker;
-use crate::run::runs;
 use crate::spec::problem::Report;
 use crate::spec::{Library, LoadError, Origin, variant};
 
@@ -124,6 +123,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let analysis = jobs::analysis(library, sets, sender.clone())?;
     let work = jobs::work(sender.clone())?;
     let reader = jobs::reader(sender.clone())?;
+    let lister = jobs::lister(sender.clone())?;
     let listing = jobs::listing(library, outside, sets, sender.clone())?;
     // Without a watcher (no more handles, a file system that has none) `r` still reads again.
     let files = state.entries.iter().filter_map(|entry| match &entry.origin {
@@ -144,6 +144,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         work,
         trainer: None,
         reader,
+        lister,
         sender,
         changed: true,
     };
@@ -158,6 +159,11 @@ fn pictures() -> Option<Picker> {
         return None;
     }
     Picker::from_query_stdio().ok()
+}
+
+/// A run that could not begin.
+fn refused(why: String) -> Msg {
+    Msg::Training(Training::Ended(Err(why)))
 }
 
 /// The table of keys with the user's changes.
@@ -220,6 +226,8 @@ struct Runner<'a> {
     trainer: Option<Trainer>,
     /// Reads runs from their folders.
     reader: Worker<trainer::Read>,
+    /// Reads which runs there are.
+    lister: Worker<()>,
     sender: SyncSender<Input>,
     /// Whether there is something to paint.
     changed: bool,
@@ -388,13 +396,10 @@ impl Runner<'_> {
                         begin.sets = self.sets.to_vec();
                     }
                     if self.trainer.as_ref().is_some_and(|trainer| !trainer.is_over()) {
-                        Some(Msg::Complain("the run before is still being kept".into()))
+                        Some(refused("the run before is still being kept".into()))
                     } else {
                         let started = Trainer::start(self.library, wanted, self.sender.clone());
-                        started
-                            .map(|trainer| self.trainer = Some(trainer))
-                            .err()
-                            .map(|why| Msg::Complain(why.to_string()))
+                        started.map(|trainer| self.trainer = Some(trainer)).err().map(|why| refused(why.to_string()))
                     }
                 }
                 Effect::TellTrainer(command) => {
@@ -405,7 +410,10 @@ impl Runner<'_> {
                     self.trainer.iter().for_each(Trainer::stop);
                     None
                 }
-                Effect::ListRuns => Some(Msg::Training(Training::Runs(runs::list(Path::new(runs::FOLDER))))),
+                Effect::ListRuns => {
+                    self.lister.give(());
+                    None
+                }
                 Effect::ReadRun { folder, over } => {
                     self.reader.give(trainer::Read { folder, over });
                     None

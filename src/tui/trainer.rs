@@ -47,7 +47,8 @@ impl Trainer {
         let thread = std::thread::Builder::new().name("training".into()).spawn(move || {
             let run = || train(&library, &wanted, &control, &sender);
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-            let ended = ended.unwrap_or_else(|_| Err("training broke off; its last checkpoint is kept".into()));
+            let ended =
+                ended.unwrap_or_else(|_| Err("training broke off; what was kept of it is in its folder".into()));
             let _ = sender.send(Input::Msg(Msg::Training(Training::Ended(ended))));
         })?;
         Ok(Trainer { commands, stop, thread })
@@ -163,7 +164,25 @@ impl Teller<'_> {
         if let Err(TrySendError::Full(Input::Msg(Msg::Training(Training::Events(events))))) = self.sender.try_send(msg)
         {
             self.waiting = events;
+            self.thin();
         }
+    }
+
+    /// While the window is away, as in another program, no more waits than can be drawn: every second step goes.
+    fn thin(&mut self) {
+        const MOST: usize = 20_000;
+        if self.waiting.len() <= MOST {
+            return;
+        }
+        let mut at = 0;
+        self.waiting.retain(|event| {
+            at += 1;
+            match event {
+                Event::Norms { .. } | Event::Validating { .. } => false,
+                Event::Step(_) => at % 2 == 0,
+                _ => true,
+            }
+        });
     }
 
     fn flush(self) {

@@ -381,6 +381,27 @@ fn timing_is_work_that_is_watched_and_stopped() {
 }
 
 #[test]
+fn measured_times_stand_beside_each_block_with_their_ratio() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "/vgg13<enter>c/vgg13-5x5<enter>c3");
+    let effects = press(&mut state, "t");
+    let [Effect::Time(what, networks)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(networks.len(), 2);
+    let timings = networks.iter().enumerate().map(|(at, network)| {
+        // Every layer of the first takes a millisecond, every one of the second three.
+        let layer = std::time::Duration::from_millis(1 + 2 * at as u64);
+        let layers = vec![layer; network.layers.len()];
+        convlens::run::measure::Timing { median: layer * network.layers.len() as u32, layers, ..Default::default() }
+    });
+    let timed = Work::Timed(what.clone(), timings.collect());
+    send(&mut state, Msg::Work(timed));
+    let shown = text(&painted(&state));
+    // Two convs, two activations and a pool against one conv, its activation and the pool: 5 ms against 9 ms.
+    let block = shown.lines().find(|line| line.contains("block1 ")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(block.contains("5.00 ms") && block.contains("9.00 ms") && block.contains("1.80×"), "{block}");
+}
+
+#[test]
 fn the_editor_shows_old_and_new_numbers_at_three_sizes() {
     for (width, height) in SIZES {
         let mut state = state(width, height, theme::DARK);

@@ -394,7 +394,11 @@ fn data_that_does_not_fit_is_refused_before_anything_is_written() {
     std::fs::write(&labels, idx(&[30], &[2; 30])).expect("written");
     sound(at, &["train", "net.yaml", "--data", "idx:idx", "--steps", "2", "--out", "run"]);
     std::fs::write(at.join("idx/train-labels-idx1-ubyte"), idx(&[90], &[1; 90])).expect("written");
-    refused(at, &["train", "--resume", "run", "--steps", "4", "--data", "idx:idx"], "is not what run was trained on");
+    refused(
+        at,
+        &["train", "--resume", "run", "--steps", "4", "--data", "idx:idx"],
+        "training data is not what run was trained with",
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 
 use super::{DataError, DataSet, Images, Read, Wanted, check_channels, entries, read_bytes};
 
@@ -89,7 +89,7 @@ fn read(path: &Path, dimensions: usize, what: &str) -> Result<(Vec<usize>, Vec<u
     let header = 4 + 4 * dimensions;
     let mut start = Vec::new();
     // What comes out is bounded by what the header promises, whatever a small file may unfold to.
-    let mut packed = GzDecoder::new(raw.as_slice());
+    let mut packed = MultiGzDecoder::new(raw.as_slice());
     let mut plain = raw.as_slice();
     let stream: &mut dyn std::io::Read = if is_packed { &mut packed } else { &mut plain };
     let broken = |error: std::io::Error| damaged(format!("cannot be unpacked: {error}; download it again"));

@@ -54,7 +54,7 @@ impl std::str::FromStr for Source {
             ("synthetic", None, _) => Ok(Source::Synthetic(None)),
             ("synthetic", Some(classes), _) => match classes.parse() {
                 Ok(classes @ 2..=1_000_000) => Ok(Source::Synthetic(Some(classes))),
-                _ => Err(format!("`{classes}` is not a number of classes of at least 2")),
+                _ => Err(format!("`{classes}` is not a number of classes from 2 to 1,000,000")),
             },
             ("tensors", _, Some(path)) => Ok(Source::Tensors(path)),
             ("idx", _, Some(path)) => Ok(Source::Idx(path)),

@@ -22,11 +22,22 @@ const KEY: &str = "convlens";
 pub struct Data {
     pub images: u64,
     pub checksum: u32,
+    /// Of the validation set, which a plateau follows; 0 where there is none.
+    #[serde(default)]
+    pub val_images: u64,
+    #[serde(default)]
+    pub val_checksum: u32,
 }
 
 impl Data {
     pub fn of(sets: &Sets) -> Self {
-        Data { images: sets.train.len() as u64, checksum: sets.train.fingerprint() }
+        let validation = sets.validation.as_ref();
+        Data {
+            images: sets.train.len() as u64,
+            checksum: sets.train.fingerprint(),
+            val_images: validation.map_or(0, |set| set.len() as u64),
+            val_checksum: validation.map_or(0, |set| set.fingerprint()),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Keeper {
     about: About,
     metrics: File,
     /// Locked as long as it lives; the system lets go of it whatever ends the process.
-    _lock: File,
+    lock: File,
     /// The step of the last checkpoint.
     last: Option<u64>,
 }
@@ -70,10 +70,30 @@ fn lock(folder: &Path) -> Result<File, RunError> {
     let path = file(folder, LOCK);
     let failed = |error: io::Error| unwritable(&path, &error, None);
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(RunError::Busy(folder.display().to_string())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+    // Whoever only asks whether a run goes on holds the lock for a moment, too.
+    for _ in 0..10 {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+    Err(RunError::Busy(folder.display().to_string()))
+}
+
+/// What a folder holds beside a lock.
+fn contents(folder: &Path) -> Result<Vec<std::ffi::OsString>, RunError> {
+    let entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error, None))?;
+    let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+    Ok(names.filter(|name| name != LOCK).collect())
+}
+
+/// Removes what a kill left of a checkpoint that was being written.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(atomic::PREFIX) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -92,13 +112,15 @@ impl Keeper {
     pub fn create(folder: &Path, about: About) -> Result<Keeper, RunError> {
         let failed = |error: io::Error| unwritable(folder, &error, None);
         fs::create_dir_all(folder).map_err(failed)?;
+        let name = || folder.display().to_string();
+        let there = contents(folder)?;
+        // In a folder of something else not even a lock is left behind.
+        if !there.is_empty() && !there.iter().any(|name| name == RECIPE || name == CHECKPOINT) {
+            return Err(RunError::NotEmpty(name()));
+        }
         let lock = lock(folder)?;
-        let there = fs::read_dir(folder).map_err(failed)?.filter_map(Result::ok).map(|entry| entry.file_name());
-        let there: Vec<_> = there.filter(|name| name != LOCK).collect();
-        if !there.is_empty() {
-            let name = folder.display().to_string();
-            let is_run = there.iter().any(|name| name == RECIPE || name == CHECKPOINT);
-            return Err(if is_run { RunError::Taken(name) } else { RunError::NotEmpty(name) });
+        if !contents(folder)?.is_empty() {
+            return Err(RunError::Taken(name()));
         }
         Self::begin(folder, about, lock)
     }
@@ -126,7 +148,7 @@ impl Keeper {
         text(ARCHITECTURE, &about.architecture)?;
         text(RECIPE, &about.recipe.to_text())?;
         let metrics = open_metrics(folder)?;
-        let mut keeper = Keeper { folder: folder.to_path_buf(), about, metrics, _lock: lock, last: None };
+        let mut keeper = Keeper { folder: folder.to_path_buf(), about, metrics, lock, last: None };
         let start = keeper.about.start.clone();
         keeper.append_json(&start)?;
         keeper.summarise(Status::Running, None)?;
@@ -171,8 +193,12 @@ impl Keeper {
         let is_there = |own: &Self| file(&own.folder, RECIPE).exists();
         if is_there(self) {
             let kept = self.write_checkpoint(network, optimizer, progress);
-            // It may have been taken away in this very moment.
-            if kept.is_ok() || is_there(self) {
+            if kept.is_ok() {
+                return kept;
+            }
+            // It may be being taken away in this very moment, which takes its time.
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            if is_there(self) {
                 return kept;
             }
         }
@@ -214,7 +240,13 @@ impl Keeper {
         let folder = self.folder.clone();
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error, None))?;
         self.last = None;
-        *self = Keeper::begin(&folder, self.about.clone(), lock(&folder)?)?;
+        // Where only a part of it was removed, the lock is still held.
+        let path = file(&folder, LOCK);
+        let lock = match path.exists() {
+            true => self.lock.try_clone().map_err(|error| unwritable(&path, &error, None))?,
+            false => lock(&folder)?,
+        };
+        *self = Keeper::begin(&folder, self.about.clone(), lock)?;
         Ok(())
     }
 
@@ -289,6 +321,7 @@ impl Reopened {
         let recipe =
             RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })?;
         let lock = lock(folder)?;
+        sweep(folder);
         let checkpoint = Checkpoint::open(folder)?;
         // A kill between the two leaves the copy behind.
         write_state(folder, &checkpoint.state).map_err(|error| unwritable(&file(folder, STATE), &error, None))?;
@@ -321,7 +354,7 @@ impl Reopened {
         let start = json!({"event": "start", "version": VERSION, "arch": recipe.architecture});
         let data = self.checkpoint.state.data;
         let about = About { architecture, recipe, start, summary, data };
-        let mut keeper = Keeper { folder: self.folder, about, metrics, _lock: self.lock, last: Some(step) };
+        let mut keeper = Keeper { folder: self.folder, about, metrics, lock: self.lock, last: Some(step) };
         keeper.append_json(&json!({"event": "resume", "step": step}))?;
         keeper.summarise(Status::Running, None)?;
         Ok(keeper)

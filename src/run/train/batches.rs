@@ -60,7 +60,10 @@ fn make(set: &DataSet, recipe: &Recipe, augment: &Augment, from: (u64, usize), s
                 broken: Vec::new(),
             };
             for &at in places {
-                match set.sample(at, (!augment.is_nothing()).then_some((augment, seed))) {
+                // A decoder that panics on a broken file loses that file, not the run.
+                let sample = || set.sample(at, (!augment.is_nothing()).then_some((augment, seed)));
+                let sampled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(sample));
+                match sampled.unwrap_or_else(|_| Err(format!("image {at} cannot be decoded"))) {
                     Ok(values) => {
                         batch.inputs.extend(values);
                         batch.labels.push(set.label(at));

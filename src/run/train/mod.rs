@@ -58,6 +58,8 @@ pub enum TrainError {
     Rubbish { step: u64, layer: String },
     #[error("no image could be read; the first: {0}")]
     NoImages(String),
+    #[error("the thread that reads images broke off")]
+    Reader,
     #[error("out of memory: {0}")]
     Memory(#[from] CpuError),
     #[error("{0}")]
@@ -85,7 +87,7 @@ pub struct Training<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ended {
     pub end: End,
-    /// Where training ended within an epoch; otherwise the last epoch's has been told.
+    /// Of the last epoch, or where training ended within one.
     pub validation: Option<Evaluation>,
     /// Of the data's own test set, where validation is part of the training images.
     pub test: Option<Evaluation>,
@@ -106,6 +108,8 @@ struct Session<'c> {
     keeping_took: Duration,
     next_norms: Instant,
     watch: Watch,
+    /// Of the last epoch.
+    validation: Option<Evaluation>,
     broken: HashSet<String>,
     paused: bool,
 }
@@ -125,6 +129,7 @@ impl Training<'_> {
             keeping_took: Duration::ZERO,
             next_norms: now,
             watch: Watch::default(),
+            validation: None,
             broken: HashSet::new(),
             paused: false,
         };
@@ -139,19 +144,26 @@ impl Training<'_> {
             with_batches(&sets.train, recipe, &augment, &progress, |batches| self.epochs(batches, &mut session, on));
         self.count_time(&mut session);
         let end = ended?;
-        self.progress.finished = end == End::Finished;
-        self.keep(&mut session, on)?;
+        if end == End::Finished && (sets.test.is_some() || self.progress.place > 0) {
+            // What is looked at now may take long; the last step is kept before.
+            self.keep(&mut session, on)?;
+        }
         let mut look = |set: &DataSet| {
             let go_on = |done: usize| {
                 let _ = on(Event::Validating { done, of: set.len() });
                 !control.stops()
             };
             let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, 0, go_on);
-            looked.map(|(evaluation, _)| evaluation)
+            looked.and_then(|looked| looked.evaluation)
         };
         let ends = end == End::Finished;
-        let validation = sets.validation.as_ref().filter(|_| ends && self.progress.place > 0).and_then(&mut look);
+        let within = sets.validation.as_ref().filter(|_| ends && self.progress.place > 0);
+        let validation = within.and_then(&mut look).or(session.validation);
         let test = sets.test.as_ref().filter(|_| ends).and_then(&mut look);
+        // A look that was cut short is taken again when the run goes on.
+        let end = if ends && control.stops() { End::Stopped } else { end };
+        self.progress.finished = end == End::Finished;
+        self.keep(&mut session, on)?;
         Ok(Ended { end, validation, test })
     }
 
@@ -175,13 +187,11 @@ impl Training<'_> {
                 return Ok(End::Late);
             }
             let began = Instant::now();
-            let Some(batch) = batches.next() else { break };
+            // As many batches are made as the steps that are wanted.
+            let Some(batch) = batches.next() else { return Err(TrainError::Reader) };
             let (place, is_last) = (batch.place, batch.is_last);
             for why in &batch.broken {
-                if session.broken.insert(why.clone()) {
-                    let text = format!("{why}; it is left out");
-                    let _ = on(Event::Warning { step: self.progress.step, text });
-                }
+                self.leave_out(why, session, on)?;
             }
             let stops = match batch.labels.is_empty() {
                 true => {
@@ -209,6 +219,21 @@ impl Training<'_> {
             }
         }
         Ok(End::Finished)
+    }
+
+    /// Says, once for each image, that it cannot be read.
+    fn leave_out(
+        &mut self,
+        why: &str,
+        session: &mut Session,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), TrainError> {
+        if session.broken.insert(why.to_string()) {
+            let event = Event::Warning { step: self.progress.step, text: format!("{why}; it is left out") };
+            self.record(&event)?;
+            let _ = on(event);
+        }
+        Ok(())
     }
 
     /// Does what a run was told between two steps, and waits while it is paused. True if it is to stop.
@@ -338,11 +363,14 @@ impl Training<'_> {
                     !control.stops()
                 };
                 let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, samples, go_on);
-                let Some((evaluation, images)) = looked else { return Ok(false) };
-                if !images.is_empty() {
-                    let _ = on(Event::Samples { step, images });
+                let Some(looked) = looked else { return Ok(false) };
+                for why in &looked.broken {
+                    self.leave_out(why, session, on)?;
                 }
-                Some(evaluation)
+                if !looked.judged.is_empty() {
+                    let _ = on(Event::Samples { step, images: looked.judged });
+                }
+                looked.evaluation
             }
             None => None,
         };
@@ -360,17 +388,22 @@ impl Training<'_> {
         {
             self.tell_rate(step, "plateau", on)?;
         }
+        session.validation = validation;
         self.progress.next_epoch();
-        if session.kept.elapsed() > BETWEEN_EPOCHS.max(session.keeping_took * SHARE) {
+        if self.is_asked() || session.kept.elapsed() > BETWEEN_EPOCHS.max(session.keeping_took * SHARE) {
             self.keep(session, on)?;
         }
         Ok(!stops)
     }
 
+    /// Whether the recipe wants a checkpoint after this step.
+    fn is_asked(&self) -> bool {
+        self.recipe.checkpoint_every.is_some_and(|every| self.progress.step.is_multiple_of(every.max(1)))
+    }
+
     /// Whether a checkpoint is due within an epoch.
     fn is_due(&self, session: &Session) -> bool {
-        let asked = self.recipe.checkpoint_every.is_some_and(|every| self.progress.step.is_multiple_of(every.max(1)));
-        asked || session.kept.elapsed() > WITHIN_EPOCHS.max(session.keeping_took * SHARE)
+        self.is_asked() || session.kept.elapsed() > WITHIN_EPOCHS.max(session.keeping_took * SHARE)
     }
 
     /// Counts the time since it was last counted as training.
@@ -384,17 +417,19 @@ impl Training<'_> {
     /// Writes the state, if the run has a folder. What is not finite is not kept.
     fn keep(&mut self, session: &mut Session, on: &mut dyn FnMut(Event) -> ControlFlow<()>) -> Result<(), TrainError> {
         self.count_time(session);
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let began = Instant::now();
         if let Some(layer) = step::not_finite(&self.network) {
             return Err(TrainError::Rubbish { step: self.progress.step, layer });
         }
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let kept = keeper.checkpoint(&self.network, &self.optimizer, &self.progress)?;
         session.kept = Instant::now();
         session.keeping_took = began.elapsed();
         let step = self.progress.step;
         if let Some(text) = kept.note {
-            let _ = on(Event::Warning { step, text });
+            let event = Event::Warning { step, text };
+            self.record(&event)?;
+            let _ = on(event);
         }
         let _ = on(Event::Checkpoint { step, path: kept.path });
         Ok(())

@@ -6,12 +6,14 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
+use unicode_width::UnicodeWidthStr;
 
 use super::kernels;
 use super::text::{bar, fitting_title, frame, left, right};
 use crate::model::compare::{self, Cell, Row};
 use crate::model::figures::{self, field_text, grouped, short, signed, signed_short};
-use crate::model::{Network, Shape};
+use crate::model::{Layer, Network, Shape};
+use crate::run::measure::Timing;
 use crate::tui::keys::table::Compare;
 use crate::tui::keys::{Action, Context};
 use crate::tui::layout::{Panes, visible_rows};
@@ -199,7 +201,7 @@ fn draw_table(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<R
         let y = inside.y + 1 + (at - state.compare.offset) as u16;
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Compared(at) });
         let line = match line {
-            ShownLine::Block(name) => Line::styled(name.to_string(), theme.accent),
+            ShownLine::Block(name) => block_line(state, name, width),
             ShownLine::Row(row) => {
                 let cells = (0..row.cells.len()).flat_map(|at| cell_spans(state, row, at, width, largest));
                 Line::from(cells.collect::<Vec<_>>())
@@ -227,6 +229,36 @@ impl Columns {
         let name = width.saturating_sub(number + difference + bar + 3);
         Columns { name, number, bar, difference }
     }
+}
+
+/// A block's heading; once it was timed, with how long each architecture took for it and its ratio to the first.
+fn block_line(state: &State, name: &str, width: usize) -> Line<'static> {
+    let theme = &state.theme;
+    let Some(times) = times(state) else { return Line::styled(name.to_string(), theme.accent) };
+    let seconds = |network: &Network, timing: &Timing| -> f64 {
+        let inside = |layer: &Layer| layer.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let own = network.layers.iter().zip(&timing.layers).filter(|(layer, _)| inside(layer));
+        own.map(|(_, time)| time.as_secs_f64()).sum()
+    };
+    let all: Vec<f64> = state.compare.of.iter().zip(times).map(|(network, timing)| seconds(network, timing)).collect();
+    let cells = all.iter().enumerate().flat_map(|(at, own)| {
+        let columns = Columns::of(width, at > 0);
+        let ratio = match at > 0 && columns.difference > 0 && all[0] > 0.0 {
+            true => format!("{:.2}×", own / all[0]),
+            false => String::new(),
+        };
+        let heading = left(if at == 0 { name } else { "" }, columns.name);
+        let time = right(&format!("{:.2} ms", 1e3 * own), columns.number);
+        let style = if *own > all[0] { theme.bad } else { theme.good };
+        let rest = format!(" {}", right(&ratio, columns.difference));
+        let used = columns.name + columns.number + columns.difference + 1;
+        [
+            Span::styled(heading, theme.accent),
+            Span::styled(time, theme.bar),
+            Span::styled(left(&rest, rest.width() + width.saturating_sub(used)), style),
+        ]
+    });
+    Line::from(cells.collect::<Vec<_>>())
 }
 
 /// The largest number of any cell, which a full bar stands for.
@@ -309,7 +341,7 @@ fn cell_spans(state: &State, row: &Row, at: usize, width: usize, largest: u128) 
 }
 
 /// The times of what is compared now, if it was timed.
-fn times(state: &State) -> Option<&[crate::run::measure::Timing]> {
+fn times(state: &State) -> Option<&[Timing]> {
     let (what, times) = state.compare.times.as_ref()?;
     let shown: Vec<_> = compared(state).into_iter().map(|entry| entry.origin.clone()).collect();
     (*what == Timed::Designs(shown)).then_some(times)

@@ -100,6 +100,8 @@ pub struct Shown {
     pub samples: Vec<Judged>,
     /// Seconds that this process's steps and validations took.
     pub seconds: f64,
+    /// Of these, the ones of this epoch's steps.
+    pub epoch_seconds: f64,
     /// Images of the validation set looked at, while they are.
     pub validating: Option<(usize, usize)>,
     /// How it ended, once it has.
@@ -136,6 +138,7 @@ impl Shown {
             norms: BTreeMap::new(),
             samples: Vec::new(),
             seconds: 0.0,
+            epoch_seconds: 0.0,
             validating: None,
             ended: None,
         }
@@ -151,7 +154,16 @@ impl Shown {
             _ => self.validating = None,
         }
         match event {
-            Event::Step(own) => self.seconds += own.time.as_secs_f64(),
+            Event::Step(own) => {
+                self.seconds += own.time.as_secs_f64();
+                self.epoch_seconds += own.time.as_secs_f64();
+            }
+            // What an epoch took beside its steps is its validation.
+            Event::Epoch(own) => {
+                let beside = own.time.as_secs_f64() - self.epoch_seconds;
+                self.seconds += if self.epoch_seconds > 0.0 { beside.max(0.0) } else { 0.0 };
+                self.epoch_seconds = 0.0;
+            }
             Event::Norms { layers, .. } => {
                 for own in layers {
                     let line = self.norms.entry(own.layer).or_default();

@@ -21,7 +21,7 @@ use crate::tui::theme::{Theme, Tones};
 pub fn rows(view: &TrainView) -> usize {
     match view.below {
         Below::Layers => view.shown.as_ref().map_or(0, |shown| shown.norms.len()),
-        Below::Notes => view.shown.as_ref().map_or(0, |shown| shown.history.notes.len()),
+        Below::Notes => view.shown.as_ref().map_or(0, |shown| 4 * shown.history.notes.len()),
         Below::Runs => view.runs.len(),
         Below::Samples => 1,
     }
@@ -56,7 +56,9 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
         (Below::Layers, Some(shown)) if !shown.norms.is_empty() => {
             draw_layers(shown, view.offset, theme, frame_, inside)
         }
-        (Below::Layers, _) => say(frame_, "norms of weights, gradients and updates, while a run goes on here"),
+        (Below::Layers, _) => {
+            say(frame_, "norms of weights and gradients, and updates against weights, while a run goes on here")
+        }
         (Below::Samples, Some(shown)) if !shown.samples.is_empty() => draw_samples(shown, theme, frame_, inside),
         (Below::Samples, _) => say(frame_, "images of the validation set with what they are taken for, after an epoch"),
         (Below::Notes, Some(shown)) if !shown.history.notes.is_empty() => {
@@ -93,8 +95,11 @@ fn draw_layers(shown: &Shown, offset: usize, theme: &Theme, frame_: &mut Frame, 
     let width = usize::from(area.width);
     let line = if width >= 84 { 24 } else { 12 };
     let name = width.saturating_sub(11 * 3 + line + 2).min(28);
-    let heading =
-        left(" layer", name) + &right("|weight|", 11) + &right("|gradient|", 11) + &right("update", 11) + "  gradient";
+    let heading = left(" layer", name)
+        + &right("|weight|", 11)
+        + &right("|gradient|", 11)
+        + &right("Δ/weight", 11)
+        + "  gradient";
     let mut lines = vec![Line::styled(heading, theme.dim)];
     let layers = shown.norms.iter().skip(offset).take(usize::from(area.height).saturating_sub(1));
     for (index, norms) in layers {

@@ -217,8 +217,13 @@ fn resume(state: &mut State) -> Vec<Effect> {
         _ => return Vec::new(),
     };
     began_soon(state, "going on");
+    // A length that was typed is meant for the next run, unless this one has come to its end.
+    let is_over = state.train.runs.iter().any(|run| run.folder == folder && run.status() == "finished");
     let own = &state.train.recipe;
-    let change = Change { epochs: own.epochs, steps: own.steps, ..Change::default() };
+    let change = match is_over {
+        true => Change { epochs: own.epochs, steps: own.steps, ..Change::default() },
+        false => Change::default(),
+    };
     vec![Effect::Train(Wanted::Resume(folder, change))]
 }
 
@@ -274,7 +279,9 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
                 Ok(words) => words.clone(),
                 Err(why) => format!("failed: {why}"),
             };
-            if let Some(shown) = state.train.shown.as_mut().filter(|shown| shown.ended.is_none()) {
+            // Of this process: another's run may be on the charts.
+            let own = |shown: &&mut Shown| shown.about.began.is_some() && shown.ended.is_none();
+            if let Some(shown) = state.train.shown.as_mut().filter(own) {
                 shown.ended = Some(words.clone());
             }
             match ended {
@@ -308,6 +315,10 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
                 view.laid.push((shown.id, shown.history));
                 let surplus = view.laid.len().saturating_sub(LAID);
                 view.laid.drain(..surplus);
+            }
+            // Reading this one ended following the other.
+            if let Some(shown) = view.shown.as_ref().filter(|shown| shown.ended.is_none() && view.live.is_none()) {
+                return vec![Effect::ReadRun { folder: shown.folder.clone(), over: false }];
             }
         }
         Training::Unreadable(why) => state.complain(why),
