@@ -375,3 +375,19 @@ fn closing_or_killing_the_terminal_leaves_a_run_that_goes_on() {
         resumes(&screen, &(step + 3).to_string());
     }
 }
+
+#[test]
+fn closing_the_terminal_in_the_middle_of_a_forward_run_leaves_nothing_running() {
+    let mut screen = Screen::open(&["explore", "vgg-mini"], 24, 80);
+    screen.shows("VGG-mini");
+    screen.press("5");
+    screen.shows("runs the network");
+    screen.press("u");
+    screen.shows("Runs; the median counts");
+    // Ctrl-U clears the number that is offered; a setting that was typed is run at once.
+    screen.press("\x1510000\r");
+    screen.shows("running");
+    let process = screen.child.process_id().expect("running").to_string();
+    std::process::Command::new("kill").args(["-HUP", &process]).status().expect("killed");
+    screen.closes();
+}

@@ -55,7 +55,7 @@ pub fn write(compiled: &Compiled, path: &Path) -> Result<(), WeightsError> {
     write_with(compiled, &[], HashMap::new(), path)
 }
 
-/// As [`write`], with more tensors and with texts in the header. Whoever reads the file sees it whole or not at all.
+/// As [`fn@write`], with more tensors and with texts in the header. Whoever reads the file sees it whole or not at all.
 pub fn write_with(
     compiled: &Compiled,
     extras: &[Extra],

@@ -1,8 +1,8 @@
 //! Labelled images for training: where they come from, which are kept aside, and how one becomes the network's input.
 //!
-//! A [`Source`] is what `--data` names. [`open`] reads it ([`idx`], [`cifar`], [`folder`], tensor files) or makes it
-//! ([`synthetic`]), checks it, and splits it into [`Sets`]. A [`DataSet`] then gives single samples, which depend on the
-//! seed, the epoch and the image only, never on which other images are in a mini-batch ([`sample`]).
+//! A [`Source`] is what `--data` names. [`open`] reads it (`idx`, `cifar`, `folder`, tensor files) or makes it
+//! (`synthetic`), checks it, and splits it into [`Sets`]. A [`DataSet`] then gives single samples, which depend on the
+//! seed, the epoch and the image only, never on which other images are in a mini-batch (`sample`).
 
 pub mod augment;
 mod cifar;
