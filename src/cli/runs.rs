@@ -268,15 +268,10 @@ fn show(context: &Context, run: &Found) -> Result<(), Failure> {
     footer.extend(summary.reason.iter().map(|reason| format!("why: {reason}")));
     footer.extend(history.notes.iter().map(|(step, words)| format!("step {step}: {words}")));
     let json = || {
-        let epochs = history.epochs.iter().map(|epoch| {
-            json!({"epoch": epoch.epoch, "step": epoch.step, "train_loss": epoch.train_loss,
-                "train_accuracy": epoch.train_accuracy, "val_loss": epoch.val_loss, "val_accuracy": epoch.val_accuracy,
-                "seconds": epoch.seconds})
-        });
         let notes = history.notes.iter().map(|(step, text)| json!({"step": step, "text": text}));
         let mut value = found_json(run);
         value["recipe"] = serde_json::to_value(&recipe).unwrap_or_default();
-        value["epochs_done"] = epochs.collect::<Vec<_>>().into();
+        value["epochs_done"] = serde_json::to_value(&history.epochs).unwrap_or_default();
         value["notes"] = notes.collect::<Vec<_>>().into();
         value
     };
@@ -294,13 +289,7 @@ fn steps(context: &Context, run: &Found) -> Result<(), Failure> {
             .collect()
     });
     let rows = Rows { headers: names.map(|name| (name, true)).to_vec(), rows: rows.collect() };
-    let json = || {
-        let steps = steps.iter().map(|own| {
-            json!({"step": own.step, "epoch": own.epoch, "loss": own.loss, "accuracy": own.accuracy, "lr": own.lr,
-                "images_per_second": own.images_per_second})
-        });
-        steps.collect::<Vec<_>>().into()
-    };
+    let json = || serde_json::to_value(&steps).unwrap_or_default();
     output::print(context, &rows, json, &[])
 }
 

@@ -18,7 +18,7 @@ use crate::model::figures::{bytes, grouped};
 use crate::network::weights;
 use crate::run::data::Source;
 use crate::run::machine;
-use crate::run::runs::{self, event_json};
+use crate::run::runs::{self, event_json, finish_json, rate_words};
 use crate::run::session::{self, Begin, Change, Out, Over, Session, SessionError};
 use crate::run::train::{Control, End, Epoch, Event, Observed, Step};
 use crate::spec::recipe::{self, Recipe};
@@ -379,7 +379,7 @@ impl<'a> Report<'a> {
                 self.line(&epoch_line(epoch))
             }
             (Format::Table, Event::Rate { step, rate, by }) => {
-                self.line(&format!("step {step}: learning rate divided by 10 ({by}), {rate} of the schedule's"))
+                self.line(&format!("step {step}: {}", rate_words(*rate, by)))
             }
             (Format::Table, Event::Validating { done, of }) => {
                 self.bar.set_message(format!("validating {} of {}", grouped(*done as u64), grouped(*of as u64)));
@@ -399,11 +399,10 @@ impl<'a> Report<'a> {
 
     fn finish(&mut self, over: &Over, saved: Option<String>) -> Result<(), Failure> {
         let (val, test) = (over.validation, over.test);
-        let finish = json!({"event": "finish", "steps": over.steps, "finished": over.end == End::Finished, "weights": saved,
-            "val_loss": val.map(|own| own.loss), "val_accuracy": val.map(|own| own.accuracy),
-            "test_loss": test.map(|own| own.loss), "test_accuracy": test.map(|own| own.accuracy),
-            "run": over.folder.as_ref().map(|folder| folder.display().to_string()),
-            "peak_rss_bytes": machine::peak_bytes()});
+        let mut finish = finish_json(over.steps, over.end == End::Finished, None, [val, test]);
+        finish["weights"] = saved.into();
+        finish["run"] = over.folder.as_ref().map(|folder| folder.display().to_string()).into();
+        finish["peak_rss_bytes"] = machine::peak_bytes().into();
         match self.context.common.format {
             Format::Jsonl => {
                 let _ = self.line(&finish.to_string());
@@ -419,7 +418,7 @@ impl<'a> Report<'a> {
                     ));
                 }
                 // An epoch's validation has been told with it.
-                let val = val.filter(|_| self.last.is_some());
+                let val = val.filter(|_| self.last.is_some() && over.end == End::Finished);
                 for (words, own) in [("validation", val), ("test", test)] {
                     if let Some(own) = own {
                         let accuracy = 100.0 * own.accuracy;

@@ -4,9 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::lines::{EpochLine, Line, read_line};
+use super::lines::{EpochLine, Line, StepLine, rate_words, read_line};
 use super::series::Series;
 use super::{METRICS, RunError, file};
 use crate::run::train::Event;
@@ -14,7 +12,6 @@ use crate::run::train::Event;
 /// The curves of a run and its epochs.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    pub start: Value,
     pub loss: Series,
     pub accuracy: Series,
     pub lr: Series,
@@ -32,23 +29,12 @@ pub enum Curve {
     Accuracy,
 }
 
-/// One step as it was written.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StepLine {
-    pub step: u64,
-    pub epoch: u64,
-    pub loss: f64,
-    pub accuracy: f64,
-    pub lr: f64,
-    pub images_per_second: f64,
-}
-
 impl History {
     /// Reads a run's metrics.
     pub fn read(folder: &Path) -> Result<History, RunError> {
         let (steps, mut history) = read_all(folder)?;
         for step in &steps {
-            history.step(step.step, step.epoch, [step.loss, step.accuracy, step.lr, step.images_per_second]);
+            history.step(step);
         }
         Ok(history)
     }
@@ -71,31 +57,24 @@ impl History {
         })
     }
 
-    fn step(&mut self, step: u64, epoch: u64, [loss, accuracy, lr, images_per_second]: [f64; 4]) {
-        self.loss.push(step, loss);
-        self.accuracy.push(step, accuracy);
-        self.lr.push(step, lr);
-        self.images_per_second.push(step, images_per_second);
-        self.epoch = epoch;
+    fn step(&mut self, own: &StepLine) {
+        self.loss.push(own.step, own.loss);
+        self.accuracy.push(own.step, own.accuracy);
+        self.lr.push(own.step, own.lr);
+        self.images_per_second.push(own.step, own.images_per_second);
+        self.epoch = own.epoch;
     }
 
     /// Follows a run that goes on.
     pub fn take(&mut self, event: &Event) {
         match event {
-            Event::Step(own) => {
-                let speed = own.images as f64 / own.time.as_secs_f64().max(1e-9);
-                self.step(own.step, own.epoch, [own.loss.into(), own.accuracy, own.lr, speed]);
-            }
+            Event::Step(own) => self.step(&own.into()),
             Event::Epoch(own) => self.epochs.push(own.into()),
             Event::Rate { step, rate, by } => self.notes.push((*step, rate_words(*rate, by))),
             Event::Warning { step, text } => self.notes.push((*step, text.clone())),
             _ => {}
         }
     }
-}
-
-fn rate_words(rate: f64, by: &str) -> String {
-    format!("learning rate divided by 10 ({by}): {rate} of the schedule's")
 }
 
 /// Every step that counts, in order, for whoever wants them whole.
@@ -123,16 +102,13 @@ fn read_all(folder: &Path) -> Result<(Vec<StepLine>, History), RunError> {
                 if found > super::VERSION {
                     return Err(RunError::Newer { path: path.display().to_string(), found });
                 }
-                history.start = value;
             }
             Line::Resume { step: kept } => {
                 steps.truncate(steps.partition_point(|step| step.step <= kept));
                 history.epochs.retain(|epoch| epoch.step <= kept);
                 history.notes.retain(|(step, _)| *step <= kept);
             }
-            Line::Step { step, epoch, loss, accuracy, lr, images_per_second } => {
-                steps.push(StepLine { step, epoch, loss, accuracy, lr, images_per_second });
-            }
+            Line::Step(step) => steps.push(step),
             Line::Epoch(epoch) => {
                 // Validation that was done again after a resume at the epoch's last step.
                 history.epochs.retain(|own| own.epoch != epoch.epoch);

@@ -275,10 +275,9 @@ impl Keeper {
         if let Some(own) = closing.test {
             (summary.test_loss, summary.test_accuracy) = (Some(own.loss), Some(own.accuracy));
         }
-        let of = |own: Option<f64>| own.map_or(Value::Null, Value::from);
-        let line = json!({"event": "finish", "status": status, "reason": reason, "steps": summary.step,
-            "val_loss": of(summary.val_loss), "val_accuracy": of(summary.val_accuracy),
-            "test_loss": of(summary.test_loss), "test_accuracy": of(summary.test_accuracy)});
+        let finished = status == Status::Finished;
+        let judged = [closing.validation, closing.test];
+        let line = lines::finish(closing.progress.step, finished, reason.as_deref(), judged);
         self.append_json(&line)?;
         self.summarise(status, reason)?;
         Ok(self.about.summary)

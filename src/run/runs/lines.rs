@@ -1,5 +1,6 @@
 //! Events as lines of JSON: on stdout for scripts, and in a run's `metrics.jsonl`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::run::train::evaluate::Evaluation;
@@ -8,8 +9,8 @@ use crate::run::train::{Epoch, Event, Step};
 /// An event as JSON; none for what is only shown.
 pub fn event(event: &Event) -> Option<Value> {
     Some(match event {
-        Event::Step(step) => step_json(step),
-        Event::Epoch(epoch) => epoch_json(epoch),
+        Event::Step(step) => tagged("step", &StepLine::from(step)),
+        Event::Epoch(epoch) => tagged("epoch", &EpochLine::from(epoch)),
         Event::Checkpoint { step, path } => {
             json!({"event": "checkpoint", "step": step, "path": path.display().to_string()})
         }
@@ -19,16 +20,25 @@ pub fn event(event: &Event) -> Option<Value> {
     })
 }
 
-fn step_json(step: &Step) -> Value {
-    json!({"event": "step", "step": step.step, "epoch": step.epoch, "loss": step.loss, "accuracy": step.accuracy,
-        "lr": step.lr, "images_per_second": step.images as f64 / step.time.as_secs_f64().max(1e-9)})
+/// What a learning rate that was divided is told in.
+pub fn rate_words(rate: f64, by: &str) -> String {
+    format!("learning rate divided by 10 ({by}): {rate} of the schedule's")
 }
 
-fn epoch_json(epoch: &Epoch) -> Value {
-    let of = |figure: fn(&Evaluation) -> f64| epoch.validation.as_ref().map(figure);
-    json!({"event": "epoch", "epoch": epoch.epoch, "step": epoch.step, "train_loss": epoch.loss,
-        "train_accuracy": epoch.accuracy, "val_loss": of(|own| own.loss), "val_accuracy": of(|own| own.accuracy),
-        "seconds": epoch.time.as_secs_f64()})
+/// How a run ended, on stdout and in its metrics.
+pub fn finish(steps: u64, finished: bool, reason: Option<&str>, [validation, test]: [Option<Evaluation>; 2]) -> Value {
+    json!({"event": "finish", "steps": steps, "finished": finished, "reason": reason,
+        "val_loss": validation.map(|own| own.loss), "val_accuracy": validation.map(|own| own.accuracy),
+        "test_loss": test.map(|own| own.loss), "test_accuracy": test.map(|own| own.accuracy)})
+}
+
+/// A line's figures under the name of its event.
+fn tagged(event: &str, figures: &impl Serialize) -> Value {
+    let mut line = json!({ "event": event });
+    if let (Value::Object(line), Ok(Value::Object(figures))) = (&mut line, serde_json::to_value(figures)) {
+        line.extend(figures);
+    }
+    line
 }
 
 /// What a line of `metrics.jsonl` tells that is drawn or listed.
@@ -39,14 +49,7 @@ pub enum Line {
     Resume {
         step: u64,
     },
-    Step {
-        step: u64,
-        epoch: u64,
-        loss: f64,
-        accuracy: f64,
-        lr: f64,
-        images_per_second: f64,
-    },
+    Step(StepLine),
     Epoch(EpochLine),
     Rate {
         step: u64,
@@ -61,8 +64,32 @@ pub enum Line {
     Other,
 }
 
-/// An epoch as it was written.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// One step as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StepLine {
+    pub step: u64,
+    pub epoch: u64,
+    pub loss: f64,
+    pub accuracy: f64,
+    pub lr: f64,
+    pub images_per_second: f64,
+}
+
+impl From<&Step> for StepLine {
+    fn from(step: &Step) -> Self {
+        StepLine {
+            step: step.step,
+            epoch: step.epoch,
+            loss: step.loss.into(),
+            accuracy: step.accuracy,
+            lr: step.lr,
+            images_per_second: step.images as f64 / step.time.as_secs_f64().max(1e-9),
+        }
+    }
+}
+
+/// An epoch as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EpochLine {
     pub epoch: u64,
     pub step: u64,
@@ -97,14 +124,14 @@ pub fn read_line(line: &str) -> Option<Line> {
     Some(match value["event"].as_str()? {
         "start" => Line::Start(value),
         "resume" => Line::Resume { step: whole("step")? },
-        "step" => Line::Step {
+        "step" => Line::Step(StepLine {
             step: whole("step")?,
             epoch: whole("epoch")?,
             loss: number("loss"),
             accuracy: number("accuracy"),
             lr: number("lr"),
             images_per_second: number("images_per_second"),
-        },
+        }),
         "epoch" => Line::Epoch(EpochLine {
             epoch: whole("epoch")?,
             step: whole("step")?,

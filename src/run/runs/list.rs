@@ -62,7 +62,7 @@ fn bring_up_to_date(summary: &mut Summary, folder: &Path) {
     for line in bytes.split(|byte| *byte == b'\n').filter_map(|line| read_line(std::str::from_utf8(line).ok()?)) {
         match line {
             Line::Resume { step } => summary.step = step,
-            Line::Step { step, epoch, .. } => (summary.step, summary.epoch) = (step, epoch),
+            Line::Step(own) => (summary.step, summary.epoch) = (own.step, own.epoch),
             Line::Epoch(epoch) => {
                 (summary.train_loss, summary.train_accuracy) = (Some(epoch.train_loss), Some(epoch.train_accuracy));
                 (summary.val_loss, summary.val_accuracy) = (epoch.val_loss, epoch.val_accuracy);

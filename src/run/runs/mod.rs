@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use history::History;
 pub use keeper::{About, Closing, Keeper, Reopened};
-pub use lines::{event as event_json, read_line};
+pub use lines::{event as event_json, finish as finish_json, rate_words};
 pub use list::{Found, find, list};
 pub use summary::{Status, Summary};
 

@@ -5,6 +5,7 @@
 
 mod accuracy;
 mod batches;
+mod check;
 pub mod diagnose;
 pub mod evaluate;
 pub mod event;
@@ -18,18 +19,18 @@ use std::time::{Duration, Instant};
 
 use dfdx::prelude::*;
 
+pub use check::check;
 pub use event::{Command, Control, End, Epoch, Event, LayerNorms, Observed, Step};
 pub use progress::Progress;
 pub use recipe::{Recipe, Schedule};
 
 use super::data::{Augment, DataSet, Sets};
 use super::runs::{Keeper, RunError};
-use crate::model::Operation;
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
 use batches::{Batch, with_batches};
 use diagnose::Watch;
-use evaluate::{Evaluation, evaluate};
+use evaluate::{Evaluation, Looked, evaluate};
 
 /// Why training could not begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -148,18 +149,15 @@ impl Training<'_> {
             // What is looked at now may take long; the last step is kept before.
             self.keep(&mut session, on)?;
         }
-        let mut look = |set: &DataSet| {
-            let go_on = |done: usize| {
-                let _ = on(Event::Validating { done, of: set.len() });
-                !control.stops()
-            };
-            let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, 0, go_on);
-            looked.and_then(|looked| looked.evaluation)
-        };
         let ends = end == End::Finished;
-        let within = sets.validation.as_ref().filter(|_| ends && self.progress.place > 0);
-        let validation = within.and_then(&mut look).or(session.validation);
-        let test = sets.test.as_ref().filter(|_| ends).and_then(&mut look);
+        let mut validation = session.validation;
+        if let Some(set) = sets.validation.as_ref().filter(|_| ends && self.progress.place > 0) {
+            validation = self.look(set, 0, &mut session, on)?.and_then(|looked| looked.evaluation);
+        }
+        let test = match sets.test.as_ref().filter(|_| ends) {
+            Some(set) => self.look(set, 0, &mut session, on)?.and_then(|looked| looked.evaluation),
+            None => None,
+        };
         // A look that was cut short is taken again when the run goes on.
         let end = if ends && control.stops() { End::Stopped } else { end };
         self.progress.finished = end == End::Finished;
@@ -230,8 +228,7 @@ impl Training<'_> {
     ) -> Result<(), TrainError> {
         if session.broken.insert(why.to_string()) {
             let event = Event::Warning { step: self.progress.step, text: format!("{why}; it is left out") };
-            self.record(&event)?;
-            let _ = on(event);
+            let _ = self.tell(event, on)?;
         }
         Ok(())
     }
@@ -288,6 +285,18 @@ impl Training<'_> {
         }
     }
 
+    /// Keeps an event in the metrics, and tells it.
+    fn tell(
+        &mut self,
+        event: Event,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, TrainError> {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.append(&event)?;
+        }
+        Ok(on(event))
+    }
+
     fn tell_rate(
         &mut self,
         step: u64,
@@ -295,16 +304,7 @@ impl Training<'_> {
         on: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<(), TrainError> {
         let event = Event::Rate { step, rate: self.progress.rate, by };
-        self.record(&event)?;
-        let _ = on(event);
-        Ok(())
-    }
-
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
-        match &mut self.keeper {
-            Some(keeper) => Ok(keeper.append(event)?),
-            None => Ok(()),
-        }
+        self.tell(event, on).map(drop)
     }
 
     fn take_step(
@@ -337,13 +337,31 @@ impl Training<'_> {
             let place = diagnose::trace(&mut self.network, &values);
             let text = diagnose::describe(trouble, place, classes, self.recipe);
             let event = Event::Warning { step, text };
-            self.record(&event)?;
-            let _ = on(event);
+            let _ = self.tell(event, on)?;
         }
         let (loss, accuracy, images) = (taken.loss, taken.accuracy, batch.labels.len());
         let event = Event::Step(Step { step, epoch, loss, accuracy, lr, images, time: began.elapsed() });
-        self.record(&event)?;
-        Ok(on(event))
+        self.tell(event, on)
+    }
+
+    /// Judges a set, and says what of it cannot be read. `None` if it is stopped meanwhile.
+    fn look(
+        &mut self,
+        set: &DataSet,
+        samples: usize,
+        session: &mut Session,
+        on: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<Option<Looked>, TrainError> {
+        let (recipe, control) = (self.recipe, session.control);
+        let go_on = |done: usize| {
+            let _ = on(Event::Validating { done, of: set.len() });
+            !control.stops()
+        };
+        let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, samples, go_on);
+        for why in looked.iter().flat_map(|looked| &looked.broken) {
+            self.leave_out(why, session, on)?;
+        }
+        Ok(looked)
     }
 
     /// Looks at the validation set, and begins the next epoch. False if it was stopped before that was done.
@@ -352,21 +370,12 @@ impl Training<'_> {
         session: &mut Session,
         on: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<bool, TrainError> {
-        let (sets, recipe, control) = (self.sets, self.recipe, session.control);
+        let (sets, recipe) = (self.sets, self.recipe);
         let (loss, accuracy) = self.progress.means();
         let (step, epoch) = (self.progress.step, self.progress.epoch);
         let validation = match &sets.validation {
             Some(set) => {
-                let samples = self.observed.samples;
-                let go_on = |done: usize| {
-                    let _ = on(Event::Validating { done, of: set.len() });
-                    !control.stops()
-                };
-                let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, samples, go_on);
-                let Some(looked) = looked else { return Ok(false) };
-                for why in &looked.broken {
-                    self.leave_out(why, session, on)?;
-                }
+                let Some(looked) = self.look(set, self.observed.samples, session, on)? else { return Ok(false) };
                 if !looked.judged.is_empty() {
                     let _ = on(Event::Samples { step, images: looked.judged });
                 }
@@ -377,8 +386,7 @@ impl Training<'_> {
         self.count_time(session);
         let time = Duration::try_from_secs_f64(self.progress.epoch_seconds).unwrap_or_default();
         let event = Event::Epoch(Epoch { epoch, step, loss, accuracy, validation, time });
-        self.record(&event)?;
-        let stops = on(event).is_break();
+        let stops = self.tell(event, on)?.is_break();
         let patience = match recipe.schedule {
             Schedule::Plateau { patience } => Some(patience),
             _ => None,
@@ -428,54 +436,9 @@ impl Training<'_> {
         let step = self.progress.step;
         if let Some(text) = kept.note {
             let event = Event::Warning { step, text };
-            self.record(&event)?;
-            let _ = on(event);
+            let _ = self.tell(event, on)?;
         }
         let _ = on(Event::Checkpoint { step, path: kept.path });
         Ok(())
     }
-}
-
-/// Refuses what could not be trained before anything is written.
-pub fn check(network: &Compiled, sets: &Sets, recipe: &Recipe) -> Result<(), TrainError> {
-    if network.parameters.is_empty() {
-        return Err(TrainError::NoParameters);
-    }
-    if network.layers.last().is_none_or(|layer| !layer.output.is_flat()) {
-        return Err(TrainError::NoClasses);
-    }
-    if network.layers.last().is_some_and(|layer| matches!(layer.operation, Operation::Softmax)) {
-        return Err(TrainError::Softmax);
-    }
-    if matches!(recipe.schedule, Schedule::Plateau { .. }) && sets.validation.is_none() {
-        return Err(TrainError::NoValidation);
-    }
-    let smallest = smallest_part(sets.train.len(), recipe);
-    for layer in &network.layers {
-        // The place of each largest value is kept in 32 bits.
-        let plane = layer.input.elements() / u128::from(layer.input.to_vec()[0].max(1));
-        if matches!(layer.operation, Operation::MaxPool { .. }) && plane > u128::from(u32::MAX) {
-            return Err(TrainError::LargePlane { layer: layer.name.clone() });
-        }
-        let channels = layer.weights.max(1);
-        let alone = layer.output.elements() as u64 == channels;
-        if matches!(layer.operation, Operation::BatchNorm(_)) && smallest == 1 && alone {
-            return Err(TrainError::SingleValue { layer: layer.name.clone(), batch: smallest });
-        }
-    }
-    Ok(())
-}
-
-/// The fewest images that go through the network at once. The last mini-batch of an epoch is as small as what is left, if
-/// training gets there, and the last part of a mini-batch likewise.
-fn smallest_part(images: usize, recipe: &Recipe) -> usize {
-    let (batch, micro) = (recipe.batch.clamp(1, images.max(1)), recipe.micro_batch.max(1));
-    let rest = images % batch;
-    let whole = (images / batch) as u64;
-    let reached = rest != 0 && recipe.steps.is_none_or(|steps| steps > whole);
-    let least = |images: usize| match images % micro {
-        0 => micro.min(images),
-        left => left,
-    };
-    if reached { least(batch).min(least(rest)) } else { least(batch) }
 }

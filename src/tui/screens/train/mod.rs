@@ -336,7 +336,7 @@ fn follow(state: &mut State, event: crate::run::train::Event) {
         }
         Event::Warning { text, .. } => state.complain(text.clone()),
         Event::Rate { rate, by, .. } => {
-            state.tell(format!("learning rate divided by 10 ({by}): {rate} of the schedule's"));
+            state.tell(runs::rate_words(*rate, by));
         }
         Event::Checkpoint { step, .. } => {
             // Those that nobody asked for are no news.
