@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::data::{self, Augment, DataError, Sets, Source, Wanted};
 use super::machine::{self, TooLarge};
 use super::runs::checkpoint::Data;
-use super::runs::{self, About, Closing, Keeper, Reopened, RunError, Status, Summary};
+use super::runs::{self, About, Closing, Keeper, Learned, Reopened, RunError, Status, Summary};
 use super::train::evaluate::Evaluation;
 use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
 use crate::model::memory::{self, OptimizerState};
@@ -395,7 +395,9 @@ impl Session {
                 let closing = Closing { progress: &training.progress, validation: ended.validation, test: ended.test };
                 let status = if ended.end == End::Finished { Status::Finished } else { Status::Stopped };
                 let reason = (ended.end == End::Late).then(|| "its time was over".to_string());
-                let summary = keeper.map(|keeper| keeper.end(status, reason, &closing));
+                let Training { network, optimizer, progress, .. } = &training;
+                let learned = Learned { network, optimizer, progress };
+                let summary = keeper.map(|keeper| keeper.end((status, reason), &closing, Some(&learned)));
                 saved?;
                 Ok(Over {
                     end: ended.end,
@@ -409,7 +411,7 @@ impl Session {
             Err(error) => {
                 // The reason goes first; that it could not be written down too is no news on a full disk.
                 let closing = Closing { progress: &training.progress, validation: None, test: None };
-                let _ = keeper.map(|keeper| keeper.end(Status::Failed, Some(error.to_string()), &closing));
+                let _ = keeper.map(|keeper| keeper.end((Status::Failed, Some(error.to_string())), &closing, None));
                 Err(error.into())
             }
         }

@@ -280,18 +280,40 @@ fn a_full_disk_ends_a_run_with_its_last_checkpoint_whole() {
 }
 
 #[test]
-fn a_folder_that_is_removed_is_made_again() {
+fn a_folder_that_is_removed_is_made_again_every_time() {
+    let folder = folder();
+    let at = folder.path();
+    let long = ["--epochs", "100"];
+    sound(at, &train("whole", &long));
+    let mut child = command(at, &train("gone", &long)).spawn().expect("started");
+    for _ in 0..3 {
+        wait_for(&at.join("gone/state.json"));
+        // Where it is written to while it is emptied, it is emptied again, as whoever wants it gone would.
+        while std::fs::remove_dir_all(at.join("gone")).is_err() && at.join("gone").exists() {}
+        assert!(child.try_wait().expect("asked").is_none(), "it was to be removed while it was trained in");
+    }
+    let output = child.wait_with_output().expect("ended");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(learned(&at.join("gone")).0, learned(&at.join("whole")).0);
+    let shown = sound(at, &["runs", "show", "gone"]);
+    assert!(shown.contains("finished"), "{shown}");
+}
+
+#[test]
+fn a_part_of_a_folder_that_is_removed_is_made_again() {
     let folder = folder();
     let at = folder.path();
     sound(at, &train("whole", &[]));
-    let child = command(at, &train("gone", &[])).spawn().expect("started");
-    wait_for(&at.join("gone/state.json"));
-    while std::fs::remove_dir_all(at.join("gone")).is_err() && at.join("gone").exists() {}
+    let child = command(at, &train("part", &[])).spawn().expect("started");
+    wait_for(&at.join("part/state.json"));
+    for name in ["recipe.yaml", "metrics.jsonl"] {
+        std::fs::remove_file(at.join("part").join(name)).expect("removed");
+    }
     let output = child.wait_with_output().expect("ended");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    // Either it had been written to in the same instant, or it was found gone: what is left is whole all the same.
-    assert!(output.status.success(), "{errors}");
-    assert_eq!(learned(&at.join("gone")).0, learned(&at.join("whole")).0);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(learned(&at.join("part")).0, learned(&at.join("whole")).0);
+    sound(at, &["train", "--resume", "part", "--epochs", "7"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CHECKPOINT, RunError, VERSION, file};
+use super::{CHECKPOINT, Learned, RunError, VERSION, file};
 use crate::model::Network;
 use crate::network::optimizer::{Algorithm, Optimizer};
 use crate::network::weights::{self, MOMENT, TensorFile, WeightsError};
@@ -62,13 +62,8 @@ fn moment_name(moment: usize, parameter: &str) -> String {
 }
 
 /// Writes a checkpoint; the one before it stays until this one is whole.
-pub fn write(
-    folder: &Path,
-    network: &Compiled,
-    optimizer: &Optimizer,
-    progress: &Progress,
-    data: Data,
-) -> Result<State, WeightsError> {
+pub fn write(folder: &Path, learned: &Learned, data: Data) -> Result<State, WeightsError> {
+    let Learned { network, optimizer, progress } = *learned;
     let (optimizer_steps, moments) = optimizer.state();
     let state = State { version: VERSION, progress: progress.clone(), optimizer_steps, data };
     let extras = network.parameters.iter().zip(&moments).flat_map(|(parameter, moments)| {

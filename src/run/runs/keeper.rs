@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -51,6 +52,20 @@ pub struct Reopened {
     summary: Summary,
 }
 
+/// How long a folder that is being taken away is waited for before it is made once more.
+const WAITS: [Duration; 5] = [millis(50), millis(100), millis(200), millis(400), millis(800)];
+
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// What a checkpoint holds.
+pub struct Learned<'a> {
+    pub network: &'a Compiled,
+    pub optimizer: &'a Optimizer,
+    pub progress: &'a Progress,
+}
+
 /// Where a run ended, and what was looked at then.
 pub struct Closing<'a> {
     pub progress: &'a Progress,
@@ -74,7 +89,7 @@ fn lock(folder: &Path) -> Result<File, RunError> {
     for _ in 0..10 {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(millis(20)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
@@ -141,16 +156,8 @@ impl Keeper {
     }
 
     fn begin(folder: &Path, about: About, lock: File) -> Result<Keeper, RunError> {
-        let text = |name: &str, text: &str| {
-            let path = file(folder, name);
-            atomic::write_text(&path, text).map_err(|error| unwritable(&path, &error, None))
-        };
-        text(ARCHITECTURE, &about.architecture)?;
-        text(RECIPE, &about.recipe.to_text())?;
-        let metrics = open_metrics(folder)?;
+        let metrics = write_head(folder, &about)?;
         let mut keeper = Keeper { folder: folder.to_path_buf(), about, metrics, lock, last: None };
-        let start = keeper.about.start.clone();
-        keeper.append_json(&start)?;
         keeper.summarise(Status::Running, None)?;
         Ok(keeper)
     }
@@ -178,45 +185,48 @@ impl Keeper {
     }
 
     fn append_json(&mut self, value: &Value) -> Result<(), RunError> {
-        let line = value.to_string() + "\n";
-        let written = self.metrics.write_all(line.as_bytes());
+        let written = append_line(&mut self.metrics, value);
         written.map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))
     }
 
     /// Writes the state of a run. A folder that was taken away is made again.
-    pub fn checkpoint(
-        &mut self,
-        network: &Compiled,
-        optimizer: &Optimizer,
-        progress: &Progress,
-    ) -> Result<Kept, RunError> {
-        let is_there = |own: &Self| file(&own.folder, RECIPE).exists();
-        if is_there(self) {
-            let kept = self.write_checkpoint(network, optimizer, progress);
-            if kept.is_ok() {
+    pub fn checkpoint(&mut self, learned: &Learned) -> Result<Kept, RunError> {
+        let mut waits = WAITS.into_iter();
+        let mut is_new = false;
+        loop {
+            let kept = self.attempt(learned, &mut is_new);
+            if kept.is_ok() && !is_new {
                 return kept;
             }
-            // It may be being taken away in this very moment, which takes its time.
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            if is_there(self) {
+            // Whoever takes a folder away does so file by file, and takes what is made meanwhile as well.
+            let Some(wait) = waits.next() else { return kept };
+            std::thread::sleep(wait);
+            if self.is_there() {
                 return kept;
             }
         }
-        self.make_again()?;
-        let note = format!("{} was gone; it is made again, with metrics from here on", self.folder.display());
-        let kept = self.write_checkpoint(network, optimizer, progress)?;
-        Ok(Kept { note: Some(note), ..kept })
     }
 
-    fn write_checkpoint(
-        &mut self,
-        network: &Compiled,
-        optimizer: &Optimizer,
-        progress: &Progress,
-    ) -> Result<Kept, RunError> {
+    fn attempt(&mut self, learned: &Learned, is_new: &mut bool) -> Result<Kept, RunError> {
+        if !self.is_there() {
+            *is_new = true;
+            self.make_again()?;
+        }
+        let path = self.write_checkpoint(learned)?;
+        let note = || format!("{} was gone; it is made again, with metrics from here on", self.folder.display());
+        Ok(Kept { path, note: is_new.then(note) })
+    }
+
+    /// Whether the folder still is what was made at the beginning.
+    fn is_there(&self) -> bool {
+        [ARCHITECTURE, RECIPE, METRICS, LOCK].iter().all(|name| file(&self.folder, name).exists())
+    }
+
+    fn write_checkpoint(&mut self, learned: &Learned) -> Result<PathBuf, RunError> {
+        let progress = learned.progress;
         let path = file(&self.folder, CHECKPOINT);
         self.metrics.sync_data().map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))?;
-        let written = checkpoint::write(&self.folder, network, optimizer, progress, self.about.data);
+        let written = checkpoint::write(&self.folder, learned, self.about.data);
         let state = written.map_err(|error| RunError::Unwritable {
             path: path.display().to_string(),
             reason: match error {
@@ -232,7 +242,7 @@ impl Keeper {
         (summary.step, summary.seconds) = (progress.step, progress.seconds);
         (summary.best_val_accuracy, summary.best_epoch) = progress.best.unzip();
         self.summarise(Status::Running, None)?;
-        Ok(Kept { path, note: None })
+        Ok(path)
     }
 
     /// After the folder was removed under a run.
@@ -241,13 +251,11 @@ impl Keeper {
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error, None))?;
         self.last = None;
         // Where only a part of it was removed, the lock is still held.
-        let path = file(&folder, LOCK);
-        let lock = match path.exists() {
-            true => self.lock.try_clone().map_err(|error| unwritable(&path, &error, None))?,
-            false => lock(&folder)?,
-        };
-        *self = Keeper::begin(&folder, self.about.clone(), lock)?;
-        Ok(())
+        if !file(&folder, LOCK).exists() {
+            self.lock = lock(&folder)?;
+        }
+        self.metrics = write_head(&folder, &self.about)?;
+        self.summarise(Status::Running, None)
     }
 
     fn summarise(&mut self, status: Status, reason: Option<String>) -> Result<(), RunError> {
@@ -257,8 +265,25 @@ impl Keeper {
         summary.write(&self.folder).map_err(|error| unwritable(&path, &error, self.last))
     }
 
-    /// Says how the run ended.
-    pub fn end(mut self, status: Status, reason: Option<String>, closing: &Closing) -> Result<Summary, RunError> {
+    /// Says how the run ended. With what was `learned`, a folder that was taken away is made again even now.
+    pub fn end(
+        mut self,
+        (status, reason): (Status, Option<String>),
+        closing: &Closing,
+        learned: Option<&Learned>,
+    ) -> Result<Summary, RunError> {
+        let mut waits = WAITS.into_iter();
+        loop {
+            let closed = self.close(status, reason.clone(), closing);
+            let (Some(learned), false) = (learned, self.is_there()) else { break closed? };
+            let Some(wait) = waits.next() else { break closed? };
+            std::thread::sleep(wait);
+            self.checkpoint(learned)?;
+        }
+        Ok(self.about.summary)
+    }
+
+    fn close(&mut self, status: Status, reason: Option<String>, closing: &Closing) -> Result<(), RunError> {
         let (summary, progress) = (&mut self.about.summary, closing.progress);
         (summary.step, summary.seconds) = (progress.step, progress.seconds);
         if progress.seen > 0 {
@@ -279,9 +304,28 @@ impl Keeper {
         let judged = [closing.validation, closing.test];
         let line = lines::finish(closing.progress.step, finished, reason.as_deref(), judged);
         self.append_json(&line)?;
-        self.summarise(status, reason)?;
-        Ok(self.about.summary)
+        self.summarise(status, reason)
     }
+}
+
+/// Writes what a run's folder holds from the start, and opens its metrics.
+fn write_head(folder: &Path, about: &About) -> Result<File, RunError> {
+    let text = |name: &str, text: &str| {
+        let path = file(folder, name);
+        atomic::write_text(&path, text).map_err(|error| unwritable(&path, &error, None))
+    };
+    text(ARCHITECTURE, &about.architecture)?;
+    text(RECIPE, &about.recipe.to_text())?;
+    let mut metrics = open_metrics(folder)?;
+    let begun = metrics.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    if !begun {
+        append_line(&mut metrics, &about.start).map_err(|error| unwritable(&file(folder, METRICS), &error, None))?;
+    }
+    Ok(metrics)
+}
+
+fn append_line(metrics: &mut File, value: &Value) -> io::Result<()> {
+    metrics.write_all((value.to_string() + "\n").as_bytes())
 }
 
 fn write_state(folder: &Path, state: &State) -> io::Result<()> {

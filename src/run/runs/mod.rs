@@ -27,7 +27,7 @@ pub mod tensorboard;
 use std::path::{Path, PathBuf};
 
 pub use history::History;
-pub use keeper::{About, Closing, Keeper, Reopened};
+pub use keeper::{About, Closing, Keeper, Learned, Reopened};
 pub use lines::{event as event_json, finish as finish_json, rate_words};
 pub use list::{Found, find, list};
 pub use summary::{Status, Summary};

@@ -25,7 +25,7 @@ pub use progress::Progress;
 pub use recipe::{Recipe, Schedule};
 
 use super::data::{Augment, DataSet, Sets};
-use super::runs::{Keeper, RunError};
+use super::runs::{Keeper, Learned, RunError};
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
 use batches::{Batch, with_batches};
@@ -430,7 +430,11 @@ impl Training<'_> {
             return Err(TrainError::Rubbish { step: self.progress.step, layer });
         }
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        let kept = keeper.checkpoint(&self.network, &self.optimizer, &self.progress)?;
+        let kept = keeper.checkpoint(&Learned {
+            network: &self.network,
+            optimizer: &self.optimizer,
+            progress: &self.progress,
+        })?;
         session.kept = Instant::now();
         session.keeping_took = began.elapsed();
         let step = self.progress.step;
