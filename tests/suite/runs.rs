@@ -283,7 +283,7 @@ fn a_full_disk_ends_a_run_with_its_last_checkpoint_whole() {
 fn a_folder_that_is_removed_is_made_again_every_time() {
     let folder = folder();
     let at = folder.path();
-    let long = ["--epochs", "100"];
+    let long = ["--epochs", "60"];
     sound(at, &train("whole", &long));
     let mut child = command(at, &train("gone", &long)).spawn().expect("started");
     for _ in 0..3 {
