@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
@@ -13,6 +14,7 @@ use super::overlays;
 use super::screens::text::{frame, left, wrapped};
 use super::screens::{SCREENS, list};
 use super::state::{Overlay, State};
+use super::theme::{Depth, even_out, to_cube};
 use crate::model::figures::short;
 
 /// Paints everything, and says where what can be clicked landed.
@@ -41,6 +43,12 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
     }
     toasts(state, frame_, area);
     overlays::draw(state, frame_, area, &mut regions);
+    if state.theme.selected.add_modifier.contains(Modifier::REVERSED) {
+        even_out(frame_.buffer_mut());
+    }
+    if state.depth == Depth::Cube {
+        to_cube(frame_.buffer_mut());
+    }
     regions
 }
 

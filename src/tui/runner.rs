@@ -10,7 +10,6 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEve
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::layout::Position;
-use ratatui_image::picker::Picker;
 
 use super::background::{self, Taken};
 use super::disk::{self, Disk};
@@ -105,10 +104,13 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         entry.left_over = disk.left_over(origin);
         entry
     });
-    let asks = theme.is_none();
-    let theme = theme.unwrap_or_else(|| super::theme::detect(|name| std::env::var(name).ok()));
+    let follows = theme.is_none();
+    let variable = |name: &str| std::env::var(name).ok();
+    let theme = theme.unwrap_or_else(|| super::theme::detect(variable));
     let mut state = State::new(entries.collect(), selected.unwrap_or(0), theme);
     state.keys = keys;
+    state.follows_background = follows;
+    state.depth = super::theme::depth(variable).unwrap_or(state.depth);
     state.new_files = library.place_for("x").parent().map_or_else(PathBuf::new, PathBuf::from);
     remembered.restore(&mut state);
     let left: Vec<&str> =
@@ -148,17 +150,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         sender,
         changed: true,
     };
-    runner.run(inputs, asks)
-}
-
-/// How the terminal shows pictures, asked of it where that can have an answer: not through a multiplexer.
-fn pictures() -> Option<Picker> {
-    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let console = std::env::var("TERM").is_ok_and(|term| term == "linux" || term.starts_with("screen"));
-    if set("TMUX") || set("STY") || console {
-        return None;
-    }
-    Picker::from_query_stdio().ok()
+    runner.run(inputs)
 }
 
 /// A run that could not begin.
@@ -234,8 +226,8 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn run(mut self, inputs: Receiver<Input>, asks: bool) -> Result<(), ExploreError> {
-        let ended = self.until_it_ends(&inputs, asks);
+    fn run(mut self, inputs: Receiver<Input>) -> Result<(), ExploreError> {
+        let ended = self.until_it_ends(&inputs);
         self.disk.remember(&Remembered::of(&self.state));
         // Nobody listens any more; the run ends after its step and is kept, with the terminal given back meanwhile.
         drop(inputs);
@@ -247,14 +239,14 @@ impl Runner<'_> {
         ended
     }
 
-    fn until_it_ends(&mut self, inputs: &Receiver<Input>, asks: bool) -> Result<(), ExploreError> {
+    fn until_it_ends(&mut self, inputs: &Receiver<Input>) -> Result<(), ExploreError> {
         let size = self.session.terminal.size()?;
         self.carry_out(Msg::Resize(size.width, size.height))?;
         let effects = (self.state.face().enter)(&mut self.state);
         self.effects(effects)?;
         self.paint()?;
         // A virtual console takes the question for colours of its own.
-        if asks && matches!(self.state.theme.name, "dark" | "light") {
+        if self.state.theme != super::theme::PLAIN && std::env::var("TERM").is_ok_and(|term| term != "linux") {
             stdout().write_all(background::QUESTION.as_bytes())?;
             stdout().flush()?;
         }
@@ -390,7 +382,7 @@ impl Runner<'_> {
                     None
                 }
                 // The keyboard's thread waits meanwhile, so that the answer is not taken for keys.
-                Effect::AskPictures => pictures().map(Msg::Pictures),
+                Effect::AskPictures => super::pictures::ask().map(Msg::Pictures),
                 Effect::Train(mut wanted) => {
                     if let trainer::Wanted::Begin(begin) = &mut wanted {
                         begin.sets = self.sets.to_vec();

@@ -624,6 +624,23 @@ fn a_dark_theme_turns_light_when_the_terminal_says_so() {
     assert_eq!(state.theme.name, "light");
     send(&mut state, Msg::Background { light: false });
     assert_eq!(state.theme.name, "dark");
+    let mut chosen = state;
+    chosen.follows_background = false;
+    send(&mut chosen, Msg::Background { light: true });
+    assert_eq!(chosen.theme.name, "dark", "chosen by the user");
+}
+
+#[test]
+fn only_a_terminal_that_answers_is_asked_for_pictures() {
+    let asks = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::AskPictures));
+    let mut mute = state(80, 24, theme::SIXTEEN);
+    assert!(!asks(&press(&mut mute, "5")));
+    let effects = send(&mut mute, Msg::Background { light: false });
+    assert!(asks(&effects), "its answer may come while the screen is shown");
+    assert!(!asks(&press(&mut mute, "15")), "once is enough");
+    let mut plain = state(80, 24, theme::PLAIN);
+    send(&mut plain, Msg::Background { light: false });
+    assert!(!asks(&press(&mut plain, "5")));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Key;
-use super::table::{Action, BINDINGS, Binding, Context};
+use super::table::{Action, BINDINGS, Binding};
+use super::{Context, Key};
 use crate::spec::node::{Mark, Node, Value, parse};
 use crate::spec::problem::{Problem, Problems, Report, Sources, did_you_mean};
 

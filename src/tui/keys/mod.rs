@@ -1,11 +1,13 @@
 //! Keys as data: [`table`] has every key with what it does, [`map`] the keys as a user has changed them. The footer, the
 //! overlay of all keys, the palette, `convlens keys` and the tests read them.
 
+mod context;
 pub mod map;
 pub mod table;
 
+pub use context::Context;
 pub use map::KeyMap;
-pub use table::{Action, BINDINGS, Binding, Context};
+pub use table::{Action, BINDINGS, Binding};
 
 use std::fmt;
 

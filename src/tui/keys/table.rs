@@ -1,124 +1,7 @@
 //! Every key of the explorer.
 
-use super::Key;
+use super::{Context, Key};
 use crate::tui::screens::Screen;
-
-/// Where a key means something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Context {
-    Everywhere,
-    /// Moving in any list.
-    Lists,
-    /// The layer table.
-    Layers,
-    /// The field of a unit.
-    Field,
-    /// Architectures side by side.
-    Designs,
-    /// The kernel study.
-    Kernels,
-    /// The forward run.
-    Forward,
-    /// Training.
-    Train,
-    /// The editor's problems and numbers.
-    Edit,
-    /// Typing in the editor.
-    Typing,
-    /// Choosing what the editor completes.
-    Completing,
-    /// The list of architectures.
-    Architectures,
-    /// Typing what to find.
-    Find,
-    /// Typing a name or a path.
-    Prompt,
-    /// The list of all commands.
-    Palette,
-    /// Choosing columns.
-    Columns,
-    /// A question with its answers.
-    Question,
-    /// The overlay of all keys.
-    Help,
-}
-
-impl Context {
-    pub const ALL: [Context; 18] = [
-        Context::Lists,
-        Context::Layers,
-        Context::Field,
-        Context::Designs,
-        Context::Kernels,
-        Context::Edit,
-        Context::Forward,
-        Context::Train,
-        Context::Typing,
-        Context::Completing,
-        Context::Architectures,
-        Context::Everywhere,
-        Context::Find,
-        Context::Prompt,
-        Context::Palette,
-        Context::Columns,
-        Context::Question,
-        Context::Help,
-    ];
-
-    /// Its name, in the overlay and in a user's file of keys.
-    pub fn name(self) -> &'static str {
-        match self {
-            Context::Everywhere => "everywhere",
-            Context::Lists => "moving",
-            Context::Layers => "layers",
-            Context::Field => "field",
-            Context::Designs => "compare",
-            Context::Kernels => "kernels",
-            Context::Edit => "edit",
-            Context::Forward => "forward",
-            Context::Train => "train",
-            Context::Typing => "typing",
-            Context::Completing => "completing",
-            Context::Architectures => "architectures",
-            Context::Find => "finding",
-            Context::Prompt => "prompt",
-            Context::Palette => "commands",
-            Context::Columns => "columns",
-            Context::Question => "question",
-            Context::Help => "overview",
-        }
-    }
-
-    /// Whether characters are text in it.
-    pub fn is_typed_in(self) -> bool {
-        use Context::*;
-        matches!(self, Typing | Completing | Find | Prompt | Palette)
-    }
-
-    /// The contexts that apply where this one is the narrowest; no key may mean two things in them.
-    pub fn together(self) -> &'static [Context] {
-        match self {
-            Context::Everywhere => &[Context::Everywhere],
-            Context::Lists => &[Context::Lists, Context::Everywhere],
-            Context::Layers => &[Context::Layers, Context::Lists, Context::Everywhere],
-            Context::Field => &[Context::Field, Context::Lists, Context::Everywhere],
-            Context::Designs => &[Context::Designs, Context::Lists, Context::Everywhere],
-            Context::Kernels => &[Context::Kernels, Context::Lists, Context::Everywhere],
-            Context::Edit => &[Context::Edit, Context::Lists, Context::Everywhere],
-            Context::Forward => &[Context::Forward, Context::Lists, Context::Everywhere],
-            Context::Train => &[Context::Train, Context::Lists, Context::Everywhere],
-            Context::Architectures => &[Context::Architectures, Context::Lists, Context::Everywhere],
-            Context::Typing => &[Context::Typing],
-            Context::Completing => &[Context::Completing],
-            Context::Find => &[Context::Find],
-            Context::Prompt => &[Context::Prompt],
-            Context::Palette => &[Context::Palette],
-            Context::Columns => &[Context::Columns],
-            Context::Question => &[Context::Question],
-            Context::Help => &[Context::Help],
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -462,14 +345,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Forward, "copy", "y", A::Copy, "copy the layer's numbers", ""),
     bind(C::Forward, "copy-table", "Y", A::CopyTable, "copy every layer's times as Markdown", ""),
     bind(C::Train, "begin", "enter", A::Train(Train::Begin), "begin a run, or open the run the cursor is on", "begin"),
-    bind(C::Train, "pause", "space", A::Train(Train::Pause), "pause, or go on", ""),
-    bind(C::Train, "stop", "x", A::Train(Train::Stop), "stop after this step and keep the run", ""),
     bind(C::Train, "pane", "v", A::Train(Train::Below), "layers, validation images, runs, or notes below", "pane"),
     bind(C::Train, "data", "i", A::Train(Train::Ask(TrainSetting::Data)), "the data to train on", "data"),
     bind(C::Train, "recipe", "o", A::Train(Train::Ask(TrainSetting::Recipe)), "the recipe", "recipe"),
-    bind(C::Train, "step", "s", A::Train(Train::Step), "one step, then pause", ""),
-    bind(C::Train, "lower-rate", "t", A::Train(Train::LowerRate), "divide the learning rate by 10 now", ""),
-    bind(C::Train, "checkpoint", "c", A::Train(Train::Checkpoint), "write a checkpoint now", ""),
     bind(C::Train, "resume", "f", A::Train(Train::Resume), "go on with the run the cursor is on", ""),
     bind(
         C::Train,
@@ -492,6 +370,11 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(C::Train, "copy", "y", A::Copy, "copy where the run stands", ""),
     bind(C::Train, "copy-table", "Y", A::CopyTable, "copy its epochs as Markdown", ""),
+    bind(C::Running, "pause", "space", A::Train(Train::Pause), "pause, or go on", "pause"),
+    bind(C::Running, "step", "s", A::Train(Train::Step), "one step, then pause", "step"),
+    bind(C::Running, "stop", "x", A::Train(Train::Stop), "stop after this step and keep the run", "stop"),
+    bind(C::Running, "lower-rate", "t", A::Train(Train::LowerRate), "divide the learning rate by 10 now", "lr÷10"),
+    bind(C::Running, "checkpoint", "c", A::Train(Train::Checkpoint), "write a checkpoint now", "checkpoint"),
     bind(C::Typing, "leave", "esc", A::Edit(Edit::Leave), "stop typing; then 1 to 6 change the screen", "keys"),
     bind(C::Typing, "save", "ctrl-s", A::Edit(Edit::Save), "save", "save"),
     bind(C::Typing, "save-variant", "ctrl-t", A::Edit(Edit::SaveVariant), "save as a new variant", "variant"),

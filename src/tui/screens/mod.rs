@@ -96,7 +96,7 @@ pub const SCREENS: [Face; 6] = [
     Face {
         screen: Screen::Train,
         name: "Train",
-        context: |_| Context::Train,
+        context: train::context,
         draw: train::draw,
         step: train::step,
         act: train::act,

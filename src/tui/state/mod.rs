@@ -20,7 +20,7 @@ use super::keys::{Context, KeyMap};
 use super::layout::{self, Panes};
 use super::msg::Effect;
 use super::screens::{Face, Screen};
-use super::theme::Theme;
+use super::theme::{Depth, Theme};
 use crate::spec::Origin;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,12 @@ pub struct Working {
 #[derive(Debug, Clone)]
 pub struct State {
     pub theme: Theme,
+    /// Which colours the terminal has.
+    pub depth: Depth,
+    /// Whether the theme follows the terminal's background; not where the user has chosen one.
+    pub follows_background: bool,
+    /// Whether the terminal has answered a question.
+    pub answers: bool,
     pub keys: KeyMap,
     pub width: u16,
     pub height: u16,
@@ -92,6 +98,9 @@ impl State {
     pub fn new(entries: Vec<Entry>, selected: usize, theme: Theme) -> Self {
         State {
             theme,
+            depth: Depth::True,
+            follows_background: true,
+            answers: false,
             keys: KeyMap::default(),
             width: 80,
             height: 24,

@@ -63,14 +63,17 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Background { light } => {
+            state.answers = true;
             state.theme = match (light, state.theme.name) {
+                _ if !state.follows_background => state.theme,
                 (true, "dark") => theme::LIGHT,
                 (false, "light") => theme::DARK,
                 _ => state.theme,
             };
             let theme = state.theme;
             state.entries.iter_mut().filter_map(|entry| entry.editor.as_mut()).for_each(|editor| editor.dress(&theme));
-            Vec::new()
+            // The screen may have something to ask of a terminal that answers.
+            (state.face().enter)(state)
         }
         Msg::Tick => {
             state.toasts.iter_mut().for_each(|toast| toast.left = toast.left.saturating_sub(1));

@@ -16,16 +16,16 @@ use crate::tui::overlays;
 use crate::tui::state::State;
 use crate::tui::state::overlay::Purpose;
 use crate::tui::state::views::Shows;
-use crate::tui::theme::Tones;
+use crate::tui::theme::PLAIN;
 
 pub use pictures::refresh;
 pub use view::draw;
 
 use view::statistics;
 
-/// Asks the terminal, once, how it shows pictures.
+/// Asks the terminal, once, how it shows pictures. One that answers nothing shows none, and would have to be waited for.
 pub fn enter(state: &mut State) -> Vec<Effect> {
-    if state.asked_pictures || state.theme.tones == Tones::Few {
+    if state.asked_pictures || !state.answers || state.theme == PLAIN {
         return Vec::new();
     }
     state.asked_pictures = true;

@@ -52,12 +52,14 @@ const CELL: (u32, u32) = (1, 2);
 
 fn paint(state: &State, ran: &Ran, subject: Subject) -> Option<Drawn> {
     let font = state.picker.font_size();
-    let is_real = state.theme.tones == Tones::All && state.picker.protocol_type() != ProtocolType::Halfblocks;
+    let is_real = state.picker.protocol_type() != ProtocolType::Halfblocks;
     let cell = if is_real { (u32::from(font.width), u32::from(font.height)) } else { CELL };
     let room = (u32::from(subject.size.0) * cell.0, u32::from(subject.size.1) * cell.1);
+    // What can still be made out: real pixels are smaller than half cells.
+    let least = if is_real { 48 } else { 8 };
     let (image, title, pages) = match subject.shows {
-        Shows::Maps => maps(ran, &subject, room)?,
-        Shows::Filters => filters(ran, &subject, room)?,
+        Shows::Maps => maps(ran, &subject, room, least)?,
+        Shows::Filters => filters(ran, &subject, room, least)?,
         Shows::Input => {
             let sizes = ran.outputs.first().map(|_| ran.network.architecture.input)?;
             let (channels, height, width) = (sizes.channels as usize, sizes.height as usize, sizes.width as usize);
@@ -66,7 +68,7 @@ fn paint(state: &State, ran: &Ran, subject: Subject) -> Option<Drawn> {
         }
         Shows::Looks(method) => looks(state, ran, method, &subject, room)?,
     };
-    let protocol = (state.theme.tones == Tones::All).then(|| {
+    let protocol = (is_real || state.theme.tones == Tones::All).then(|| {
         // Half blocks take an image of ten by twenty pixels a cell.
         let scale = if is_real { (1, 1) } else { (u32::from(font.width), u32::from(font.height) / 2) };
         let large = image::imageops::resize(
@@ -81,12 +83,63 @@ fn paint(state: &State, ran: &Ran, subject: Subject) -> Option<Drawn> {
     Some(Drawn { subject, image: Arc::new(image), protocol: protocol.flatten(), title, pages })
 }
 
-/// Tiles of one size over the room: how many across and down.
-fn tiling(room: (u32, u32), tile: (u32, u32)) -> (u32, u32) {
-    (((room.0 + 1) / (tile.0 + 1)).max(1), ((room.1 + 1) / (tile.1 + 1)).max(1))
+/// What lies between and behind tiles: neither black, which a map of zeros is, nor as bright as what is looked at.
+const GAP: [u8; 3] = [48, 52, 64];
+
+/// Tiles of one shape in rows, as many as are on a page.
+#[derive(Debug, PartialEq)]
+struct Tiles {
+    /// Pixels of one, across and down.
+    tile: (u32, u32),
+    across: u32,
+    on_page: usize,
 }
 
-fn maps(ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, String, usize)> {
+impl Tiles {
+    /// The largest tiles with which all `count` find room at once, yet none narrower than `least`: what then finds no room
+    /// comes on further pages. From their own size on they grow by whole multiples, which keeps pixels equal.
+    fn over(room: (u32, u32), (width, height): (u32, u32), count: usize, least: u32) -> Tiles {
+        let of = |across: u32| {
+            let mut tile_width = ((room.0 + 1) / across).saturating_sub(1).max(1);
+            // Not taller than the room either.
+            tile_width = tile_width.min((room.1 * width / height).max(1));
+            tile_width -= if tile_width >= width { tile_width % width } else { 0 };
+            let tile = (tile_width, (tile_width * height / width).clamp(1, room.1.max(1)));
+            let across = ((room.0 + 1) / (tile.0 + 1)).max(1);
+            let down = ((room.1 + 1) / (tile.1 + 1)).max(1);
+            Tiles { tile, across, on_page: (across * down) as usize }
+        };
+        let mut tiles = of(1);
+        for across in 2..=room.0.max(2) {
+            let smaller = of(across);
+            if tiles.on_page >= count || smaller.tile.0 < least {
+                break;
+            }
+            tiles = smaller;
+        }
+        tiles
+    }
+
+    /// A picture for so many, without room for more.
+    fn canvas(&self, count: usize) -> RgbImage {
+        let count = count.max(1) as u32;
+        let (across, down) = (count.min(self.across), count.div_ceil(self.across));
+        RgbImage::from_pixel(across * (self.tile.0 + 1) - 1, down * (self.tile.1 + 1) - 1, Rgb(GAP))
+    }
+
+    /// Paints the tile at a place; `pixel` is asked for each of its pixels.
+    fn place(&self, image: &mut RgbImage, at: usize, pixel: impl Fn(u32, u32) -> [u8; 3]) {
+        let at = at as u32;
+        let (left, top) = (at % self.across * (self.tile.0 + 1), at / self.across * (self.tile.1 + 1));
+        for (row, column) in (0..self.tile.1).flat_map(|row| (0..self.tile.0).map(move |column| (row, column))) {
+            if left + column < image.width() && top + row < image.height() {
+                image.put_pixel(left + column, top + row, Rgb(pixel(column, row)));
+            }
+        }
+    }
+}
+
+fn maps(ran: &Ran, subject: &Subject, room: (u32, u32), least: u32) -> Option<(RgbImage, String, usize)> {
     let output = ran.outputs.get(subject.layer)?;
     let (channels, height, width) = output.sizes;
     let name = &ran.network.layers[subject.layer].name;
@@ -104,23 +157,21 @@ fn maps(ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, Str
         });
         return Some((fitted(&image, room), format!("{name}: {channels} features"), 1));
     }
-    // A tile is at least a dozen pixels, at most what one map alone could fill.
-    let most = (room.0 / 4).max(10);
-    let tile_width = if subject.enlarged { room.0 } else { (width as u32).clamp(8, most.max(8)).min(room.0) };
-    let tile_height = (tile_width * height as u32 / (width as u32).max(1)).clamp(1, room.1);
-    let tile = (tile_width.min(tile_height * width as u32 / height as u32).max(1), tile_height);
-    let (across, down) = if subject.enlarged { (1, 1) } else { tiling(room, tile) };
-    let on_page = (across * down) as usize;
+    let size = (width as u32, height as u32);
+    let tiles = match subject.enlarged {
+        true => Tiles { on_page: 1, ..Tiles::over(room, size, 1, room.0) },
+        false => Tiles::over(room, size, channels, least.max(size.0.min(((room.0 + 1) / 4).saturating_sub(1)))),
+    };
+    let on_page = tiles.on_page;
     let pages = channels.div_ceil(on_page).max(1);
     let first = subject.page.min(pages - 1) * on_page;
-    let mut image = RgbImage::new(room.0.min(across * (tile.0 + 1)), room.1.min(down * (tile.1 + 1)));
+    let mut image = tiles.canvas(on_page.min(channels - first));
     let area = height * width;
     for (at, &channel) in order.iter().skip(first).take(on_page).enumerate() {
         let gray = grays(&output.values[channel * area..(channel + 1) * area]);
-        let (x, y) = (at as u32 % across * (tile.0 + 1), at as u32 / across * (tile.1 + 1));
-        place(&mut image, (x, y), tile, |column, row| {
-            let (column, row) = (column as usize * width / tile.0 as usize, row as usize * height / tile.1 as usize);
-            [gray[row * width + column]; 3]
+        tiles.place(&mut image, at, |column, row| {
+            let (column, row) = (column * size.0 / tiles.tile.0, row * size.1 / tiles.tile.1);
+            [gray[row as usize * width + column as usize]; 3]
         });
     }
     let last = (first + on_page).min(channels);
@@ -130,17 +181,6 @@ fn maps(ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, Str
     };
     let by = if subject.by_activation { ", most active first" } else { "" };
     Some((image, format!("{name}: {which}{by}"), pages))
-}
-
-/// Paints a tile.
-fn place(image: &mut RgbImage, (x, y): (u32, u32), tile: (u32, u32), pixel: impl Fn(u32, u32) -> [u8; 3]) {
-    for row in 0..tile.1 {
-        for column in 0..tile.0 {
-            if x + column < image.width() && y + row < image.height() {
-                image.put_pixel(x + column, y + row, Rgb(pixel(column, row)));
-            }
-        }
-    }
 }
 
 /// `[C, H, W]` as colours, from the smallest value of all to the largest; of other than three channels the first in gray.
@@ -154,22 +194,19 @@ fn colour_plane(values: &[f32], (channels, height, width): (usize, usize, usize)
     }))
 }
 
-fn filters(ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, String, usize)> {
+fn filters(ran: &Ran, subject: &Subject, room: (u32, u32), least: u32) -> Option<(RgbImage, String, usize)> {
     let filters = ran.filters.as_ref()?;
     let [outputs, inputs, height, width] = filters.sizes;
-    let scale = (14 / width.max(height).max(1)).max(1) as u32;
-    let tile = ((width as u32 * scale).min(room.0), (height as u32 * scale).min(room.1));
-    let (across, down) = tiling(room, tile);
-    let on_page = (across * down) as usize;
+    let tiles = Tiles::over(room, (width as u32, height as u32), outputs, least);
+    let on_page = tiles.on_page;
     let pages = outputs.div_ceil(on_page).max(1);
     let first = subject.page.min(pages - 1) * on_page;
-    let mut image = RgbImage::new(room.0.min(across * (tile.0 + 1)), room.1.min(down * (tile.1 + 1)));
+    let mut image = tiles.canvas(on_page.min(outputs - first));
     let one = inputs * height * width;
     for (at, kernel) in filters.values.chunks(one).skip(first).take(on_page).enumerate() {
         let picture = colour_plane(kernel, (inputs, height, width))?;
-        let (x, y) = (at as u32 % across * (tile.0 + 1), at as u32 / across * (tile.1 + 1));
-        place(&mut image, (x, y), tile, |column, row| {
-            picture.get_pixel(column * width as u32 / tile.0, row * height as u32 / tile.1).0
+        tiles.place(&mut image, at, |column, row| {
+            picture.get_pixel(column * width as u32 / tiles.tile.0, row * height as u32 / tiles.tile.1).0
         });
     }
     let last = (first + on_page).min(outputs);
@@ -217,6 +254,41 @@ pub(super) fn shades(image: &RgbImage, area: Rect, frame_: &mut Frame) {
             let shade = [" ", "░", "▒", "▓", "█"][((light * 5.0) as usize).min(4)];
             if let Some(cell) = frame_.buffer_mut().cell_mut((area.x + x, area.y + y)) {
                 cell.set_symbol(shade);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_as_large_as_all_have_room_for() {
+        // Four of 10×10 in 41×41: two by two at twice their size, a pixel between them.
+        let tiles = Tiles::over((41, 41), (10, 10), 4, 8);
+        assert_eq!(tiles, Tiles { tile: (20, 20), across: 2, on_page: 4 });
+        assert_eq!(tiles.canvas(4).dimensions(), (41, 41));
+        assert_eq!(tiles.canvas(3).dimensions(), (41, 41));
+        assert_eq!(tiles.canvas(1).dimensions(), (20, 20));
+        // A hundred have no room at 8 pixels: the rest is for other pages.
+        let many = Tiles::over((41, 41), (10, 10), 100, 8);
+        assert_eq!(many, Tiles { tile: (9, 9), across: 4, on_page: 16 });
+    }
+
+    #[test]
+    fn tiles_have_their_shape_whatever_the_room() {
+        assert_eq!(Tiles::over((100, 30), (10, 20), 1, 8).tile, (10, 20));
+        assert_eq!(Tiles::over((100, 10), (40, 40), 1, 8).tile, (10, 10));
+        for room in [(1, 1), (1, 50), (50, 1), (3, 2)] {
+            for size in [(1, 1), (224, 1), (1, 224), (7, 5)] {
+                let tiles = Tiles::over(room, size, 512, 8);
+                assert!(tiles.on_page >= 1 && tiles.tile.0 >= 1 && tiles.tile.1 >= 1, "{room:?} {size:?} {tiles:?}");
+                let canvas = tiles.canvas(tiles.on_page);
+                assert!(
+                    canvas.width() <= room.0.max(1) && canvas.height() <= room.1.max(1),
+                    "{room:?} {size:?} {tiles:?}"
+                );
             }
         }
     }

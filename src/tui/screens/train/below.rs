@@ -137,7 +137,7 @@ fn draw_runs(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Re
         let laid = view.laid.iter().position(|(id, _)| *id == run.id);
         let is_shown = view.shown.as_ref().is_some_and(|shown| shown.id == run.id);
         let mark = match (laid, is_shown) {
-            (Some(at), _) => Span::styled(" ━ ", styles[at.min(2)]),
+            (Some(at), _) => Span::styled(format!("━{} ", at + 1), styles[at.min(2)]),
             (None, true) => Span::styled(" ━ ", theme.bar),
             (None, false) => Span::raw("   "),
         };

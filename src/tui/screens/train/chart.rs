@@ -134,6 +134,14 @@ impl Plot<'_> {
             }))
             .legend_position(None);
         frame_.render_widget(chart, area);
+        // Numbers tell other runs' lines apart where colours do not.
+        let plane = Rect { x: inside.x + MARGIN, width: inside.width - MARGIN, height: inside.height - 2, ..inside };
+        for (number, (points, style)) in others.iter().enumerate() {
+            let cell = points.last().map(|point| cell_of(*point, last as f64, (low, high), plane));
+            if let Some(cell) = cell.and_then(|cell| frame_.buffer_mut().cell_mut(cell)) {
+                cell.set_symbol(NUMBERS[number.min(NUMBERS.len() - 1)]).set_style(*style);
+            }
+        }
         self.mark_not_finite(own, last, theme, frame_, inside);
     }
 
@@ -156,6 +164,16 @@ impl Plot<'_> {
             }
         }
     }
+}
+
+/// What runs laid over a chart are marked with, at the end of their lines and in the legend.
+const NUMBERS: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// The cell of the plane that a point lies in.
+fn cell_of((x, y): (f64, f64), last: f64, (low, high): (f64, f64), plane: Rect) -> (u16, u16) {
+    let part = |value: f64, cells: u16| ((value * f64::from(cells)) as u16).min(cells.saturating_sub(1));
+    let column = part((x - 1.0) / (last - 1.0).max(1.0), plane.width);
+    (plane.x + column, plane.y + part((high - y) / (high - low), plane.height))
 }
 
 /// The band's pairs of least and largest as upright strokes of points, so that a spike is seen as one.
@@ -195,8 +213,8 @@ pub fn legend<'a>(theme: &Theme, laid: impl Iterator<Item = (&'a str, Style)>) -
         Span::styled("•", theme.warn),
         Span::styled(" validation", theme.dim),
     ];
-    for (id, style) in laid {
-        spans.extend([Span::styled("  ━ ", style), Span::styled(id, theme.dim)]);
+    for ((id, style), number) in laid.zip(NUMBERS) {
+        spans.extend([Span::styled(format!("  ━{number} "), style), Span::styled(id, theme.dim)]);
     }
     Line::from(spans)
 }
@@ -213,6 +231,14 @@ mod tests {
         assert_eq!(bounds(0.0, 0.0, Curve::Loss, false), (0.0, 1.0));
         assert_eq!(place(0.0, true), None);
         assert_eq!(place(f64::NAN, false), None);
+    }
+
+    #[test]
+    fn a_point_lies_in_a_cell_of_its_plane() {
+        let plane = Rect::new(7, 2, 20, 10);
+        assert_eq!(cell_of((1.0, 1.0), 100.0, (0.0, 1.0), plane), (7, 2));
+        assert_eq!(cell_of((100.0, 0.0), 100.0, (0.0, 1.0), plane), (26, 11));
+        assert_eq!(cell_of((1.0, f64::NAN), 2.0, (0.0, 1.0), plane), (7, 2));
     }
 
     #[test]

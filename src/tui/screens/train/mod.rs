@@ -10,8 +10,8 @@ use crate::run::runs;
 use crate::run::session::{Begin, Change, Out};
 use crate::run::train::Command;
 use crate::spec::recipe::Recipe;
-use crate::tui::keys::Action;
 use crate::tui::keys::table::{Train, TrainSetting};
+use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Training};
 use crate::tui::overlays;
 use crate::tui::screens::Screen;
@@ -28,6 +28,11 @@ const LAID: usize = 3;
 
 pub fn enter(_: &mut State) -> Vec<Effect> {
     vec![Effect::ListRuns]
+}
+
+/// Its keys: while a run is under way those that steer it come first.
+pub fn context(state: &State) -> Context {
+    if state.train.live.is_some() { Context::Running } else { Context::Train }
 }
 
 /// Whether the list of runs is on the screen, where other processes' runs come and go.
