@@ -279,7 +279,7 @@ fn show(context: &Context, run: &Found) -> Result<(), Failure> {
 }
 
 fn steps(context: &Context, run: &Found) -> Result<(), Failure> {
-    let steps = history::steps(&run.folder).map_err(Failure::because)?;
+    let steps = history::read_all(&run.folder).map_err(Failure::because)?.steps;
     let names = ["step", "epoch", "loss", "accuracy", "lr", "images_per_second"];
     let rows = steps.iter().map(|own| {
         let figures = [own.loss, own.accuracy, own.lr, own.images_per_second];
@@ -301,15 +301,22 @@ fn compare(context: &Context, found: &[Found]) -> Result<(), Failure> {
     let figure = |name: &str, of: &dyn Fn(&Summary) -> String| {
         std::iter::once(name.to_string()).chain(summaries.iter().map(|own| of(own))).collect::<Vec<String>>()
     };
+    // Whoever reads CSV reckons with it.
+    let is_csv = context.common.format == Format::Csv;
+    let number = |value: Option<f64>| if is_csv { exact(value) } else { loss(value) };
+    let share = |value: Option<f64>| if is_csv { exact(value) } else { percent(value) };
+    let count = |value: u64| if is_csv { value.to_string() } else { grouped(value) };
     let mut rows = vec![
         std::iter::once("status".to_string()).chain(found.iter().map(|run| run.status().to_string())).collect(),
-        figure("params", &|own| grouped(own.params)),
-        figure("step", &|own| grouped(own.step)),
-        figure("train loss", &|own| loss(own.train_loss)),
-        figure("train accuracy", &|own| percent(own.train_accuracy)),
-        figure("val loss", &|own| loss(own.val_loss)),
-        figure("val accuracy", &|own| percent(own.val_accuracy)),
-        figure("best val accuracy", &|own| percent(own.best_val_accuracy)),
+        figure("params", &|own| count(own.params)),
+        figure("step", &|own| count(own.step)),
+        figure("train loss", &|own| number(own.train_loss)),
+        figure("train accuracy", &|own| share(own.train_accuracy)),
+        figure("val loss", &|own| number(own.val_loss)),
+        figure("val accuracy", &|own| share(own.val_accuracy)),
+        figure("best val accuracy", &|own| share(own.best_val_accuracy)),
+        figure("test loss", &|own| number(own.test_loss)),
+        figure("test accuracy", &|own| share(own.test_accuracy)),
         figure("seconds", &|own| format!("{:.1}", own.seconds)),
     ];
     // Of the recipes only what is not the same everywhere.

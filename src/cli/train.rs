@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -57,6 +57,9 @@ pub struct TrainArgs {
     /// Write the state every so many steps too; it is written now and then anyway
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_every: Option<u64>,
+    /// Learning rate [0.01; 0.001 for adam and adamw]; with `--resume` from there on
+    #[arg(long, allow_negative_numbers = true, value_parser = positive)]
+    lr: Option<f64>,
     #[command(flatten)]
     own: Own,
     /// Start from these weights (.safetensors)
@@ -86,9 +89,6 @@ struct Own {
     /// How a step follows from gradients [sgd]
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::OPTIMIZERS))]
     optimizer: Option<String>,
-    /// Learning rate [0.01; 0.001 for adam and adamw]
-    #[arg(long, allow_negative_numbers = true, value_parser = positive)]
-    lr: Option<f64>,
     /// Momentum of sgd, below 1 [0.9]
     #[arg(long, allow_negative_numbers = true, value_parser = below_one)]
     momentum: Option<f64>,
@@ -163,7 +163,7 @@ impl TrainArgs {
             batch: own.batch,
             micro_batch: own.micro_batch,
             optimizer: own.optimizer.clone(),
-            lr: own.lr,
+            lr: self.lr,
             momentum: own.momentum,
             nesterov: own.nesterov.then_some(true),
             weight_decay: own.weight_decay,
@@ -237,6 +237,7 @@ fn resume(context: &Context, args: &TrainArgs, folder: &std::path::Path) -> Resu
         epochs: args.epochs,
         steps: args.steps,
         checkpoint_every: args.checkpoint_every,
+        lr: args.lr,
         data: args.data.clone(),
         force: args.force,
     };
@@ -268,9 +269,14 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
         Some(path) => Ok(weights::write(network, path)?),
         None => Ok(()),
     };
+    let told = tell_of_interrupt(context, &control, &report.bar);
     let over = session.run(&control, Observed::default(), &mut |event| report.event(event), &mut save);
+    told.store(true, Ordering::Relaxed);
     report.bar.finish_and_clear();
-    let over = over.map_err(failure)?;
+    let over = over.map_err(|error| {
+        report.failed_because(&error);
+        failure(error)
+    })?;
     if let Some(failure) = report.failed.take() {
         if let Some(folder) = &over.folder {
             let (step, folder) = (grouped(over.steps), folder.display());
@@ -284,6 +290,9 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
     let used = machine::peak_bytes()
         .map_or_else(String::new, |peak| format!(" ({} estimated, {} used at most)", bytes(estimate), bytes(peak)));
     context.say(&format!("{} steps on {} images{used}", grouped(over.steps), grouped(images)));
+    if over.end == End::Late {
+        context.say("its time (`--max-minutes`) was over");
+    }
     if let (End::Stopped | End::Late, Some(folder)) = (over.end, &over.folder) {
         context.say(&format!("`convlens train --resume {}` goes on", folder.display()));
     }
@@ -302,6 +311,29 @@ fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
         signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(Failure::because)?;
     }
     Ok(flag)
+}
+
+/// How often it is looked whether training was asked to end.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Says at once, while a step may still take long, that a request to end was heard. Set what it gives once training is over.
+fn tell_of_interrupt(context: &Context, control: &Control, bar: &ProgressBar) -> Arc<AtomicBool> {
+    let over = Arc::new(AtomicBool::new(context.common.quiet));
+    let (ended, stop, bar) = (Arc::clone(&over), Arc::clone(&control.stop), bar.clone());
+    std::thread::spawn(move || {
+        while !ended.load(Ordering::Relaxed) {
+            if stop.load(Ordering::Relaxed) {
+                let mut stderr = std::io::stderr();
+                // Whoever has closed the terminal does not read it.
+                bar.suspend(|| {
+                    let _ = writeln!(stderr, "stops after this step and keeps the run; Ctrl-C again ends it at once");
+                });
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+    });
+    over
 }
 
 /// Tells of events in the format that was asked for.
@@ -323,7 +355,7 @@ impl<'a> Report<'a> {
             true => ProgressBar::new(session.total_steps()),
             false => ProgressBar::hidden(),
         };
-        let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {elapsed}, {eta} left");
+        let style = ProgressStyle::with_template("{bar:16} {pos}/{len}  {wide_msg}  {elapsed}, {eta} left");
         let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
         bar.set_position(session.done());
         bar.reset_eta();
@@ -359,10 +391,12 @@ impl<'a> Report<'a> {
             self.bar.suspend(|| self.context.say(&format!("warning: {text}")));
         }
         match (self.context.common.format, &event) {
-            (Format::Jsonl, event) => match event_json(event) {
-                Some(value) => self.line(&value.to_string()),
-                None => ControlFlow::Continue(()),
-            },
+            (Format::Jsonl, event) => {
+                if let Event::Step(step) = event {
+                    self.last = Some(*step);
+                }
+                event_json(event).map_or(ControlFlow::Continue(()), |value| self.line(&value.to_string()))
+            }
             (Format::Table, Event::Step(step)) => {
                 self.bar.set_message(format!(
                     "epoch {}  loss {:.4}  {:.1} images/s",
@@ -390,11 +424,39 @@ impl<'a> Report<'a> {
                 ControlFlow::Continue(())
             }
             (Format::Json | Format::Csv | Format::Markdown, Event::Step(step)) => {
+                self.last = Some(*step);
                 self.steps.push(*step);
                 ControlFlow::Continue(())
             }
             _ => ControlFlow::Continue(()),
         }
+    }
+
+    /// Scripts hear of a failure as of any other end.
+    fn failed_because(&mut self, error: &SessionError) {
+        let step = self.last.map_or(0, |step| step.step);
+        let finish = finish_json(step, false, Some(&error.to_string()), [None, None]);
+        match self.context.common.format {
+            Format::Jsonl => {
+                let _ = self.line(&finish.to_string());
+            }
+            // The reason itself is told by whoever ends the program.
+            Format::Json | Format::Csv | Format::Markdown => {
+                let _ = self.print_steps(&finish);
+            }
+            Format::Table | Format::Png => {}
+        }
+    }
+
+    fn print_steps(&self, finish: &Value) -> Result<(), Failure> {
+        let names = ["step", "epoch", "loss", "accuracy", "lr", "images_per_second"];
+        let steps: Vec<Value> = self.steps.iter().filter_map(|step| event_json(&Event::Step(*step))).collect();
+        let rows = steps.iter().map(|step| names.iter().map(|name| step[*name].to_string()).collect());
+        let rows = Rows { headers: names.map(|name| (name, true)).to_vec(), rows: rows.collect() };
+        let epochs =
+            || -> Vec<Value> { self.epochs.iter().filter_map(|epoch| event_json(&Event::Epoch(*epoch))).collect() };
+        let json = || json!({"steps": steps, "epochs": epochs(), "finish": finish});
+        output::print(self.context, &rows, json, &[])
     }
 
     fn finish(&mut self, over: &Over, saved: Option<String>) -> Result<(), Failure> {
@@ -427,27 +489,17 @@ impl<'a> Report<'a> {
                 }
                 self.failed.take().map_or(Ok(()), Err)
             }
-            _ => {
-                let names = ["step", "epoch", "loss", "accuracy", "lr", "images_per_second"];
-                let steps: Vec<Value> = self.steps.iter().filter_map(|step| event_json(&Event::Step(*step))).collect();
-                let rows = steps.iter().map(|step| names.iter().map(|name| step[*name].to_string()).collect());
-                let rows = Rows { headers: names.map(|name| (name, true)).to_vec(), rows: rows.collect() };
-                let epochs = || -> Vec<Value> {
-                    self.epochs.iter().filter_map(|epoch| event_json(&Event::Epoch(*epoch))).collect()
-                };
-                let json = || json!({"steps": steps, "epochs": epochs(), "finish": finish});
-                output::print(self.context, &rows, json, &[])
-            }
+            _ => self.print_steps(&finish),
         }
     }
 }
 
 fn epoch_line(epoch: &Epoch) -> String {
-    let validation = epoch.validation.map_or_else(String::new, |own| {
-        format!("  validation loss {:.4} accuracy {:>6.2}%", own.loss, 100.0 * own.accuracy)
-    });
+    let validation = epoch
+        .validation
+        .map_or_else(String::new, |own| format!("  validation {:.4} {:>6.2}%", own.loss, 100.0 * own.accuracy));
     format!(
-        "epoch {:>3}  step {:>6}  train loss {:.4} accuracy {:>6.2}%{validation}  {:.1} s",
+        "epoch {:>3}  step {:>6}  loss {:.4} {:>6.2}%{validation}  {:.1} s",
         epoch.epoch,
         epoch.step,
         epoch.loss,

@@ -73,6 +73,8 @@ pub struct Change {
     pub epochs: Option<u64>,
     pub steps: Option<u64>,
     pub checkpoint_every: Option<u64>,
+    /// The learning rate from here on.
+    pub lr: Option<f64>,
     /// The same data at another place.
     pub data: Option<Source>,
     /// Go on although memory may not suffice.
@@ -177,6 +179,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
         (own.train.epochs, own.train.steps) = (change.epochs, change.steps);
     }
     own.train.checkpoint_every = change.checkpoint_every.or(own.train.checkpoint_every);
+    own.train.lr = change.lr.or(own.train.lr);
     let source: Source = match &change.data {
         Some(source) => source.absolute(),
         None => own.data.parse().map_err(damaged)?,
@@ -207,6 +210,13 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     }
     let mut notes =
         vec![format!("{} goes on from step {} of {total}, epoch {}", folder.display(), progress.step, progress.epoch)];
+    if change.lr.is_some() {
+        let divided = match progress.rate == 1.0 {
+            true => String::new(),
+            false => format!(" times {}, as it was divided so far", progress.rate),
+        };
+        notes.push(format!("the learning rate is {}{divided} from here on", recipe.lr));
+    }
     let other_end = Recipe::new(&reopened.recipe.train).total_steps(sets.train.len()) != total;
     if other_end && matches!(recipe.schedule, super::train::Schedule::Cosine | super::train::Schedule::Step) {
         notes.push("the schedule follows the new length from here on".into());
@@ -221,8 +231,13 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     }
     let mut start = start_event(&network, &sets, &recipe, &source, estimate);
     start["resumed_from_step"] = progress.step.into();
-    let mut summary = reopened.summary().clone();
+    let mut summary = reopened.summary().cloned().unwrap_or_else(|| {
+        notes.push("its summary.json is missing or damaged, and is made again".into());
+        summary(&network, &source, &sets, &recipe)
+    });
     (summary.total_steps, summary.epochs) = (total, own.train.epochs);
+    (summary.step, summary.epoch, summary.seconds) = (progress.step, progress.epoch, progress.seconds);
+    (summary.best_val_accuracy, summary.best_epoch) = progress.best.unzip();
     summary.data = own.data.clone();
     let keeper = Some(reopened.go_on(own, summary)?);
     Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })

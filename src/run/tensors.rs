@@ -18,6 +18,8 @@ pub enum TensorError {
     Absent { path: String, name: &'static str, found: Vec<String> },
     #[error("{path} holds {found}, but the network takes N×{wanted}")]
     Shape { path: String, found: String, wanted: String },
+    #[error("{path}: a value of image {image} of `input` is {value}, which nothing can be learned from")]
+    NotFinite { path: String, image: usize, value: f32 },
     #[error("{path}: {reason}")]
     Labels { path: String, reason: String },
 }

@@ -168,7 +168,9 @@ impl Recipe {
             sources.add("recipe".into(), text, None);
             let report = problems.into_report(&sources);
             let first = report.diagnostics.first();
-            return Err(first.map_or_else(String::new, |one| format!("{}; {}", one.message, one.expected)));
+            return Err(first.map_or_else(String::new, |one| {
+                format!("{}: {}; {}", word_at(&one.source_line, one.place.column), one.message, one.expected)
+            }));
         }
         Ok(recipe.over(&named))
     }
@@ -177,6 +179,14 @@ impl Recipe {
     pub fn named(name: &str) -> Option<Recipe> {
         (name == "paper").then(Recipe::paper)
     }
+}
+
+/// The `KEY=VALUE` that a column of `{KEY: VALUE, …}` lies in, as it was typed.
+fn word_at(line: &str, column: usize) -> String {
+    let at = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    let start = line[..at].rfind(['{', ',']).map_or(0, |before| before + 1);
+    let end = line[at..].find([',', '}']).map_or(line.len(), |after| at + after);
+    line[start..end].trim().replacen(": ", "=", 1)
 }
 
 /// The format of `recipe.yaml` that is written.
@@ -219,7 +229,7 @@ impl RunRecipe {
         match find("version").map(|node| &node.value) {
             Some(Value::Integer(version)) if *version == i128::from(VERSION) => {}
             Some(Value::Integer(version)) if *version > i128::from(VERSION) => {
-                return Err(format!("its format is version {version}; this convlens knows {VERSION}"));
+                return Err(format!("it was written by a newer convlens (format {version}; this one knows {VERSION})"));
             }
             _ => return Err(format!("`version` is not {VERSION}")),
         }
@@ -272,7 +282,7 @@ mod tests {
     #[test]
     fn another_format_is_refused_by_its_version() {
         let newer = RunRecipe::read("version: 2\narchitecture: a\ndata: synthetic\ntrain: {}\n");
-        assert!(newer.unwrap_err().contains("version 2"));
+        assert!(newer.unwrap_err().contains("format 2"));
         assert!(RunRecipe::read("version: 1\narchitecture: a\ndata: synthetic\ntrain: {lr: -1}\n").is_err());
         assert!(RunRecipe::read("- 1").is_err());
     }

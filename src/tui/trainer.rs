@@ -116,6 +116,7 @@ fn shown(session: &Session) -> Result<Shown, runs::RunError> {
         images: session.sets.train.len() as u64,
         names: session.sets.names.clone(),
         began: Some(session.done()),
+        notes: session.notes.clone(),
     };
     Ok(Shown { network: Some(Arc::new(session.network.clone())), ..Shown::new(folder, history, about) })
 }
@@ -234,6 +235,7 @@ fn of_folder(found: &Found, history: History) -> Shown {
         crate::spec::recipe::RunRecipe::read(&text).map_or_else(|_| String::new(), |own| recipe_words(&own.train));
     let about = match &found.summary {
         Ok(own) => About {
+            notes: Vec::new(),
             data: own.data.clone(),
             recipe,
             total_steps: own.total_steps,

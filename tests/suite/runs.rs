@@ -129,6 +129,11 @@ fn losses(folder: &Path, run: &str) -> Vec<(u64, f64)> {
     steps.iter().map(|step| (step["step"].as_u64().expect("a step"), step["loss"].as_f64().expect("a loss"))).collect()
 }
 
+fn summary(folder: &Path, run: &str) -> Value {
+    let text = std::fs::read_to_string(folder.join(run).join("summary.json")).expect("a summary");
+    serde_json::from_str(&text).expect("JSON")
+}
+
 fn assert_same(folder: &Path, run: &str) {
     let (tensors, state) = learned(&folder.join(run));
     let (expected, expected_state) = learned(&folder.join("whole"));
@@ -317,6 +322,73 @@ fn a_part_of_a_folder_that_is_removed_is_made_again() {
 }
 
 #[test]
+fn what_the_rest_says_too_is_made_again() {
+    let folder = folder();
+    let at = folder.path();
+    sound(at, &train("whole", &["--epochs", "3"]));
+    sound(at, &train("part", &["--epochs", "2"]));
+    std::fs::write(at.join("part/summary.json"), "garbage").expect("written");
+    let output = run(at, &["train", "--resume", "part", "--epochs", "3"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.contains("summary.json"), "{errors}");
+    assert_eq!(summary(at, "part")["status"], "finished");
+    assert_eq!(summary(at, "part")["step"], summary(at, "whole")["step"]);
+    assert!(summary(at, "part")["best_val_accuracy"].is_number());
+    // A learning rate can be lowered where a run goes on; it is written down.
+    let output = run(at, &["train", "--resume", "part", "--epochs", "4", "--lr", "0.002"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.contains("the learning rate is 0.002"), "{errors}");
+    let recipe = std::fs::read_to_string(at.join("part/recipe.yaml")).expect("a recipe");
+    assert!(recipe.contains("lr: 0.002"), "{recipe}");
+    // A kill before anything was written leaves a folder that can be used.
+    std::fs::create_dir(at.join("early")).expect("made");
+    for name in ["lock", ".convlens-abc"] {
+        std::fs::write(at.join("early").join(name), "").expect("written");
+    }
+    sound(at, &train("early", &["--epochs", "1"]));
+    assert!(!at.join("early/.convlens-abc").exists());
+}
+
+#[test]
+fn scripts_hear_why_a_run_failed() {
+    let folder = folder();
+    let at = folder.path();
+    let failing = train("failed", &["--epochs", "3", "--lr", "1e30", "--format", "jsonl"]);
+    let output = run(at, &failing);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let last: Value = serde_json::from_str(text.lines().last().expect("lines")).expect("JSON");
+    assert_eq!((&last["event"], &last["finished"]), (&"finish".into(), &false.into()));
+    assert!(last["reason"].as_str().is_some_and(|reason| reason.contains("finite")), "{last}");
+    let norms: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .filter(|line: &Value| line["event"] == "norms")
+        .collect();
+    assert_eq!(norms[0]["layers"][0]["layer"], "conv1", "{norms:?}");
+    // A value that is none is found before anything is written.
+    let tensor = |shape: Vec<usize>, values: &[f32]| {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        (shape, bytes)
+    };
+    let mut pixels = vec![0.5; 4 * 144];
+    pixels[300] = f32::NAN;
+    let parts = [("input", tensor(vec![4, 1, 12, 12], &pixels)), ("labels", tensor(vec![4], &[0.0, 1.0, 2.0, 0.0]))];
+    let views = parts.iter().map(|(name, (shape, bytes))| {
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).expect("sound");
+        (name.to_string(), view)
+    });
+    let bytes = safetensors::serialize(views.collect::<Vec<_>>(), None).expect("written");
+    std::fs::write(at.join("nan.safetensors"), bytes).expect("written");
+    refused(
+        at,
+        &["train", "net.yaml", "--data", "tensors:nan.safetensors", "--out", "none"],
+        "image 2 of `input` is NaN",
+    );
+    assert!(!at.join("none").exists());
+}
+
+#[test]
 fn a_run_belongs_to_one_process_at_a_time() {
     let folder = folder();
     let at = folder.path();
@@ -404,7 +476,7 @@ fn data_that_does_not_fit_is_refused_before_anything_is_written() {
     refused(at, &["train", "net.yaml", "--data", "mnist:idx"], "expected `synthetic`");
     refused(at, &["train", "net.yaml", "--data", "idx:idx", "--val-split", "0.999"], "nothing is left");
     refused(at, &["train", "net.yaml", "--resume", "x"], "cannot be used with");
-    refused(at, &["train", "--resume", "x", "--lr", "1"], "cannot be used with");
+    refused(at, &["train", "--resume", "x", "--batch", "1"], "cannot be used with");
     refused(at, &["train", "--resume", "idx"], "is no run");
     let labels = at.join("idx/t10k-labels-idx1-ubyte");
     std::fs::write(&labels, idx(&[29], &[0; 29])).expect("written");

@@ -248,6 +248,9 @@ fn from_tensors(path: &Path, wanted: &Wanted) -> Result<Read, DataError> {
         let reason = format!("{} labels for {} images", read.len(), inputs.len() / one);
         return Err(TensorError::Labels { path: name, reason }.into());
     }
+    if let Some(at) = inputs.iter().position(|value| !value.is_finite()) {
+        return Err(TensorError::NotFinite { path: name, image: at / one, value: inputs[at] }.into());
+    }
     let mut labels = Vec::with_capacity(read.len());
     for (at, &label) in read.iter().enumerate() {
         if !(label >= 0.0 && label < wanted.classes as f32 && label.fract() == 0.0) {

@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::lines::{EpochLine, Line, StepLine, rate_words, read_line};
+use super::norms::NormLines;
 use super::series::Series;
 use super::{METRICS, RunError, file};
-use crate::run::train::Event;
+use crate::run::train::{Event, LayerNorms};
 
 /// The curves of a run and its epochs.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,7 @@ pub struct History {
     pub epochs: Vec<EpochLine>,
     /// Step and words: warnings, and learning rates that were divided.
     pub notes: Vec<(u64, String)>,
+    pub norms: NormLines,
     pub epoch: u64,
 }
 
@@ -32,11 +34,7 @@ pub enum Curve {
 impl History {
     /// Reads a run's metrics.
     pub fn read(folder: &Path) -> Result<History, RunError> {
-        let (steps, mut history) = read_all(folder)?;
-        for step in &steps {
-            history.step(step);
-        }
-        Ok(history)
+        read_all(folder).map(Whole::drawn)
     }
 
     pub fn series(&self, curve: Curve) -> &Series {
@@ -72,23 +70,44 @@ impl History {
             Event::Epoch(own) => self.epochs.push(own.into()),
             Event::Rate { step, rate, by } => self.notes.push((*step, rate_words(*rate, by))),
             Event::Warning { step, text } => self.notes.push((*step, text.clone())),
+            Event::Norms { layers, .. } => self.norms.push(layers),
             _ => {}
         }
     }
 }
 
-/// Every step that counts, in order, for whoever wants them whole.
-pub fn steps(folder: &Path) -> Result<Vec<StepLine>, RunError> {
-    read_all(folder).map(|(steps, _)| steps)
+/// All that counts of a run's metrics, with nothing thinned.
+#[derive(Debug, Default)]
+pub struct Whole {
+    pub steps: Vec<StepLine>,
+    /// The norms of the layers at some steps.
+    pub norms: Vec<(u64, Vec<LayerNorms>)>,
+    history: History,
 }
 
-fn read_all(folder: &Path) -> Result<(Vec<StepLine>, History), RunError> {
+impl Whole {
+    pub fn epochs(&self) -> &[EpochLine] {
+        &self.history.epochs
+    }
+
+    /// As it is drawn.
+    pub fn drawn(self) -> History {
+        let mut history = self.history;
+        self.steps.iter().for_each(|step| history.step(step));
+        self.norms.iter().for_each(|(_, layers)| history.norms.push(layers));
+        history
+    }
+}
+
+/// Reads every line of a run's metrics.
+pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
     let path = file(folder, METRICS);
-    let failed =
-        |error: std::io::Error| RunError::NoRun { path: folder.display().to_string(), reason: error.to_string() };
+    let failed = |error: std::io::Error| RunError::NoRun {
+        path: folder.display().to_string(),
+        reason: format!("{METRICS}: {error}"),
+    };
     let reader = BufReader::new(File::open(&path).map_err(failed)?);
-    let mut steps: Vec<StepLine> = Vec::new();
-    let mut history = History::default();
+    let Whole { mut steps, mut norms, mut history } = Whole::default();
     let mut unreadable = 0;
     for line in reader.split(b'\n') {
         let line = line.map_err(failed)?;
@@ -107,6 +126,7 @@ fn read_all(folder: &Path) -> Result<(Vec<StepLine>, History), RunError> {
                 steps.truncate(steps.partition_point(|step| step.step <= kept));
                 history.epochs.retain(|epoch| epoch.step <= kept);
                 history.notes.retain(|(step, _)| *step <= kept);
+                norms.retain(|(step, _)| *step <= kept);
             }
             Line::Step(step) => steps.push(step),
             Line::Epoch(epoch) => {
@@ -116,13 +136,15 @@ fn read_all(folder: &Path) -> Result<(Vec<StepLine>, History), RunError> {
             }
             Line::Rate { step, rate, by } => history.notes.push((step, rate_words(rate, &by))),
             Line::Warning { step, text } => history.notes.push((step, text)),
+            Line::Norms { step, layers } => norms.push((step, layers)),
             Line::Other => {}
         }
     }
     // Each kill may have cut one line in the middle.
     if unreadable > 0 {
-        let words = format!("{unreadable} lines of {METRICS} cannot be read; a kill cuts one at most");
+        let lines = if unreadable == 1 { "line" } else { "lines" };
+        let words = format!("{unreadable} {lines} of {METRICS} cannot be read; a kill cuts one at most");
         history.notes.push((steps.last().map_or(0, |step| step.step), words));
     }
-    Ok((steps, history))
+    Ok(Whole { steps, norms, history })
 }

@@ -1,7 +1,7 @@
 //! Writing a run's folder: made once, locked while a process trains in it, added to as training goes on.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ pub struct Reopened {
     pub architecture: PathBuf,
     pub checkpoint: Checkpoint,
     lock: File,
-    summary: Summary,
+    /// None where it is missing or damaged: it says nothing that the rest does not.
+    summary: Option<Summary>,
 }
 
 /// How long a folder that is being taken away is waited for before it is made once more.
@@ -96,11 +97,11 @@ fn lock(folder: &Path) -> Result<File, RunError> {
     Err(RunError::Busy(folder.display().to_string()))
 }
 
-/// What a folder holds beside a lock.
+/// What a folder holds beside a lock, and what a kill has left half written.
 fn contents(folder: &Path) -> Result<Vec<std::ffi::OsString>, RunError> {
     let entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error, None))?;
     let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
-    Ok(names.filter(|name| name != LOCK).collect())
+    Ok(names.filter(|name| name != LOCK && !name.to_string_lossy().starts_with(atomic::PREFIX)).collect())
 }
 
 /// Removes what a kill left of a checkpoint that was being written.
@@ -137,6 +138,7 @@ impl Keeper {
         if !contents(folder)?.is_empty() {
             return Err(RunError::Taken(name()));
         }
+        sweep(folder);
         Self::begin(folder, about, lock)
     }
 
@@ -156,7 +158,7 @@ impl Keeper {
     }
 
     fn begin(folder: &Path, about: About, lock: File) -> Result<Keeper, RunError> {
-        let metrics = write_head(folder, &about)?;
+        let metrics = write_head(folder, &about, &[])?;
         let mut keeper = Keeper { folder: folder.to_path_buf(), about, metrics, lock, last: None };
         keeper.summarise(Status::Running, None)?;
         Ok(keeper)
@@ -213,7 +215,7 @@ impl Keeper {
             self.make_again()?;
         }
         let path = self.write_checkpoint(learned)?;
-        let note = || format!("{} was gone; it is made again, with metrics from here on", self.folder.display());
+        let note = || format!("{} was gone, or a part of it; it is made again", self.folder.display());
         Ok(Kept { path, note: is_new.then(note) })
     }
 
@@ -254,7 +256,10 @@ impl Keeper {
         if !file(&folder, LOCK).exists() {
             self.lock = lock(&folder)?;
         }
-        self.metrics = write_head(&folder, &self.about)?;
+        // What was told so far can still be read where its name is gone.
+        let mut told = Vec::new();
+        let _ = self.metrics.rewind().and_then(|()| self.metrics.read_to_end(&mut told));
+        self.metrics = write_head(&folder, &self.about, &told)?;
         self.summarise(Status::Running, None)
     }
 
@@ -308,8 +313,8 @@ impl Keeper {
     }
 }
 
-/// Writes what a run's folder holds from the start, and opens its metrics.
-fn write_head(folder: &Path, about: &About) -> Result<File, RunError> {
+/// Writes what a run's folder holds from the start, and opens its metrics, with what was `told` before.
+fn write_head(folder: &Path, about: &About, told: &[u8]) -> Result<File, RunError> {
     let text = |name: &str, text: &str| {
         let path = file(folder, name);
         atomic::write_text(&path, text).map_err(|error| unwritable(&path, &error, None))
@@ -319,7 +324,11 @@ fn write_head(folder: &Path, about: &About) -> Result<File, RunError> {
     let mut metrics = open_metrics(folder)?;
     let begun = metrics.metadata().is_ok_and(|metadata| metadata.len() > 0);
     if !begun {
-        append_line(&mut metrics, &about.start).map_err(|error| unwritable(&file(folder, METRICS), &error, None))?;
+        let written = match told.is_empty() {
+            true => append_line(&mut metrics, &about.start),
+            false => metrics.write_all(told),
+        };
+        written.map_err(|error| unwritable(&file(folder, METRICS), &error, None))?;
     }
     Ok(metrics)
 }
@@ -334,7 +343,6 @@ fn write_state(folder: &Path, state: &State) -> io::Result<()> {
 
 /// Opens the metrics to add to them, after a whole line.
 fn open_metrics(folder: &Path) -> Result<File, RunError> {
-    use std::io::{Read, Seek, SeekFrom};
     let path = file(folder, METRICS);
     let open = || -> io::Result<File> {
         let mut metrics = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
@@ -368,7 +376,10 @@ impl Reopened {
         let checkpoint = Checkpoint::open(folder)?;
         // A kill between the two leaves the copy behind.
         write_state(folder, &checkpoint.state).map_err(|error| unwritable(&file(folder, STATE), &error, None))?;
-        let summary = Summary::read(folder)?;
+        let summary = match Summary::read(folder) {
+            Err(newer @ RunError::Newer { .. }) => return Err(newer),
+            summary => summary.ok(),
+        };
         Ok(Reopened {
             folder: folder.to_path_buf(),
             recipe,
@@ -379,8 +390,8 @@ impl Reopened {
         })
     }
 
-    pub fn summary(&self) -> &Summary {
-        &self.summary
+    pub fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
     }
 
     /// Goes on with the run; `recipe` is its own, or its own made longer.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::run::train::evaluate::Evaluation;
-use crate::run::train::{Epoch, Event, Step};
+use crate::run::train::{Epoch, Event, LayerNorms, Step};
 
 /// An event as JSON; none for what is only shown.
 pub fn event(event: &Event) -> Option<Value> {
@@ -16,7 +16,8 @@ pub fn event(event: &Event) -> Option<Value> {
         }
         Event::Rate { step, rate, by } => json!({"event": "rate", "step": step, "rate": rate, "by": by}),
         Event::Warning { step, text } => json!({"event": "warning", "step": step, "text": text}),
-        Event::Norms { .. } | Event::Samples { .. } | Event::Paused(_) | Event::Validating { .. } => return None,
+        Event::Norms { step, layers } => json!({"event": "norms", "step": step, "layers": layers}),
+        Event::Samples { .. } | Event::Paused(_) | Event::Validating { .. } => return None,
     })
 }
 
@@ -59,6 +60,10 @@ pub enum Line {
     Warning {
         step: u64,
         text: String,
+    },
+    Norms {
+        step: u64,
+        layers: Vec<LayerNorms>,
     },
     /// A checkpoint, an end, or what a later version writes.
     Other,
@@ -144,6 +149,7 @@ pub fn read_line(line: &str) -> Option<Line> {
         "rate" => {
             Line::Rate { step: whole("step")?, rate: number("rate"), by: value["by"].as_str().unwrap_or("").into() }
         }
+        "norms" => Line::Norms { step: whole("step")?, layers: serde_json::from_value(value["layers"].clone()).ok()? },
         "warning" => Line::Warning { step: whole("step")?, text: value["text"].as_str().unwrap_or("").into() },
         _ => Line::Other,
     })

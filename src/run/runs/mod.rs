@@ -20,6 +20,7 @@ pub mod history;
 mod keeper;
 mod lines;
 mod list;
+pub mod norms;
 pub mod series;
 mod summary;
 pub mod tensorboard;

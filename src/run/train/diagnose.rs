@@ -13,8 +13,10 @@ const WINDOW: usize = 50;
 /// Steps after warming up at which a loss that has not moved is called stuck. Plain networks with small linear weights
 /// take up to a hundred to begin.
 const PATIENCE: [u64; 2] = [200, 2000];
-/// How near to ln(classes) a stuck loss is.
-const NEAR: f64 = 0.01;
+/// Steps after which a run that ends is told that it has learned nothing.
+const AT_THE_END: usize = 20;
+/// A loss is as good as guessing from so much less than ln(classes) on.
+const NEAR: f64 = 0.99;
 /// A loss so many times that of guessing has exploded.
 const EXPLODED: f64 = 10.0;
 
@@ -22,6 +24,9 @@ const EXPLODED: f64 = 10.0;
 #[derive(Debug, Default)]
 pub struct Watch {
     last: std::collections::VecDeque<f64>,
+    /// The steps of [`PATIENCE`] that are behind.
+    looked: usize,
+    said_stuck: bool,
     said_exploding: bool,
 }
 
@@ -38,8 +43,9 @@ pub enum Trouble {
 }
 
 impl Watch {
-    /// Takes the loss of a step, from 1 after warming up, and says what is wrong, each thing when it is first seen.
-    pub fn step(&mut self, step: u64, loss: f64, classes: usize) -> Option<Trouble> {
+    /// Takes the loss of a step, from 1 after warming up, and says what is wrong, each thing when it is first seen. A run that
+    /// goes on in the middle is watched from there.
+    pub fn step(&mut self, step: u64, loss: f64, classes: usize, is_last: bool) -> Option<Trouble> {
         let guessing = (classes.max(2) as f64).ln();
         self.last.push_back(loss);
         if self.last.len() > WINDOW {
@@ -50,7 +56,14 @@ impl Watch {
             return Some(Trouble::Exploding { loss });
         }
         let mean = self.last.iter().sum::<f64>() / self.last.len() as f64;
-        let is_stuck = PATIENCE.contains(&step) && self.last.len() == WINDOW && (mean / guessing - 1.0).abs() < NEAR;
+        let waited = PATIENCE.get(self.looked).is_some_and(|patience| step >= *patience) && self.last.len() == WINDOW;
+        if waited {
+            self.looked += PATIENCE[self.looked..].iter().take_while(|patience| step >= **patience).count();
+        }
+        let is_due = waited || is_last && !self.said_stuck && self.last.len() >= AT_THE_END;
+        // An exploded loss has been told of.
+        let is_stuck = is_due && mean >= NEAR * guessing && !self.said_exploding;
+        self.said_stuck |= is_stuck;
         is_stuck.then_some(Trouble::Stuck { loss: mean })
     }
 }
@@ -116,7 +129,7 @@ pub fn describe(trouble: Trouble, place: Option<Where>, classes: usize, recipe: 
     let mut words = match trouble {
         Trouble::Stuck { loss } => {
             format!(
-                "the loss stays at {loss:.3}, ln({classes}) = {:.3}: no better than guessing",
+                "the loss stays at {loss:.3}, and guessing gives ln({classes}) = {:.3}: no better than guessing",
                 (classes as f64).ln()
             )
         }
@@ -161,20 +174,33 @@ mod tests {
         let (mut stuck, mut falls) = (Watch::default(), Watch::default());
         let mut said = Vec::new();
         for step in 1..=3000 {
-            if stuck.step(step, 10f64.ln() + if step % 2 == 0 { 0.01 } else { -0.01 }, 10).is_some() {
+            if stuck.step(step, 10f64.ln() + if step % 2 == 0 { 0.01 } else { -0.01 }, 10, step == 3000).is_some() {
                 said.push(step);
             }
-            assert_eq!(falls.step(step, 2.3 / (1.0 + step as f64 / 50.0), 10), None);
+            assert_eq!(falls.step(step, 2.3 / (1.0 + step as f64 / 50.0), 10, step == 3000), None);
         }
         assert_eq!(said, [200, 2000]);
     }
 
     #[test]
+    fn a_short_run_and_one_that_goes_on_are_told_too() {
+        let said = |from: u64, to: u64, loss: f64| -> Vec<u64> {
+            let mut watch = Watch::default();
+            (from..=to).filter(|&step| watch.step(step, loss, 10, step == to).is_some()).collect()
+        };
+        assert_eq!(said(1, 48, 2.304), [48], "at the end of a run of one epoch");
+        assert_eq!(said(1, 10, 2.304), [0u64; 0], "too early to tell");
+        assert_eq!(said(191, 400, 2.304), [240], "when there are enough losses again");
+        assert_eq!(said(1, 400, 3.1), [200], "worse than guessing is no better");
+        assert_eq!(said(1, 400, 2.1), [0u64; 0]);
+    }
+
+    #[test]
     fn an_exploding_loss_is_said_once() {
         let mut watch = Watch::default();
-        assert_eq!(watch.step(1, 2.3, 10), None);
-        assert_eq!(watch.step(2, 50.0, 10), Some(Trouble::Exploding { loss: 50.0 }));
-        assert_eq!(watch.step(3, 60.0, 10), None);
+        assert_eq!(watch.step(1, 2.3, 10, false), None);
+        assert_eq!(watch.step(2, 50.0, 10, false), Some(Trouble::Exploding { loss: 50.0 }));
+        assert_eq!(watch.step(3, 60.0, 10, false), None);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::evaluate::{Evaluation, Judged};
 
 /// One update: the mini-batch's loss and accuracy before it.
@@ -37,10 +39,9 @@ pub struct Epoch {
 }
 
 /// Euclidean norms of a layer's parameters at a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerNorms {
-    /// Index of the layer.
-    pub layer: usize,
+    pub layer: String,
     pub weight: f64,
     pub gradient: f64,
     /// Of what the step changed.

@@ -97,6 +97,8 @@ pub struct Ended {
 /// At the least so long between two checkpoints that nobody asked for.
 const BETWEEN_EPOCHS: Duration = Duration::from_secs(5);
 const WITHIN_EPOCHS: Duration = Duration::from_secs(300);
+/// At the least so long between two lines of norms in the metrics.
+const BETWEEN_NORMS: Duration = Duration::from_secs(2);
 /// A checkpoint or the norms take no more than one part in so many of the time.
 const SHARE: u32 = 100;
 
@@ -108,6 +110,8 @@ struct Session<'c> {
     kept: Instant,
     keeping_took: Duration,
     next_norms: Instant,
+    /// When norms are written to the metrics next.
+    next_kept_norms: Instant,
     watch: Watch,
     /// Of the last epoch.
     validation: Option<Evaluation>,
@@ -129,6 +133,7 @@ impl Training<'_> {
             kept: now,
             keeping_took: Duration::ZERO,
             next_norms: now,
+            next_kept_norms: now,
             watch: Watch::default(),
             validation: None,
             broken: HashSet::new(),
@@ -317,7 +322,8 @@ impl Training<'_> {
     ) -> Result<ControlFlow<()>, TrainError> {
         let (step, epoch) = (self.progress.step + 1, self.progress.epoch);
         let lr = self.recipe.rate(step, total) * self.progress.rate;
-        let observes = self.observed.norms && began >= session.next_norms;
+        let keeps_norms = self.keeper.is_some() && began >= session.next_kept_norms;
+        let observes = keeps_norms || self.observed.norms && began >= session.next_norms;
         let go_on = || !session.control.stops();
         let (network, optimizer) = (&mut self.network, &mut self.optimizer);
         let Some(taken) = step::take(network, optimizer, &batch, self.recipe, (step, lr), observes, go_on)? else {
@@ -327,11 +333,19 @@ impl Training<'_> {
         self.progress.step = step;
         self.progress.count(taken.loss, taken.accuracy, batch.labels.len());
         if observes {
-            session.next_norms = Instant::now() + taken.observing * SHARE;
-            let _ = on(Event::Norms { step, layers: taken.norms });
+            let pause = taken.observing * SHARE;
+            session.next_norms = Instant::now() + pause;
+            let event = Event::Norms { step, layers: taken.norms };
+            if keeps_norms {
+                session.next_kept_norms = Instant::now() + BETWEEN_NORMS.max(pause);
+                let _ = self.tell(event, on)?;
+            } else {
+                let _ = on(event);
+            }
         }
         let classes = self.network.outputs();
-        let trouble = session.watch.step(step.saturating_sub(self.recipe.warmup), taken.loss.into(), classes);
+        let after_warmup = step.saturating_sub(self.recipe.warmup);
+        let trouble = session.watch.step(after_warmup, taken.loss.into(), classes, step == total);
         if let Some(trouble) = trouble {
             let values = self.network.batch(step::first_part(&batch, self.recipe).to_vec());
             let place = diagnose::trace(&mut self.network, &values);

@@ -120,9 +120,9 @@ pub fn first_part<'a>(batch: &'a Batch, recipe: &Recipe) -> &'a [f32] {
 fn by_layer(network: &Compiled, squares: &[Squares]) -> Vec<LayerNorms> {
     let mut norms: Vec<LayerNorms> = Vec::new();
     for (parameter, squares) in network.parameters.iter().zip(squares) {
-        let same = norms.last().is_some_and(|last| last.layer == parameter.layer);
-        if !same {
-            norms.push(LayerNorms { layer: parameter.layer, weight: 0.0, gradient: 0.0, update: 0.0 });
+        let layer = &network.layers[parameter.layer].name;
+        if norms.last().is_none_or(|last| last.layer != *layer) {
+            norms.push(LayerNorms { layer: layer.clone(), weight: 0.0, gradient: 0.0, update: 0.0 });
         }
         if let Some(last) = norms.last_mut() {
             last.weight += squares.weight;

@@ -18,8 +18,14 @@ pub enum Context {
     Forward,
     /// Training.
     Train,
+    /// Beginning a run.
+    Begin,
+    /// What the next run is begun with.
+    Next,
     /// Steering the run that is under way.
     Running,
+    /// The list of past runs.
+    Runs,
     /// The editor's problems and numbers.
     Edit,
     /// Typing in the editor.
@@ -43,7 +49,7 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Context; 19] = [
+    pub const ALL: [Context; 22] = [
         Context::Lists,
         Context::Layers,
         Context::Field,
@@ -52,7 +58,10 @@ impl Context {
         Context::Edit,
         Context::Forward,
         Context::Train,
+        Context::Begin,
+        Context::Next,
         Context::Running,
+        Context::Runs,
         Context::Typing,
         Context::Completing,
         Context::Architectures,
@@ -77,7 +86,10 @@ impl Context {
             Context::Edit => "edit",
             Context::Forward => "forward",
             Context::Train => "train",
+            Context::Begin => "begin",
+            Context::Next => "next",
             Context::Running => "running",
+            Context::Runs => "runs",
             Context::Typing => "typing",
             Context::Completing => "completing",
             Context::Architectures => "architectures",
@@ -98,6 +110,7 @@ impl Context {
 
     /// The contexts that apply where this one is the narrowest; no key may mean two things in them.
     pub fn together(self) -> &'static [Context] {
+        use Context::*;
         match self {
             Context::Everywhere => &[Context::Everywhere],
             Context::Lists => &[Context::Lists, Context::Everywhere],
@@ -108,8 +121,9 @@ impl Context {
             Context::Edit => &[Context::Edit, Context::Lists, Context::Everywhere],
             Context::Forward => &[Context::Forward, Context::Lists, Context::Everywhere],
             // The same keys, those that count just now first.
-            Context::Train => &[Context::Train, Context::Running, Context::Lists, Context::Everywhere],
-            Context::Running => &[Context::Running, Context::Train, Context::Lists, Context::Everywhere],
+            Context::Begin | Context::Next | Context::Train => &[Begin, Next, Train, Running, Lists, Everywhere],
+            Context::Running => &[Running, Train, Next, Lists, Everywhere],
+            Context::Runs => &[Runs, Train, Next, Running, Lists, Everywhere],
             Context::Architectures => &[Context::Architectures, Context::Lists, Context::Everywhere],
             Context::Typing => &[Context::Typing],
             Context::Completing => &[Context::Completing],

@@ -149,9 +149,11 @@ impl KeyMap {
     }
 
     /// Every line of the overlay: headings, and keys with what they do.
-    pub fn overview(&self) -> Vec<(String, String)> {
+    pub fn overview(&self, here: Context) -> Vec<(String, String)> {
         let mut lines = Vec::new();
-        for context in Context::ALL {
+        let own = here.together();
+        let others = Context::ALL.into_iter().filter(|context| !own.contains(context));
+        for context in own.iter().copied().chain(others) {
             if !lines.is_empty() {
                 lines.push((String::new(), String::new()));
             }

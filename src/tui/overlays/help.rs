@@ -1,4 +1,4 @@
-//! The overview of all keys.
+//! The overview of all keys, those of the screen beneath first.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -7,11 +7,15 @@ use ratatui::widgets::Paragraph;
 
 use super::popup;
 use crate::tui::keys::table::Overlay as OverlayAction;
-use crate::tui::screens::text::left;
+use crate::tui::screens::text::{left, wrapped};
 use crate::tui::state::{Overlay, State};
 
+const WIDTH: u16 = 72;
+/// Columns of the keys, before what they do.
+const KEYS: usize = 18;
+
 pub fn act(state: &mut State, offset: usize, action: OverlayAction) {
-    let most = state.keys.overview().len().saturating_sub(usize::from(state.height.saturating_sub(2)));
+    let most = lines(state).len().saturating_sub(usize::from(state.height.saturating_sub(2)));
     let page = usize::from(state.height.saturating_sub(3)).max(1);
     let offset = match action {
         OverlayAction::Up => offset.saturating_sub(1),
@@ -23,15 +27,29 @@ pub fn act(state: &mut State, offset: usize, action: OverlayAction) {
     state.overlay = Some(Overlay::Help(offset));
 }
 
-pub fn draw(state: &State, offset: usize, frame_: &mut Frame, area: Rect) {
+fn lines(state: &State) -> Vec<Line<'static>> {
     let theme = &state.theme;
-    let lines = state.keys.overview();
+    let room = WIDTH.min(state.width).saturating_sub(2).saturating_sub(KEYS as u16);
+    let mut lines = Vec::new();
+    for (keys, words) in state.keys.overview(state.context_beneath()) {
+        if words.is_empty() {
+            lines.push(Line::styled(keys, theme.accent));
+            continue;
+        }
+        let mut keys = keys;
+        for part in wrapped(&words, room) {
+            let part = part.spans.into_iter().map(|span| span.content.into_owned()).collect::<String>();
+            let own = left(&std::mem::take(&mut keys), KEYS);
+            lines.push(Line::from(vec![Span::styled(own, theme.key), Span::styled(part, theme.text)]));
+        }
+    }
+    lines
+}
+
+pub fn draw(state: &State, offset: usize, frame_: &mut Frame, area: Rect) {
+    let lines = lines(state);
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
-    let inside = popup(frame_, area, (72, height), "All keys", theme);
-    let shown =
-        lines.into_iter().skip(offset).take(usize::from(inside.height)).map(|(keys, words)| match words.as_str() {
-            "" => Line::styled(keys, theme.accent),
-            _ => Line::from(vec![Span::styled(left(&keys, 18), theme.key), Span::styled(words, theme.text)]),
-        });
+    let inside = popup(frame_, area, (WIDTH, height), "All keys", &state.theme);
+    let shown = lines.into_iter().skip(offset).take(usize::from(inside.height));
     frame_.render_widget(Paragraph::new(shown.collect::<Vec<_>>()), inside);
 }

@@ -203,10 +203,14 @@ impl State {
 
     /// The narrowest context that keys are looked up in now; it names those that apply with it.
     pub fn context(&self) -> Context {
-        match (&self.overlay, self.pane) {
-            (Some(overlay), _) => overlay.context(),
-            (None, Pane::Architectures) => Context::Architectures,
-            (None, Pane::Main) => (self.face().context)(self),
+        self.overlay.as_ref().map_or_else(|| self.context_beneath(), Overlay::context)
+    }
+
+    /// The context of the pane that has the keys when nothing lies over it.
+    pub fn context_beneath(&self) -> Context {
+        match self.pane {
+            Pane::Architectures => Context::Architectures,
+            Pane::Main => (self.face().context)(self),
         }
     }
 }

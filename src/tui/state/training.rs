@@ -1,14 +1,13 @@
 //! What the training screen knows: what a run would be started with, the run on its charts, and past runs.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::Network;
 use crate::run::data::Source;
 use crate::run::runs::{Found, History};
+use crate::run::train::Event;
 use crate::run::train::evaluate::Judged;
-use crate::run::train::{Event, LayerNorms};
 use crate::spec::recipe::Recipe;
 
 /// What the pane below the charts shows.
@@ -54,6 +53,8 @@ pub struct TrainView {
     pub smooth: bool,
     /// The step whose values are read off.
     pub cursor: Option<u64>,
+    /// Why the last run could not begin or go on.
+    pub refused: Option<String>,
 }
 
 impl Default for TrainView {
@@ -72,6 +73,7 @@ impl Default for TrainView {
             log_scale: false,
             smooth: true,
             cursor: None,
+            refused: None,
         }
     }
 }
@@ -95,8 +97,6 @@ pub struct Shown {
     pub network: Option<Arc<Network>>,
     pub history: Arc<History>,
     pub about: About,
-    /// How each layer's norms went, for a run of this process.
-    pub norms: BTreeMap<usize, Vec<LayerNorms>>,
     pub samples: Vec<Judged>,
     /// Seconds that this process's steps and validations took.
     pub seconds: f64,
@@ -120,10 +120,9 @@ pub struct About {
     pub names: Vec<String>,
     /// Steps that were done before this process went on with it.
     pub began: Option<u64>,
+    /// What was to be known before it started.
+    pub notes: Vec<String>,
 }
-
-/// Norms of a layer that are kept for its line.
-const NORMS: usize = 64;
 
 impl Shown {
     /// A run's curves, with nothing yet of what only a run of this process tells.
@@ -135,7 +134,6 @@ impl Shown {
             network: None,
             history: Arc::new(history),
             about,
-            norms: BTreeMap::new(),
             samples: Vec::new(),
             seconds: 0.0,
             epoch_seconds: 0.0,
@@ -163,15 +161,6 @@ impl Shown {
                 let beside = own.time.as_secs_f64() - self.epoch_seconds;
                 self.seconds += if self.epoch_seconds > 0.0 { beside.max(0.0) } else { 0.0 };
                 self.epoch_seconds = 0.0;
-            }
-            Event::Norms { layers, .. } => {
-                for own in layers {
-                    let line = self.norms.entry(own.layer).or_default();
-                    line.push(own);
-                    if line.len() > NORMS {
-                        line.remove(0);
-                    }
-                }
             }
             Event::Samples { images, .. } => self.samples = images,
             _ => {}

@@ -8,7 +8,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::model::figures::grouped;
 use crate::run::runs;
-use crate::run::train::LayerNorms;
+use crate::run::runs::norms::NormLines;
 use crate::run::train::evaluate::Judged;
 use crate::tui::layout::visible_rows;
 use crate::tui::msg::{Region, Target};
@@ -20,8 +20,8 @@ use crate::tui::theme::{Theme, Tones};
 /// Rows of the pane below, for scrolling.
 pub fn rows(view: &TrainView) -> usize {
     match view.below {
-        Below::Layers => view.shown.as_ref().map_or(0, |shown| shown.norms.len()),
-        Below::Notes => view.shown.as_ref().map_or(0, |shown| 4 * shown.history.notes.len()),
+        Below::Layers => view.shown.as_ref().map_or(0, |shown| shown.history.norms.0.len()),
+        Below::Notes => 4 * notes(view).len(),
         Below::Runs => view.runs.len(),
         Below::Samples => 1,
     }
@@ -53,33 +53,44 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
     match (view.below, &view.shown) {
         (Below::Runs, _) if view.runs.is_empty() => say(frame_, "no runs yet"),
         (Below::Runs, _) => draw_runs(state, frame_, inside, regions),
-        (Below::Layers, Some(shown)) if !shown.norms.is_empty() => {
-            draw_layers(shown, view.offset, theme, frame_, inside)
+        (Below::Layers, Some(shown)) if !shown.history.norms.is_empty() => {
+            draw_layers(&shown.history.norms, view.offset, theme, frame_, inside)
         }
         (Below::Layers, _) => {
-            say(frame_, "norms of weights and gradients, and updates against weights, while a run goes on here")
+            say(frame_, "each layer's norms of weights and gradients, and its updates against weights")
         }
         (Below::Samples, Some(shown)) if !shown.samples.is_empty() => draw_samples(shown, theme, frame_, inside),
         (Below::Samples, _) => say(frame_, "images of the validation set with what they are taken for, after an epoch"),
-        (Below::Notes, Some(shown)) if !shown.history.notes.is_empty() => {
-            let notes = shown
-                .history
-                .notes
-                .iter()
-                .rev()
-                .flat_map(|(step, words)| wrapped(&format!("step {}: {words}", grouped(*step)), inside.width));
-            let lines: Vec<Line> = notes.skip(view.offset).take(room).collect();
-            frame_.render_widget(Paragraph::new(lines).style(theme.text), inside);
-        }
-        (Below::Notes, _) => say(frame_, "nothing to note"),
+        (Below::Notes, _) => match notes(view) {
+            notes if notes.is_empty() => say(frame_, "nothing to note"),
+            notes => {
+                let lines = notes.iter().flat_map(|words| wrapped(words, inside.width));
+                let lines: Vec<Line> = lines.skip(view.offset).take(room).collect();
+                frame_.render_widget(Paragraph::new(lines).style(theme.text), inside);
+            }
+        },
     }
+}
+
+/// What there is to note, the newest first.
+pub fn notes(view: &TrainView) -> Vec<String> {
+    let mut notes: Vec<String> = view.refused.iter().map(|why| format!("refused: {why}")).collect();
+    if let Some(shown) = &view.shown {
+        notes.extend(shown.ended.iter().filter(|words| words.starts_with("failed")).cloned());
+        let on_the_way = shown.history.notes.iter().rev();
+        notes.extend(on_the_way.map(|(step, words)| format!("step {}: {words}", grouped(*step))));
+        notes.extend(shown.about.notes.iter().map(|words| format!("at the start: {words}")));
+    }
+    notes
 }
 
 /// A line of bars, each value against the largest; on a logarithmic scale, as norms spread over powers of ten.
 fn sparkline(values: impl Iterator<Item = f64> + Clone, width: usize) -> String {
     const LEVELS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-    let logs = values.map(|value| value.max(1e-30).log10()).collect::<Vec<f64>>();
-    let logs = &logs[logs.len().saturating_sub(width)..];
+    let all = values.map(|value| value.max(1e-30).log10()).collect::<Vec<f64>>();
+    // Where there are more than have room, as many as have, spread over all, with the last.
+    let shown = all.len().min(width);
+    let logs: Vec<f64> = (1..=shown).map(|at| all[at * all.len() / shown - 1]).collect();
     let finite = || logs.iter().copied().filter(|value| value.is_finite());
     let (least, most) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     // A change below a tenth of a power of ten is none worth a picture.
@@ -91,21 +102,19 @@ fn sparkline(values: impl Iterator<Item = f64> + Clone, width: usize) -> String 
     logs.iter().map(level).collect()
 }
 
-fn draw_layers(shown: &Shown, offset: usize, theme: &Theme, frame_: &mut Frame, area: Rect) {
+fn draw_layers(norms: &NormLines, offset: usize, theme: &Theme, frame_: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
     let line = if width >= 84 { 24 } else { 12 };
     let name = width.saturating_sub(11 * 3 + line + 2).min(28);
-    let heading = left(" layer", name)
-        + &right("|weight|", 11)
-        + &right("|gradient|", 11)
-        + &right("Δ/weight", 11)
-        + "  gradient";
+    let room = usize::from(area.height).saturating_sub(1);
+    let count = norms.0.len();
+    let offset = offset.min(count.saturating_sub(room.max(1)));
+    let which = if count > room { format!(" {}–{} of {count}", offset + 1, offset + room) } else { " layer".into() };
+    let heading =
+        left(&which, name) + &right("|weight|", 11) + &right("|gradient|", 11) + &right("Δ/weight", 11) + "  gradient";
     let mut lines = vec![Line::styled(heading, theme.dim)];
-    let layers = shown.norms.iter().skip(offset).take(usize::from(area.height).saturating_sub(1));
-    for (index, norms) in layers {
-        let Some(last) = norms.last() else { continue };
-        let path =
-            shown.network.as_ref().and_then(|network| network.layers.get(*index)).map_or("", |layer| &layer.name);
+    for own in norms.0.iter().skip(offset).take(room) {
+        let Some(last) = own.norms.last() else { continue };
         let ratio = last.update / last.weight.max(1e-30);
         // Steps of about a thousandth of the weights are usual; far from it something is wrong.
         let style = if ratio > 0.1 || !ratio.is_finite() {
@@ -116,9 +125,9 @@ fn draw_layers(shown: &Shown, offset: usize, theme: &Theme, frame_: &mut Frame, 
             theme.text
         };
         let number = |value: f64| right(&format!("{value:.2e}"), 11);
-        let gradients = norms.iter().map(|own: &LayerNorms| own.gradient);
+        let gradients = own.norms.iter().map(|own| own.gradient);
         lines.push(Line::from(vec![
-            Span::styled(left(&format!(" {}", tail(path, name.saturating_sub(2))), name), theme.text),
+            Span::styled(left(&format!(" {}", tail(&own.layer, name.saturating_sub(2))), name), theme.text),
             Span::styled(number(last.weight) + &number(last.gradient), theme.text),
             Span::styled(number(ratio), style),
             Span::styled(format!("  {}", sparkline(gradients, line)), theme.bar),
@@ -163,17 +172,23 @@ fn draw_runs(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Re
     frame_.render_widget(Paragraph::new(lines), area);
 }
 
-/// Columns of a picture in the grid; half as many rows.
-const TILE: u16 = 10;
+/// Rows of a picture in the grid at the least; twice as many columns.
+const LEAST: u16 = 3;
+/// Rows beneath it for what it is taken for, and what it is.
+const CAPTION: u16 = 2;
 
 fn draw_samples(shown: &Shown, theme: &Theme, frame_: &mut Frame, area: Rect) {
-    let tall = if area.height >= 6 { TILE / 2 } else { area.height.saturating_sub(1) };
-    let across = (area.width / (TILE + 2)).max(1);
-    let down = (area.height / (tall + 1)).max(1);
+    // As large as lets all of them be seen, and otherwise as small as can be made out.
+    let largest = area.height.saturating_sub(CAPTION).max(LEAST);
+    let grid = |tall: u16| ((area.width / (2 * tall + 2)).max(1), (area.height / (tall + CAPTION)).max(1));
+    let holds_all = |tall: &u16| usize::from(grid(*tall).0 * grid(*tall).1) >= shown.samples.len();
+    let tall = (LEAST..=largest).rev().find(holds_all).unwrap_or(LEAST.max(largest.min(2 * LEAST)));
+    let (across, down) = grid(tall);
+    let wide = 2 * tall;
     let input = shown.network.as_ref().map(|network| network.architecture.input);
     for (at, judged) in shown.samples.iter().take(usize::from(across * down)).enumerate() {
-        let (x, y) = (area.x + (at as u16 % across) * (TILE + 2), area.y + (at as u16 / across) * (tall + 1));
-        let tile = Rect { x, y, width: TILE, height: tall + 1 }.intersection(area);
+        let (x, y) = (area.x + (at as u16 % across) * (wide + 2), area.y + (at as u16 / across) * (tall + CAPTION));
+        let tile = Rect { x, y, width: wide, height: tall }.intersection(area);
         if let Some(input) = input {
             picture(
                 judged,
@@ -186,19 +201,24 @@ fn draw_samples(shown: &Shown, theme: &Theme, frame_: &mut Frame, area: Rect) {
         let name = |class: usize| shown.about.names.get(class).cloned().unwrap_or_else(|| class.to_string());
         let is_right = judged.class == judged.label;
         let (mark, style) = if is_right { ("✓", theme.good) } else { ("✗", theme.bad) };
-        let words = match is_right {
-            true => format!("{mark}{}", name(judged.class)),
-            false => format!("{mark}{}, is {}", name(judged.class), name(judged.label)),
-        };
-        let line = Rect { y: tile.y + tile.height.saturating_sub(1), height: 1.min(tile.height), ..tile };
-        frame_.render_widget(Paragraph::new(left(&words, usize::from(TILE))).style(style), line);
+        let mut words = vec![format!("{mark}{}", name(judged.class))];
+        words.extend((!is_right).then(|| format!(" is {}", name(judged.label))));
+        let lines: Vec<Line> =
+            words.iter().map(|own| Line::styled(tail_cut(own, usize::from(wide) + 1), style)).collect();
+        let under = Rect { y: tile.y + tile.height, width: wide + 1, height: CAPTION, ..tile }.intersection(area);
+        frame_.render_widget(Paragraph::new(lines), under);
     }
+}
+
+/// A text without what has no room at its end.
+fn tail_cut(text: &str, room: usize) -> String {
+    left(text, room).trim_end().to_string()
 }
 
 /// An image in half blocks, two pixels a cell, or in shades.
 fn picture(judged: &Judged, sizes: (usize, usize, usize), theme: &Theme, frame_: &mut Frame, tile: Rect) {
     let (channels, height, width) = sizes;
-    let (columns, rows) = (usize::from(tile.width), 2 * usize::from(tile.height.saturating_sub(1)));
+    let (columns, rows) = (usize::from(tile.width), 2 * usize::from(tile.height));
     if judged.pixels.len() < channels * height * width || columns == 0 || rows == 0 {
         return;
     }

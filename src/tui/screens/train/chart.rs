@@ -122,11 +122,13 @@ impl Plot<'_> {
         let x_label = |step: u64| Span::styled(grouped(step), theme.dim);
         let chart = Chart::new(sets)
             .block(block)
-            .x_axis(Axis::default().style(theme.dim).bounds([1.0, last as f64]).labels([
-                x_label(1),
-                x_label(last.div_ceil(2)),
-                x_label(last),
-            ]))
+            .x_axis(Axis::default().style(theme.dim).bounds([1.0, last as f64]).labels(
+                // Numbers that touch would be read as one.
+                match usize::from(inside.width - MARGIN) > 5 * grouped(last).len() {
+                    true => vec![x_label(1), x_label(last.div_ceil(2)), x_label(last)],
+                    false => vec![x_label(1), x_label(last)],
+                },
+            ))
             .y_axis(Axis::default().style(theme.dim).bounds([low, high]).labels(match inside.height {
                 // Three labels in a few rows would stand beside other values than their own.
                 0..6 => vec![label(low), label(high)],

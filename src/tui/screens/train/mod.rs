@@ -32,7 +32,11 @@ pub fn enter(_: &mut State) -> Vec<Effect> {
 
 /// Its keys: while a run is under way those that steer it come first.
 pub fn context(state: &State) -> Context {
-    if state.train.live.is_some() { Context::Running } else { Context::Train }
+    match (state.train.below, &state.train.live) {
+        (Below::Runs, _) => Context::Runs,
+        (_, Some(_)) => Context::Running,
+        (_, None) => Context::Train,
+    }
 }
 
 /// Whether the list of runs is on the screen, where other processes' runs come and go.
@@ -269,6 +273,7 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
             }
             state.train.laid.retain(|(id, _)| *id != shown.id);
             state.train.shown = Some(*shown);
+            state.train.refused = None;
             // What went wrong before has been seen.
             state.toasts.retain(|toast| !toast.bad);
             return vec![Effect::ListRuns];
@@ -284,6 +289,10 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
                 Ok(words) => words.clone(),
                 Err(why) => format!("failed: {why}"),
             };
+            let is_own =
+                state.train.shown.as_ref().is_some_and(|shown| shown.about.began.is_some() && shown.ended.is_none());
+            // A run that never began is on no chart.
+            state.train.refused = ended.as_ref().err().filter(|_| !is_own).cloned();
             // Of this process: another's run may be on the charts.
             let own = |shown: &&mut Shown| shown.about.began.is_some() && shown.ended.is_none();
             if let Some(shown) = state.train.shown.as_mut().filter(own) {

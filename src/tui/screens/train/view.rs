@@ -15,6 +15,7 @@ use crate::tui::msg::Region;
 use crate::tui::screens::text::{bar, fitting_title, frame, left, tail, wrapped};
 use crate::tui::state::training::{Below, Shown, TrainView};
 use crate::tui::state::{Pane, State};
+use unicode_width::UnicodeWidthStr;
 
 /// Where charts, the pane below and the words are.
 struct Areas {
@@ -63,7 +64,11 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
     } else {
         let styles = below::laid_styles(theme);
         let laid = || view.laid.iter().zip(styles).map(|((id, history), style)| (id.as_str(), &**history, style));
-        let legend = chart::legend(theme, laid().map(|(id, _, style)| (id, style)));
+        let legend = match (&view.shown, areas.words.is_empty()) {
+            // Where there is no room for where the run stands, that counts for more.
+            (Some(shown), true) => in_a_line(shown, view, usize::from(areas.legend.width)),
+            _ => chart::legend(theme, laid().map(|(id, _, style)| (id, style))),
+        };
         frame_.render_widget(Paragraph::new(legend), areas.legend);
         for (curve, area) in [(Curve::Loss, areas.loss), (Curve::Accuracy, areas.accuracy)] {
             if area == areas.below {
@@ -87,6 +92,7 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
 
 fn title(history: &History, curve: Curve, view: &TrainView) -> String {
     let number = |value: f64| match curve {
+        Curve::Loss if value.abs() >= 1e5 => format!("{value:.3e}"),
         Curve::Loss => format!("{value:.4}"),
         Curve::Accuracy => format!("{:.1}%", 100.0 * value),
     };
@@ -101,12 +107,12 @@ fn title(history: &History, curve: Curve, view: &TrainView) -> String {
         Some(bucket) => {
             let steps = match bucket.from == bucket.to {
                 true => format!("step {}", grouped(bucket.from)),
-                false => format!("steps {} to {}", grouped(bucket.from), grouped(bucket.to)),
+                false => format!("steps {}–{}", grouped(bucket.from), grouped(bucket.to)),
             };
             let value = bucket.mean().map_or_else(|| "not finite".into(), number);
             let before = history.validation(curve).take_while(|(step, _)| *step <= bucket.to).last();
             let validation = before.map_or_else(String::new, |(_, value)| format!(" · val {}", number(value)));
-            return format!(" {steps}: {value}{validation} ");
+            return format!(" {steps}  {value}{validation} ");
         }
         None => {
             let last = series.buckets().last().and_then(|bucket| bucket.mean());
@@ -143,8 +149,15 @@ fn clock(seconds: f64) -> String {
     }
 }
 
-/// Where a run stands, in lines: label and words.
-fn standing(shown: &Shown, live: Option<(bool, bool)>) -> Vec<(&'static str, String)> {
+/// The first of some forms, the fullest first, that has room.
+fn fitting(forms: impl IntoIterator<Item = String>, room: usize) -> String {
+    let forms: Vec<String> = forms.into_iter().collect();
+    let fits = forms.iter().find(|form| form.width() <= room).or(forms.last());
+    fits.cloned().unwrap_or_default()
+}
+
+/// Where a run stands, in lines of so many columns: label and words.
+fn standing(shown: &Shown, live: Option<(bool, bool)>, room: usize) -> Vec<(&'static str, String)> {
     let history = &shown.history;
     let step = history.loss.last_step();
     let total = shown.about.total_steps.max(1);
@@ -161,26 +174,51 @@ fn standing(shown: &Shown, live: Option<(bool, bool)>) -> Vec<(&'static str, Str
     let epochs = shown.about.epochs.map_or_else(String::new, |epochs| format!(" of {epochs}"));
     let lr = history.lr.buckets().last().and_then(|bucket| bucket.mean());
     let lr = lr.map_or_else(String::new, |lr| format!(" · lr {lr:.2e}"));
-    let mut lines = vec![
-        ("run", format!("{}  {how}", shown.id)),
-        ("step", format!("{} of {} · epoch {}{epochs}{lr}", grouped(step), grouped(total), history.epoch.max(1))),
+    let epoch = history.epoch.max(1);
+    let (done, all) = (grouped(step), grouped(total));
+    let step_forms = [
+        format!("{done} of {all} · epoch {epoch}{epochs}{lr}"),
+        format!("{done}/{all} · epoch {epoch}{}{lr}", epochs.replace(" of ", "/")),
+        format!("{step}/{total} · epoch {epoch}{lr}"),
+        format!("{step}/{total}{lr}"),
+        format!("{step}/{total}"),
     ];
+    let run_forms = [format!("{}  {how}", shown.id), format!("{}  {how}", tail(&shown.id, 10)), how.clone()];
+    let mut lines = vec![("run", fitting(run_forms, room)), ("step", fitting(step_forms, room))];
     let speed = history.images_per_second.buckets().iter().rev().take(20).filter_map(|bucket| bucket.mean());
     let speeds: Vec<f64> = speed.collect();
     if !speeds.is_empty() {
         let mean = speeds.iter().sum::<f64>() / speeds.len() as f64;
         // What is left takes as long a step as what was done.
-        let left = shown.about.began.filter(|from| live.is_some() && step > *from).map(|from| {
+        let times = shown.about.began.filter(|from| live.is_some() && step > *from).map(|from| {
             let each = shown.seconds / (step - from) as f64;
-            let left = each * (total - step.min(total)) as f64;
-            format!(" · {} passed, {} left", clock(shown.seconds), clock(left))
+            (clock(shown.seconds), clock(each * (total - step.min(total)) as f64))
         });
-        lines.push(("speed", format!("{mean:.0} images/s{}", left.unwrap_or_default())));
+        let speed_forms = match times {
+            Some((passed, left)) => vec![
+                format!("{mean:.0} images/s · {passed} passed, {left} left"),
+                format!("{mean:.0} images/s · {left} left"),
+                format!("{left} left"),
+            ],
+            None => vec![format!("{mean:.0} images/s")],
+        };
+        lines.push(("speed", fitting(speed_forms, room)));
     }
     if let Some((best, epoch)) = best(history) {
         lines.push(("best", format!("{:.2}% on validation, epoch {epoch}", 100.0 * best)));
     }
     lines
+}
+
+/// Where a run stands, in one line.
+fn in_a_line<'a>(shown: &Shown, view: &TrainView, room: usize) -> Line<'a> {
+    let live = view.live.as_ref().map(|live| (live.paused, live.stopping));
+    let word = |lines: &[(&str, String)], name: &str| {
+        lines.iter().find(|(own, _)| *own == name).map_or_else(String::new, |(_, words)| words.clone())
+    };
+    let lines = standing(shown, live, room / 2);
+    let (step, run, speed) = (word(&lines, "step"), word(&lines, "run"), word(&lines, "speed"));
+    Line::raw(fitting([format!(" {step} · {run} · {speed}"), format!(" {step} · {run}"), format!(" {step}")], room))
 }
 
 fn best(history: &History) -> Option<(f64, u64)> {
@@ -193,7 +231,11 @@ fn best(history: &History) -> Option<(f64, u64)> {
 
 /// Where a run stands, as text to copy.
 pub fn as_text(shown: &Shown) -> String {
-    standing(shown, None).into_iter().map(|(label, words)| format!("{label}  {words}")).collect::<Vec<_>>().join("\n")
+    standing(shown, None, usize::MAX)
+        .into_iter()
+        .map(|(label, words)| format!("{label}  {words}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
@@ -209,7 +251,7 @@ fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
         Some(shown) => {
             let width = usize::from(half.width.saturating_sub(3));
             let share = shown.history.loss.last_step() as f64 / shown.about.total_steps.max(1) as f64;
-            let mut lines: Vec<Line> = standing(shown, live)
+            let mut lines: Vec<Line> = standing(shown, live, width.saturating_sub(7))
                 .into_iter()
                 .map(|(name, words)| Line::from(vec![label(name), Span::styled(words, theme.text)]))
                 .collect();
