@@ -11,7 +11,7 @@ use super::explain::unit_position;
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
 use crate::model::figures::grouped;
-use crate::model::unit::{Span, seen};
+use crate::model::unit::{Span, UnitError, seen};
 use crate::model::{Layer, Network, Shape, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
@@ -65,7 +65,12 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
         Shape::Flat(_) => (1, 1),
     };
     let (y, x) = args.unit.unwrap_or((height / 2, width / 2));
-    let spans = seen(&network, layer, y, x).map_err(Failure::because)?;
+    let theory = match seen(&network, layer, y, x) {
+        Ok(spans) => Some(spans),
+        // The gradient is there although the arithmetic says nothing; it is measured over the whole input.
+        Err(UnitError::Undefined(_)) => None,
+        Err(outside) => return Err(Failure::because(outside)),
+    };
     if !args.force {
         // The backward pass keeps what training keeps, but for the parameters' gradients.
         let kept = memory::training(&network, 1, memory::OptimizerState::Momentum).total();
@@ -73,7 +78,11 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
         machine::check(bare).map_err(super::too_large)?;
     }
     super::on_threads(args.threads, || {
-        let found = measure(context, args, &network, layer, (y, x), spans)?;
+        let input = network.architecture.input;
+        let whole =
+            [input.height, input.width].map(|length| Span { first: 0, last: i128::from(length) - 1, input: length });
+        let mut found = measure(context, args, &network, layer, (y, x), theory.unwrap_or(whole))?;
+        found.has_theory = theory.is_some();
         report(context, args, &network, layer, (y, x), &found)
     })
 }
@@ -88,6 +97,8 @@ fn unknown(network: &Network, args: &FieldArgs) -> Failure {
 /// The field, and the photo it was measured on.
 struct Found {
     effective: Effective,
+    /// Whether the field's sides follow from the arithmetic; otherwise they are the input's.
+    has_theory: bool,
     photo: Option<Picture>,
 }
 
@@ -122,7 +133,7 @@ fn measure(
     });
     bar.finish_and_clear();
     let effective = found.ok_or(Failure::Interrupted)?;
-    Ok(Found { effective, photo: photo.map_err(Failure::because)? })
+    Ok(Found { effective, has_theory: true, photo: photo.map_err(Failure::because)? })
 }
 
 fn report(
@@ -152,16 +163,31 @@ fn report(
         args.weights.as_ref().map_or_else(|| format!("random, seed {}", args.seed), |path| path.display().to_string());
     let sizes = [spans[0].size(), spans[1].size()];
     let box_95 = effective.box_that_holds(0.95);
-    let range =
-        |span: &Span| span.clipped().map_or_else(|| "none".into(), |(first, last)| format!("{first} to {last}"));
+    let range = |span: &Span| match (found.has_theory, span.clipped()) {
+        (false, _) => "undefined".to_string(),
+        (true, None) => "none".into(),
+        (true, Some((first, last))) => format!("{first} to {last}"),
+    };
+    let theory = if found.has_theory { pair(sizes) } else { "undefined".into() };
+    let holds = |[rows, columns]: [u64; 2]| format!("{rows}×{columns} hold 95% of the gradient");
+    // Of no gradient, or one that is not finite, there are no parts.
+    let figure = |text: String| if box_95.is_some() { text } else { "–".into() };
     let rows = Rows {
         headers: vec![("of the unit", false), ("theoretical", true), ("effective", true)],
         rows: [
-            ["rows × columns", &pair(sizes), &format!("{} hold 95% of the gradient", pair(box_95.map(i128::from)))],
+            ["rows × columns", &theory, &box_95.map_or_else(|| "–".into(), holds)],
             ["rows of the input", &range(&spans[0]), ""],
             ["columns of the input", &range(&spans[1]), ""],
-            ["in its central half", "25.0%", &format!("{:.1}%", 100.0 * effective.share_in_central_half())],
-            ["above 4.55% of the largest", "", &format!("as much as {0:.1}×{0:.1}", effective.size_above_two_sigma())],
+            [
+                "in the middle half of what it sees",
+                "25.0%",
+                &figure(format!("{:.1}%", 100.0 * effective.share_in_central_half())),
+            ],
+            [
+                "above 4.55% of the largest",
+                "",
+                &figure(format!("as much as {0:.1}×{0:.1}", effective.size_above_two_sigma())),
+            ],
         ]
         .map(|row| row.map(str::to_string).to_vec())
         .to_vec(),
@@ -174,8 +200,9 @@ fn report(
         let input = network.architecture.input;
         json!({"arch": network.architecture.id, "layer": layer.name, "kind": layer.operation.kind(), "unit": [y, x],
             "input": [input.channels, input.height, input.width], "source": source, "weights": weights,
-            "samples": effective.samples, "receptive_field": sizes.map(|size| size as i64),
-            "rows": ends(&spans[0]), "columns": ends(&spans[1]),
+            "samples": effective.samples,
+            "receptive_field": found.has_theory.then(|| sizes.map(|size| size as i64)),
+            "rows": found.has_theory.then(|| ends(&spans[0])), "columns": found.has_theory.then(|| ends(&spans[1])),
             "share_in_central_half": effective.share_in_central_half(), "box_95": box_95,
             "size_two_sigma": effective.size_above_two_sigma(), "heat": lines})
     };
@@ -186,8 +213,16 @@ fn report(
             network.architecture.name, layer.name, effective.samples
         ),
     ];
-    if effective.heat.total() == 0.0 {
+    let total = effective.heat.total();
+    if total == 0.0 {
         footer.push("the gradient is 0 everywhere: the unit does not react to this input".into());
+    } else if !total.is_finite() {
+        footer.push(
+            "the gradient is not finite; `convlens forward` shows the layer where values stop being finite".into(),
+        );
+    }
+    if layer.operation.kind() == "softmax" {
+        footer.push("all channels are added up, and those of a softmax always sum to 1: only rounding is left".into());
     }
     output::print(context, &rows, json, &footer)
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use unicode_width::UnicodeWidthStr;
 
 use super::{Context, Failure, Format};
 use crate::spec::problem::Report;
@@ -12,6 +13,33 @@ use crate::spec::problem::Report;
 pub struct Rows<H = &'static str> {
     pub headers: Vec<(H, bool)>,
     pub rows: Vec<Vec<String>>,
+}
+
+impl Rows {
+    /// Leaves columns out, the first named first, until the table fits the terminal it is printed on.
+    pub fn narrow(&mut self, order: &[&str]) {
+        let Some(width) = terminal_width() else { return };
+        for name in order {
+            let of = |column: usize| self.rows.iter().map(move |row| row[column].width());
+            let widest = |column: usize| of(column).max().unwrap_or(0).max(self.headers[column].0.width());
+            // A space on either side.
+            let taken: usize = (0..self.headers.len()).map(|column| widest(column) + 2).sum();
+            if taken <= width {
+                return;
+            }
+            if let Some(at) = self.headers.iter().position(|(own, _)| own == name) {
+                self.headers.remove(at);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
+            }
+        }
+    }
+}
+
+/// Columns of the terminal that stdout is, if it is one.
+fn terminal_width() -> Option<usize> {
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let size = is_terminal.then(crossterm::terminal::size)?.ok();
+    size.map(|(width, _)| usize::from(width.max(20)))
 }
 
 /// An empty line between two tables.
@@ -67,11 +95,9 @@ pub fn print<H: AsRef<str>>(
                     column.set_cell_alignment(CellAlignment::Right);
                 }
             }
-            if std::io::IsTerminal::is_terminal(&std::io::stdout())
-                && let Ok((width, _)) = crossterm::terminal::size()
-            {
+            if let Some(width) = terminal_width() {
                 table.set_content_arrangement(ContentArrangement::Dynamic);
-                table.set_width(width.max(20));
+                table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
             }
             for line in table.lines() {
                 writeln!(stdout, "{}", line.trim_end())?;

@@ -150,6 +150,12 @@ impl Layer {
         self.output.elements() as u64 * 4
     }
 
+    /// Bytes of weights, inputs and outputs for so many images, each moved once.
+    pub fn bytes_moved(&self, images: u64) -> u64 {
+        let of_an_image = self.output_bytes().saturating_add(self.input.elements() as u64 * 4);
+        (4 * self.params()).saturating_add(of_an_image.saturating_mul(images))
+    }
+
     pub fn block(&self) -> Option<&str> {
         self.blocks.last().map(String::as_str)
     }

@@ -138,15 +138,11 @@ pub fn inference(network: &Network, batch: u64) -> u64 {
 
 /// FLOPs per byte of all layers together, each moving its own weights, input and output.
 pub fn total_intensity(network: &Network) -> f64 {
-    let moved: u64 = network.layers.iter().map(moved_bytes).sum();
+    let moved: u64 = network.layers.iter().map(|layer| layer.bytes_moved(1)).sum();
     2.0 * network.totals.macs as f64 / moved.max(1) as f64
-}
-
-fn moved_bytes(layer: &Layer) -> u64 {
-    4 * layer.params() + layer.output_bytes() + layer.input.elements() as u64 * 4
 }
 
 /// FLOPs (2·MACs) per byte that a layer moves for one image: its weights, input and output once each.
 pub fn intensity(layer: &Layer) -> f64 {
-    2.0 * layer.macs as f64 / moved_bytes(layer).max(1) as f64
+    2.0 * layer.macs as f64 / layer.bytes_moved(1).max(1) as f64
 }

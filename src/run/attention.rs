@@ -27,15 +27,20 @@ impl Heat {
         self.values.iter().copied().fold(0.0, f64::max)
     }
 
-    /// Part of the heat in some rows and columns; 0 where there is none at all.
-    pub fn share_within(&self, rows: (i128, i128), columns: (i128, i128)) -> f64 {
+    /// Part of the heat between two rows and two columns; 0 where there is none at all. Pixel n goes from n to n + 1; of one
+    /// that lies within only in part, that part counts.
+    pub fn share_within(&self, rows: (f64, f64), columns: (f64, f64)) -> f64 {
         let total = self.total();
-        let clip = |(first, last): (i128, i128), length: usize| {
-            let within = |at: i128| at.clamp(0, length as i128) as usize;
-            within(first)..within(last + 1)
+        let parts = |(from, to): (f64, f64), length: usize| -> Vec<(usize, f64)> {
+            let part = |at: usize| (to.min(at as f64 + 1.0) - from.max(at as f64)).clamp(0.0, 1.0);
+            (0..length).map(|at| (at, part(at))).filter(|(_, part)| *part > 0.0).collect()
         };
-        let (rows, columns) = (clip(rows, self.height), clip(columns, self.width));
-        let inside: f64 = rows.map(|row| self.values[row * self.width..][columns.clone()].iter().sum::<f64>()).sum();
+        let (rows, columns) = (parts(rows, self.height), parts(columns, self.width));
+        let row_sum = |row: usize| -> f64 {
+            let values = &self.values[row * self.width..][..self.width];
+            columns.iter().map(|(column, part)| values[*column] * part).sum()
+        };
+        let inside: f64 = rows.iter().map(|(row, part)| row_sum(*row) * part).sum();
         if total > 0.0 { inside / total } else { 0.0 }
     }
 }
@@ -51,18 +56,24 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// Part of the gradient in the square of half the theoretical side in the middle of the field.
+    /// Part of the gradient in the box of half the sides in the middle of what the unit sees of the input: a quarter, if every
+    /// pixel mattered alike.
     pub fn share_in_central_half(&self) -> f64 {
         let half = |span: &Span| {
-            let length = span.last - span.first + 1;
-            let first = span.first + length / 4;
-            (first, first + (length + 1) / 2 - 1)
+            let (first, last) = span.clipped().unwrap_or((0, 0));
+            let (first, length) = (first as f64, (last - first + 1) as f64);
+            (first + length / 4.0, first + length * 3.0 / 4.0)
         };
         self.heat.share_within(half(&self.spans[0]), half(&self.spans[1]))
     }
 
-    /// Rows and columns of the smallest box of the field's proportions around its middle that holds `share` of the gradient.
-    pub fn box_that_holds(&self, share: f64) -> [u64; 2] {
+    /// Rows and columns of the smallest box of the field's proportions around its middle that holds `share` of the gradient,
+    /// as far as it lies on the input; none where there is no gradient, or one that is not finite.
+    pub fn box_that_holds(&self, share: f64) -> Option<[u64; 2]> {
+        let total = self.heat.total();
+        if total <= 0.0 || !total.is_finite() {
+            return None;
+        }
         let lengths = [0, 1].map(|axis| self.spans[axis].last - self.spans[axis].first + 1);
         let longest = lengths[0].max(lengths[1]).max(1);
         let around = |axis: usize, side: i128| {
@@ -70,17 +81,19 @@ impl Effective {
             let first = self.spans[axis].first + (lengths[axis] - own) / 2;
             (first, first + own - 1)
         };
-        let holds = |side: i128| self.heat.share_within(around(0, side), around(1, side)) >= share;
+        let edges = |(first, last): (i128, i128)| (first as f64, last as f64 + 1.0);
+        let holds = |side: i128| self.heat.share_within(edges(around(0, side)), edges(around(1, side))) >= share;
         // The share grows with the box, so the first that holds enough is found by halving.
         let (mut small, mut large) = (0, longest);
         while large - small > 1 {
             let middle = (small + large) / 2;
             if holds(middle) { large = middle } else { small = middle }
         }
-        [0, 1].map(|axis| {
+        Some([0, 1].map(|axis| {
             let (first, last) = around(axis, large);
-            u64::try_from(last - first + 1).unwrap_or(u64::MAX)
-        })
+            let most = self.spans[axis].input as i128 - 1;
+            u64::try_from(last.min(most) - first.max(0) + 1).unwrap_or(0)
+        }))
     }
 
     /// The side of a square as large as the pixels above 4.55% of the largest gradient: what Luo et al. (2016), section 3,
@@ -301,9 +314,10 @@ mod tests {
             let found = effective(&mut compiled, layer, place, spans, 3, inputs, go_on).expect("not stopped");
             let [rows, columns] = spans;
             assert!(found.heat.total() > 0.0);
-            let within = found.heat.share_within((rows.first, rows.last), (columns.first, columns.last));
+            let edges = |span: Span| (span.first as f64, span.last as f64 + 1.0);
+            let within = found.heat.share_within(edges(rows), edges(columns));
             assert!((within - 1.0).abs() < 1e-12, "{within} of the gradient is inside");
-            let held = found.box_that_holds(0.95);
+            let held = found.box_that_holds(0.95).expect("a gradient");
             let lengths = [0, 1].map(|axis| (spans[axis].last - spans[axis].first + 1) as u64);
             assert!(held[0] <= lengths[0] && held[1] <= lengths[1] && held[0] > 0);
         }
@@ -364,11 +378,21 @@ mod tests {
         values[4 * 9 + 4] = 1.0;
         let heat = Heat { height: 9, width: 9, values };
         let point = Effective { heat, samples: 1, spans: [span, span] };
-        assert_eq!((point.share_in_central_half(), point.box_that_holds(0.95)), (1.0, [1, 1]));
+        assert_eq!((point.share_in_central_half(), point.box_that_holds(0.95)), (1.0, Some([1, 1])));
         let even = Effective { heat: Heat { height: 9, width: 9, values: vec![1.0; 81] }, ..point };
-        // 5·5 of 81 in the middle; a side of 9 holds all, one of 8 only 64/81.
-        assert!((even.share_in_central_half() - 25.0 / 81.0).abs() < 1e-12);
-        assert_eq!(even.box_that_holds(0.95), [9, 9]);
+        // Half of 9 is 4.5 on each side; a side of 9 holds all, one of 8 only 64/81.
+        assert!((even.share_in_central_half() - 0.25).abs() < 1e-12);
+        assert_eq!(even.box_that_holds(0.95), Some([9, 9]));
         assert_eq!(even.size_above_two_sigma(), 9.0);
+        // At a corner only what lies on the input counts: 6 of 9 rows and columns, of which 3 are the middle half.
+        let corner = Span { first: -3, last: 5, input: 6 };
+        let heat = |value: f64| Heat { height: 6, width: 6, values: vec![value; 36] };
+        let clipped = Effective { heat: heat(1.0), samples: 1, spans: [corner, corner] };
+        assert!((clipped.share_in_central_half() - 0.25).abs() < 1e-12);
+        assert_eq!(clipped.box_that_holds(0.95), Some([6, 6]));
+        for nothing in [0.0, f64::NAN] {
+            let none = Effective { heat: heat(nothing), ..clipped.clone() };
+            assert_eq!(none.box_that_holds(0.95), None);
+        }
     }
 }

@@ -11,6 +11,8 @@ use crate::network::{Compiled, Mode, Values};
 /// What a layer's output looks like over the mini-batch. Non-finite values count in `non_finite` alone.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Statistics {
+    /// How many values there are.
+    pub count: usize,
     pub mean: f64,
     pub std: f64,
     pub min: f32,
@@ -27,11 +29,12 @@ impl Statistics {
         if count == 0 {
             let (mean, std, zero_fraction) = (f64::NAN, f64::NAN, f64::NAN);
             let (min, max) = (f32::NAN, f32::NAN);
-            return Statistics { mean, std, min, max, zero_fraction, non_finite: values.len() };
+            return Statistics { count: values.len(), mean, std, min, max, zero_fraction, non_finite: values.len() };
         }
         let mean = finite().map(f64::from).sum::<f64>() / count as f64;
         let variance = finite().map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count as f64;
         Statistics {
+            count: values.len(),
             mean,
             std: variance.sqrt(),
             min: finite().fold(f32::INFINITY, f32::min),
@@ -40,6 +43,42 @@ impl Statistics {
             non_finite: values.len() - count,
         }
     }
+
+    /// Of the values of both, after Chan, Golub and LeVeque (1983).
+    pub fn merged(&self, other: &Statistics) -> Statistics {
+        let finite = |own: &Statistics| (own.count - own.non_finite) as f64;
+        let (ours, theirs) = (finite(self), finite(other));
+        let all = Statistics {
+            count: self.count + other.count,
+            non_finite: self.non_finite + other.non_finite,
+            ..if ours > 0.0 { *self } else { *other }
+        };
+        if ours == 0.0 || theirs == 0.0 {
+            let zeros = all.zero_fraction * if ours > 0.0 { self.count } else { other.count } as f64;
+            return Statistics { zero_fraction: zeros / all.count as f64, ..all };
+        }
+        let apart = other.mean - self.mean;
+        let squares =
+            self.std.powi(2) * ours + other.std.powi(2) * theirs + apart.powi(2) * ours * theirs / (ours + theirs);
+        let zeros = self.zero_fraction * self.count as f64 + other.zero_fraction * other.count as f64;
+        Statistics {
+            mean: self.mean + apart * theirs / (ours + theirs),
+            std: (squares / (ours + theirs)).sqrt(),
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            zero_fraction: zeros / all.count as f64,
+            ..all
+        }
+    }
+}
+
+/// Which channels of `[N, C, H, W]` are not 0 everywhere.
+fn alive(values: &[f32], channels: usize, area: usize) -> Vec<bool> {
+    let mut alive = vec![false; channels];
+    for (at, plane) in values.chunks(area.max(1)).enumerate() {
+        alive[at % channels.max(1)] |= plane.iter().any(|value| *value != 0.0);
+    }
+    alive
 }
 
 /// One layer's turn.
@@ -56,6 +95,8 @@ pub struct Forward {
     pub images: usize,
     /// Of the run whose total time is the median, so that the times add up to it.
     pub layers: Vec<LayerRun>,
+    /// Of each layer, which channels are not 0 everywhere.
+    pub alive: Vec<Vec<bool>>,
     /// Total of the layers' times, run by run.
     pub times: Vec<Duration>,
     /// The last layer's output, image by image.
@@ -63,10 +104,9 @@ pub struct Forward {
 }
 
 impl Forward {
+    /// Total of the layers' times.
     pub fn median(&self) -> Duration {
-        let mut sorted = self.times.clone();
-        sorted.sort();
-        sorted.get((sorted.len().max(1) - 1) / 2).copied().unwrap_or_default()
+        self.layers.iter().map(|layer| layer.time).sum()
     }
 
     pub fn fastest(&self) -> Duration {
@@ -83,7 +123,7 @@ pub fn forward(
 ) -> Option<Forward> {
     let images = batch.shape().0;
     let mut all: Vec<Vec<LayerRun>> = Vec::new();
-    let mut logits = Vec::new();
+    let (mut logits, mut living) = (Vec::new(), Vec::new());
     for run in 0..runs.max(1) {
         let mut layers: Vec<LayerRun> = Vec::with_capacity(network.layers.len());
         let mut started = Instant::now();
@@ -91,7 +131,11 @@ pub fn forward(
             let time = started.elapsed();
             // The values are the same in every run, so only the first one looks at them.
             let statistics = match all.first() {
-                None => Statistics::of(&view::values(output)),
+                None => {
+                    let (values, (_, channels, height, width)) = (view::values(output), *output.shape());
+                    living.push(alive(&values, channels, height * width));
+                    Statistics::of(&values)
+                }
                 Some(first) => first[index].statistics,
             };
             let layer = LayerRun { index, time, statistics };
@@ -110,7 +154,63 @@ pub fn forward(
     let times: Vec<Duration> = all.iter().map(|layers| total(layers)).collect();
     all.sort_by_key(|layers| total(layers));
     let layers = all.swap_remove((all.len() - 1) / 2);
-    Some(Forward { images, layers, times, logits })
+    Some(Forward { images, layers, alive: living, times, logits })
+}
+
+/// How many mini-batches' times are kept: enough for a median.
+const TIMED: usize = 512;
+
+/// What many mini-batches came to, one after the other.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    timed: Vec<Forward>,
+    statistics: Vec<Statistics>,
+    alive: Vec<Vec<bool>>,
+    batches: usize,
+}
+
+impl Gathered {
+    pub fn is_empty(&self) -> bool {
+        self.batches == 0
+    }
+
+    pub fn add(&mut self, mut done: Forward) {
+        self.batches += 1;
+        done.logits.clear();
+        if self.statistics.is_empty() {
+            self.statistics = done.layers.iter().map(|layer| layer.statistics).collect();
+            self.alive = std::mem::take(&mut done.alive);
+        } else {
+            for (own, layer) in self.statistics.iter_mut().zip(&done.layers) {
+                *own = own.merged(&layer.statistics);
+            }
+            for (own, other) in self.alive.iter_mut().flatten().zip(done.alive.drain(..).flatten()) {
+                *own |= other;
+            }
+        }
+        if self.timed.len() < TIMED {
+            self.timed.push(done);
+        }
+    }
+
+    /// Statistics over all mini-batches, and the times of the one that took the median of those that are full. The first is
+    /// slower than all that follow, so it only counts alone, or where it `is_warm`. With how many times count.
+    pub fn whole(mut self, is_warm: bool) -> Option<(Forward, usize)> {
+        let full = self.timed.iter().map(|done| done.images).max()?;
+        let mut counting: Vec<Forward> = std::mem::take(&mut self.timed);
+        if !is_warm && counting.len() > 1 && counting[1].images == full {
+            counting.remove(0);
+        }
+        counting.retain(|done| done.images == full);
+        counting.sort_by_key(Forward::median);
+        let times: Vec<Duration> = counting.iter().flat_map(|done| done.times.iter().copied()).collect();
+        let count = counting.len();
+        let mut median = counting.swap_remove((count - 1) / 2);
+        for (layer, statistics) in median.layers.iter_mut().zip(self.statistics) {
+            layer.statistics = statistics;
+        }
+        Some((Forward { alive: self.alive, times, ..median }, count))
+    }
 }
 
 /// exp(x − max x) / Σ, for logits that a network's last layer left as they are.
@@ -146,6 +246,46 @@ mod tests {
         assert_eq!((statistics.mean, statistics.std), (1.0, 1.0));
         assert_eq!((statistics.min, statistics.max, statistics.non_finite), (0.0, 2.0, 2));
         assert_eq!(statistics.zero_fraction, 0.25);
+    }
+
+    #[test]
+    fn statistics_of_parts_are_those_of_the_whole() {
+        let values: Vec<f32> = (0..100).map(|at| ((at * 37 % 29) as f32 - 9.0).max(0.0) * 0.3).collect();
+        let whole = Statistics::of(&values);
+        for cut in [1, 40, 99] {
+            let merged = Statistics::of(&values[..cut]).merged(&Statistics::of(&values[cut..]));
+            assert!((merged.mean - whole.mean).abs() < 1e-12 && (merged.std - whole.std).abs() < 1e-12, "{merged:?}");
+            assert_eq!((merged.min, merged.max, merged.count), (whole.min, whole.max, 100));
+            assert!((merged.zero_fraction - whole.zero_fraction).abs() < 1e-12);
+        }
+        let none = Statistics::of(&[f32::NAN, f32::NAN]);
+        let merged = none.merged(&Statistics::of(&[0.0, 2.0]));
+        assert_eq!((merged.mean, merged.non_finite, merged.zero_fraction), (1.0, 2, 0.25));
+    }
+
+    #[test]
+    fn mini_batches_are_timed_without_the_first_and_judged_together() {
+        let batch = |images: usize, ms: u64, value: f32| Forward {
+            images,
+            layers: vec![LayerRun {
+                index: 0,
+                time: Duration::from_millis(ms),
+                statistics: Statistics::of(&vec![value; images]),
+            }],
+            alive: vec![vec![value > 0.0, false]],
+            times: vec![Duration::from_millis(ms)],
+            logits: vec![vec![0.0]; images],
+        };
+        let mut gathered = Gathered::default();
+        // Cold, three as they are, and a smaller rest.
+        for own in [batch(4, 90, 0.0), batch(4, 12, 1.0), batch(4, 10, 1.0), batch(4, 11, 2.0), batch(1, 3, 2.0)] {
+            gathered.add(own);
+        }
+        let (whole, counted) = gathered.whole(false).expect("some");
+        assert_eq!((counted, whole.images, whole.median()), (3, 4, Duration::from_millis(11)));
+        assert_eq!(whole.layers[0].time, whole.median(), "the layers' times add up to the total");
+        assert!((whole.layers[0].statistics.mean - 18.0 / 17.0).abs() < 1e-12);
+        assert_eq!(whole.alive, [[true, false]]);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use dfdx::shapes::HasShape;
 
 use super::attention::{self, Effective, Heat, Method};
 use super::forward::{self, Forward, LayerRun};
+use super::paint::grays;
 use super::picture::Picture;
-use super::{labels, machine, picture, preprocess};
+use super::{labels, machine, picture, preprocess, tensors};
 use crate::model::{Network, Operation, Shape, memory, unit};
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
@@ -29,6 +31,8 @@ pub enum Weights {
 pub enum Input {
     Noise(u64),
     Photo(PathBuf),
+    /// The first image of a file of tensors, without preprocessing.
+    Tensors(PathBuf),
 }
 
 /// A forward run that is wanted.
@@ -51,7 +55,9 @@ pub struct Request {
 pub struct Output {
     /// Channels, rows, columns.
     pub sizes: (usize, usize, usize),
-    pub values: Vec<f32>,
+    /// Brightness of each value: each channel from its smallest to its largest, features from the smallest to the largest of
+    /// all. A quarter of what the values take, and all that is drawn.
+    pub grays: Vec<u8>,
     /// Mean of each channel.
     pub means: Vec<f32>,
     /// Channels that are 0 everywhere.
@@ -91,6 +97,31 @@ pub struct Ran {
     /// Why there are no labels although the architecture names some.
     pub labels_missing: Option<String>,
     pub weights: String,
+    /// What it was made of.
+    pub made: Made,
+}
+
+/// What a run was made of, by short names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
+    pub input: String,
+    pub weights: String,
+    pub batch: usize,
+}
+
+fn made(request: &Request) -> Made {
+    let name = |path: &PathBuf| path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+    Made {
+        input: match &request.input {
+            Input::Noise(seed) => format!("noise, seed {seed}"),
+            Input::Photo(path) | Input::Tensors(path) => name(path),
+        },
+        weights: match &request.weights {
+            Weights::Random(seed) => format!("random weights, seed {seed}"),
+            Weights::File(path) => name(path),
+        },
+        batch: request.batch,
+    }
 }
 
 /// The network of the last run.
@@ -102,8 +133,16 @@ pub struct Live {
 struct Kept {
     network: Arc<Network>,
     weights: Weights,
+    /// When the file of weights was written, and how long it is.
+    written: Option<(SystemTime, u64)>,
     compiled: Compiled,
     words: String,
+}
+
+fn written(weights: &Weights) -> Option<(SystemTime, u64)> {
+    let Weights::File(path) = weights else { return None };
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// How many classes are listed.
@@ -131,7 +170,11 @@ impl Live {
     }
 
     fn prepare(&mut self, request: &Request) -> Result<(), String> {
-        let same = |kept: &Kept| Arc::ptr_eq(&kept.network, &request.network) && kept.weights == request.weights;
+        // Weights that were trained on meanwhile are other weights.
+        let written = written(&request.weights);
+        let same = |kept: &Kept| {
+            Arc::ptr_eq(&kept.network, &request.network) && kept.weights == request.weights && kept.written == written
+        };
         if self.kept.as_ref().is_some_and(same) {
             return Ok(());
         }
@@ -147,7 +190,7 @@ impl Live {
                 (compiled, format!("{}, matched {}", path.display(), scheme.describe()))
             }
         };
-        self.kept = Some(Kept { network, weights: request.weights.clone(), compiled, words });
+        self.kept = Some(Kept { network, weights: request.weights.clone(), written, compiled, words });
         Ok(())
     }
 
@@ -170,7 +213,7 @@ impl Live {
         let Some(kept) = &mut self.kept else { return Ok(None) };
         let sizes = network.architecture.input;
         let photo = match request.input {
-            Input::Photo(_) => Some(one_input(request)?.0),
+            Input::Photo(_) | Input::Tensors(_) => Some(one_input(request)?.0),
             Input::Noise(_) => None,
         };
         let samples = if photo.is_some() { 1 } else { samples };
@@ -195,6 +238,11 @@ fn one_input(request: &Request) -> Result<(Vec<f32>, Option<Picture>), String> {
     let sizes = architecture.input;
     match &request.input {
         Input::Noise(seed) => Ok((forward::noise((sizes.channels * sizes.height * sizes.width) as usize, *seed), None)),
+        Input::Tensors(path) => {
+            let mut values = tensors::read(path, sizes).map_err(|error| error.to_string())?;
+            values.truncate((sizes.channels * sizes.height * sizes.width) as usize);
+            Ok((values, None))
+        }
         Input::Photo(path) => {
             let picture = picture::read(path).map_err(|error| error.to_string())?;
             let how = &architecture.preprocess;
@@ -249,12 +297,26 @@ fn run(
     let algorithms = network.layers.iter().map(|layer| compiled.algorithm_of(layer, images).map(Algorithm::name));
     let (algorithms, weights) = (algorithms.collect(), kept.words.clone());
     let (network, filters) = (Arc::clone(network), filters(compiled));
-    Some(Ran { network, forward, outputs, filters, algorithms, input, photo, top, labels, labels_missing, weights })
+    let made = made(request);
+    Some(Ran {
+        network,
+        forward,
+        outputs,
+        filters,
+        algorithms,
+        input,
+        photo,
+        top,
+        labels,
+        labels_missing,
+        weights,
+        made,
+    })
 }
 
 /// The first image's part of an output, with what its channels come to.
 fn seen(values: &[f32], (_, channels, height, width): (usize, usize, usize, usize)) -> Output {
-    let values = values[..channels * height * width].to_vec();
+    let values = &values[..channels * height * width];
     let area = (height * width).max(1);
     let means = values.chunks(area).map(|plane| plane.iter().sum::<f32>() / area as f32).collect();
     let dead = values.chunks(area).filter(|plane| plane.iter().all(|value| *value == 0.0)).count();
@@ -266,7 +328,8 @@ fn seen(values: &[f32], (_, channels, height, width): (usize, usize, usize, usiz
         let share = if most > least { (value - least) / (most - least) } else { 0.0 };
         histogram[((share * BINS as f32) as usize).min(BINS - 1)] += 1;
     }
-    Output { sizes: (channels, height, width), values, means, dead, histogram }
+    let grays = if area == 1 { grays(values) } else { values.chunks(area).flat_map(grays).collect() };
+    Output { sizes: (channels, height, width), grays, means, dead, histogram }
 }
 
 fn filters(compiled: &Compiled) -> Option<Filters> {
@@ -310,8 +373,8 @@ mod tests {
         let count = request.network.layers.len();
         assert_eq!((layers, ran.outputs.len(), ran.forward.layers.len()), (2 * count, count, count));
         for (output, layer) in ran.outputs.iter().zip(&request.network.layers) {
-            assert_eq!(output.values.len() as u128, layer.output.elements());
-            assert_eq!(output.histogram.iter().sum::<usize>(), output.values.len());
+            assert_eq!(output.grays.len() as u128, layer.output.elements());
+            assert_eq!(output.histogram.iter().sum::<usize>(), output.grays.len());
         }
         let total: std::time::Duration = ran.forward.layers.iter().map(|layer| layer.time).sum();
         assert_eq!(total, ran.forward.median(), "the layers' times add up to the total");
@@ -332,6 +395,20 @@ mod tests {
             if layers == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert!(stopped.expect("sound").is_none() && layers == 3);
+        // Another file under the same name is read again.
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.safetensors");
+        request.weights = Weights::File(path.clone());
+        let mut means = Vec::new();
+        for (at, seed) in [5, 6].into_iter().enumerate() {
+            let drawn = Compiled::initialised(&request.network, Init::Kaiming, seed);
+            weights::write(&drawn, &path).expect("written");
+            let stamp = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 + at as u64);
+            std::fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(stamp)).expect("set");
+            let ran = live.run(&request, |_| ControlFlow::Continue(())).expect("sound").expect("not stopped");
+            means.push(ran.outputs[0].means.clone());
+        }
+        assert_ne!(means[0], means[1]);
         request.weights = Weights::File("nowhere.safetensors".into());
         let wrong = live.run(&request, |_| ControlFlow::Continue(())).expect_err("no such file");
         assert!(wrong.contains("nowhere.safetensors"), "{wrong}");

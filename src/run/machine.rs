@@ -14,7 +14,16 @@ pub fn available_bytes() -> Option<u64> {
     let number = |file: &str| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
     let limit = number("/sys/fs/cgroup/memory.max");
     let used = number("/sys/fs/cgroup/memory.current").unwrap_or(0);
-    Some(limit.map_or(free, |limit| free.min(limit.saturating_sub(used))))
+    let own = own_limit().map(|limit| limit.saturating_sub(kilobytes("/proc/self/status", "VmSize:").unwrap_or(0)));
+    let limits = limit.map(|limit| limit.saturating_sub(used)).into_iter().chain(own);
+    Some(limits.fold(free, u64::min))
+}
+
+/// What the shell lets this process take (`ulimit -v`), if it sets a limit.
+fn own_limit() -> Option<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The most memory this process has held at once; unknown outside Linux.

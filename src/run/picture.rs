@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
+
+use super::machine;
 
 /// Red, green and blue in 0..1, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +35,41 @@ const SIDE: u32 = 20_000;
 /// Most memory a decoder may take: about a hundred megapixels.
 const DECODER_BYTES: u64 = 512 << 20;
 
+/// Why there are no pictures to be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoPictures(String);
+
+/// The files that are meant: of a folder its pictures by name, not those of folders in it.
+pub fn found(paths: &[PathBuf]) -> Result<Vec<PathBuf>, NoPictures> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let failed = |error: std::io::Error| NoPictures(format!("cannot read {}: {error}", path.display()));
+        let (mut found, mut has_folders) = (Vec::new(), false);
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            has_folders |= file.is_dir();
+            let is_picture = file
+                .extension()
+                .is_some_and(|own| ["png", "jpg", "jpeg"].iter().any(|known| own.eq_ignore_ascii_case(known)));
+            if is_picture && file.is_file() {
+                found.push(file);
+            }
+        }
+        if found.is_empty() {
+            let within = if has_folders { ", only folders, which are not looked into" } else { "" };
+            return Err(NoPictures(format!("there is no picture (PNG or JPEG) in {}{within}", path.display())));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
 /// Reads a picture. Transparency is dropped, as PIL's `convert("RGB")` does; gray counts as equal red, green and blue.
 pub fn read(path: &Path) -> Result<Picture, PictureError> {
     let name = || path.display().to_string();
@@ -56,13 +93,16 @@ pub fn read(path: &Path) -> Result<Picture, PictureError> {
         let reason = format!("it has no pixels ({width}×{height})");
         return Err(PictureError::Undecodable { path: name(), reason });
     }
+    // The values, and what scaling makes of them on the way.
+    let needed = 2 * 3 * 4 * (width * height) as u64;
+    machine::check(needed).map_err(|error| unreadable(format!("{width}×{height} pixels: {error}")))?;
     let values = match picture {
         DynamicImage::ImageLuma16(_)
         | DynamicImage::ImageLumaA16(_)
         | DynamicImage::ImageRgb16(_)
-        | DynamicImage::ImageRgba16(_) => picture.to_rgb32f().into_raw(),
+        | DynamicImage::ImageRgba16(_) => picture.into_rgb32f().into_raw(),
         // Eight bits divided by 255 exactly as PyTorch's ToTensor does.
-        _ => picture.to_rgb8().into_raw().into_iter().map(|byte| f32::from(byte) / 255.0).collect(),
+        _ => picture.into_rgb8().into_raw().into_iter().map(|byte| f32::from(byte) / 255.0).collect(),
     };
     Ok(Picture { width, height, values })
 }

@@ -117,6 +117,7 @@ pub(super) fn reader(sender: SyncSender<Input>) -> std::io::Result<Worker<traine
 /// Work that takes long enough to be watched and stopped.
 pub enum Job {
     Photo(PathBuf),
+    FindPhotos(PathBuf),
     Time(Timed, Vec<Arc<Network>>),
     Forward(Request),
     Look { input: Vec<f32>, class: usize, method: Method },
@@ -131,6 +132,7 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
         let progress = |work: Work| drop(sender.try_send(Input::Msg(Msg::Work(work))));
         let msg = match job {
             Job::Photo(path) => photo(path),
+            Job::FindPhotos(path) => Msg::Photos(picture::found(&[path]).map_err(|why| why.to_string())),
             Job::Time(what, networks) => Msg::Work(time(what, &networks, cancel, progress)),
             Job::Forward(request) => Msg::Work(forward(&mut live, &request, cancel, &progress)),
             Job::Look { input, class, method } => Msg::Work(match live.look(input, class, method) {

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod layout;
 pub mod msg;
 mod overlays;
+pub mod paths;
 mod pictures;
 pub mod remembered;
 mod runner;

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui_image::picker::Picker;
 
 use super::keys::Key;
+use super::paths::Completion;
 use super::state::Opened;
 use super::state::editor::{Analysis, LeftOver};
 use super::state::training::Shown;
@@ -61,6 +62,13 @@ pub enum Msg {
     Photo(Photo),
     /// How the terminal shows pictures.
     Pictures(Picker),
+    /// The photos that were chosen to be run.
+    Photos(Result<Vec<PathBuf>, String>),
+    /// What the path `of` can go on with.
+    Completed {
+        of: String,
+        completion: Completion,
+    },
     Work(Work),
     Training(Training),
     /// Something to tell the user.
@@ -171,6 +179,10 @@ pub enum Effect {
     },
     /// Ask the terminal how it shows pictures.
     AskPictures,
+    /// Find the photos that a path means: itself, or those of a folder.
+    FindPhotos(PathBuf),
+    /// Say what a path that is being typed can go on with.
+    CompletePath(String),
     Train(Wanted),
     /// Tell the run under way something.
     TellTrainer(Command),

@@ -381,6 +381,14 @@ impl Runner<'_> {
                     self.work.give(Job::Effective { request, layer, unit });
                     None
                 }
+                Effect::FindPhotos(path) => {
+                    self.work.give(Job::FindPhotos(path));
+                    None
+                }
+                Effect::CompletePath(of) => {
+                    let completion = super::paths::complete(&of);
+                    Some(Msg::Completed { of, completion })
+                }
                 // The keyboard's thread waits meanwhile, so that the answer is not taken for keys.
                 Effect::AskPictures => super::pictures::ask().map(Msg::Pictures),
                 Effect::Train(mut wanted) => {

@@ -678,7 +678,7 @@ fn the_network_runs_and_its_feature_maps_are_seen() {
         run_forward(&mut state, &effects);
         press(&mut state, "j");
         let screen = text(&painted(&state));
-        assert!(screen.contains("block1.conv1: maps 0 to ") && screen.contains("of 32, 28×28"), "{screen}");
+        assert!(screen.contains("block1.conv1.relu: maps 0 to ") && screen.contains("of 32, 28×28"), "{screen}");
         assert!(screen.contains("random weights: the answer means nothing"), "{screen}");
         assert!(screen.contains("of 32 channels dead"), "{screen}");
         // The next page, one map alone, the filters, the input.
@@ -696,6 +696,54 @@ fn the_network_runs_and_its_feature_maps_are_seen() {
         press(&mut state, "/lenet5<enter>l");
         assert!(text(&painted(&state)).contains("runs the network"));
     }
+}
+
+#[test]
+fn photos_of_a_folder_are_gone_through_and_what_fails_changes_nothing() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "/vgg-mini<enter>5");
+    let effects = press(&mut state, "<enter>");
+    run_forward(&mut state, &effects);
+    let effects = press(&mut state, "iphotos<enter>");
+    assert!(matches!(effects.as_slice(), [Effect::FindPhotos(path)] if path.ends_with("photos")), "{effects:?}");
+    let input = |effects: &[Effect]| match effects {
+        [.., Effect::Forward(request)] => request.input.clone(),
+        other => panic!("{} effects, none of them a run", other.len()),
+    };
+    use convlens::run::live::Input;
+    let photo = |name: &str| Input::Photo(name.into());
+    let effects = send(&mut state, Msg::Photos(Ok(vec!["a.png".into(), "b.png".into(), "c.png".into()])));
+    assert_eq!(input(&effects), photo("a.png"));
+    assert_eq!(input(&press(&mut state, "]")), photo("b.png"));
+    assert_eq!(input(&press(&mut state, "[[")), photo("c.png"));
+    // It failed; what is shown is still called by what it was made of.
+    send(&mut state, Msg::Work(Work::Failed("cannot read the image c.png".into())));
+    let shown = text(&painted(&state));
+    assert!(shown.contains("noise, seed 0 · random weights, seed 0") && shown.contains("cannot read"), "{shown}");
+    send(&mut state, Msg::Photos(Err("there is no picture in nowhere".into())));
+    assert_eq!(state.forward.photos.len(), 3, "the choice stays");
+    assert_eq!(input(&press(&mut state, "i<ctrl-u>x.npy<enter>")), Input::Tensors("x.npy".into()));
+    // The seed that was chosen is kept for weights and noise.
+    press(&mut state, "d<ctrl-u>7<enter>");
+    assert_eq!(input(&press(&mut state, "i<ctrl-u><enter>")), Input::Noise(7));
+    press(&mut state, "c10<enter>");
+    assert!(text(&painted(&state)).contains("the network has 10 classes"));
+}
+
+#[test]
+fn paths_are_completed_where_one_is_typed() {
+    let mut state = state(80, 24, theme::DARK);
+    let effects = press(&mut state, "5wtin<tab>");
+    assert!(matches!(effects.as_slice(), [Effect::CompletePath(text)] if text == "tin"), "{effects:?}");
+    let names = vec!["tinyvgg.safetensors".to_string(), "tinyvgg.yaml".to_string()];
+    let completion = convlens::tui::paths::Completion { text: "tinyvgg.".into(), names };
+    send(&mut state, Msg::Completed { of: "tin".into(), completion: completion.clone() });
+    let shown = text(&painted(&state));
+    assert!(shown.contains("tinyvgg.▏") && shown.contains("tinyvgg.yaml"), "{shown}");
+    send(&mut state, Msg::Completed { of: "other".into(), completion });
+    press(&mut state, "s");
+    assert!(text(&painted(&state)).contains("tinyvgg.s▏"), "an answer to what was typed before changes nothing");
+    assert!(press(&mut state, "<esc>b<tab>").is_empty(), "a number has nothing to be completed by");
 }
 
 #[test]

@@ -85,6 +85,8 @@ pub enum Forward {
     Run,
     /// Asks for a setting.
     Ask(Setting),
+    /// Another photo of those that were chosen together.
+    Photo(isize),
     /// Another kind of picture.
     Shows,
     NextPage,
@@ -103,6 +105,7 @@ pub enum Setting {
     Threads,
     Seed,
     Class,
+    Labels,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,8 +318,19 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Edit, "external", "E ctrl-e", A::Edit(Edit::External), "open in $EDITOR", "$EDITOR"),
     bind(C::Edit, "discard", "D", A::Edit(Edit::Discard), "go back to what was saved", ""),
     bind(C::Edit, "copy", "y", A::Copy, "copy the changed numbers", ""),
-    bind(C::Forward, "run", "enter space", A::Forward(Forward::Run), "run the network", "run"),
-    bind(C::Forward, "input", "i", A::Forward(Forward::Ask(Setting::Input)), "a photo to run, or noise", "photo"),
+    bind(C::Forward, "run", "enter", A::Forward(Forward::Run), "run the network", "run"),
+    bind(
+        C::Forward,
+        "input",
+        "i",
+        A::Forward(Forward::Ask(Setting::Input)),
+        "a photo to run, a folder of them, a file of tensors, or noise",
+        "photo",
+    ),
+    bind(C::Forward, "next-photo", "]", A::Forward(Forward::Photo(1)), "the next photo of the folder", ""),
+    bind(C::Forward, "previous-photo", "[", A::Forward(Forward::Photo(-1)), "the photo before", ""),
+    bind(C::Forward, "fold", "space", A::Fold(Fold::Toggle), "open or close a block, or a layer's activation", ""),
+    bind(C::Forward, "labels", "L", A::Forward(Forward::Ask(Setting::Labels)), "a file of class names", ""),
     bind(
         C::Forward,
         "weights",
@@ -446,7 +460,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Find, "delete-all", "ctrl-u", A::Overlay(Overlay::DeleteAll), "delete all", ""),
     bind(C::Prompt, "accept", "enter", A::Overlay(Overlay::Accept), "do it", "do it"),
     bind(C::Prompt, "cancel", "esc ctrl-c", A::Overlay(Overlay::Cancel), "leave it", "leave it"),
-    bind(C::Prompt, "switch", "tab", A::Overlay(Overlay::Switch), "switch what the line below offers", ""),
+    bind(
+        C::Prompt,
+        "switch",
+        "tab",
+        A::Overlay(Overlay::Switch),
+        "complete a path, or switch what the line below offers",
+        "complete",
+    ),
     bind(C::Prompt, "delete", "backspace", A::Overlay(Overlay::DeleteLast), "delete a letter", ""),
     bind(C::Prompt, "delete-all", "ctrl-u", A::Overlay(Overlay::DeleteAll), "delete all", ""),
     bind(C::Palette, "run", "enter", A::Overlay(Overlay::Accept), "do it", "do it"),

@@ -18,7 +18,7 @@ use super::state::{Overlay, State};
 use super::theme::Theme;
 use super::update::find;
 
-pub use prompt::{ask_path, expanded};
+pub use prompt::{ask_path, completed, expanded};
 
 pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
     match &state.overlay {

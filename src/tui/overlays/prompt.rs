@@ -10,14 +10,15 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::popup;
 use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::Effect;
-use crate::tui::screens::text::tail;
+use crate::tui::paths::Completion;
+use crate::tui::screens::text::{tail, wrapped};
 use crate::tui::screens::{edit, forward, train};
 use crate::tui::state::overlay::{Prompt, Purpose};
 use crate::tui::state::{Overlay, State};
 
 /// Asks for a path or a text, with a first answer to change.
 pub fn ask_path(state: &mut State, purpose: Purpose, text: String) {
-    state.overlay = Some(Overlay::Prompt(Prompt { purpose, text, refused: None }));
+    state.overlay = Some(Overlay::Prompt(Prompt { purpose, text, refused: None, names: Vec::new() }));
 }
 
 pub fn act(state: &mut State, mut prompt: Prompt, action: OverlayAction) -> Vec<Effect> {
@@ -28,6 +29,11 @@ pub fn act(state: &mut State, mut prompt: Prompt, action: OverlayAction) -> Vec<
             prompt.text.pop();
         }
         OverlayAction::DeleteAll => prompt.text.clear(),
+        OverlayAction::Switch if prompt.purpose.is_path() => {
+            let text = prompt.text.clone();
+            state.overlay = Some(Overlay::Prompt(prompt));
+            return vec![Effect::CompletePath(text)];
+        }
         OverlayAction::Switch => {
             if let Purpose::SaveAs { extends: Some(extends) } = &mut prompt.purpose {
                 *extends = !*extends;
@@ -36,8 +42,19 @@ pub fn act(state: &mut State, mut prompt: Prompt, action: OverlayAction) -> Vec<
         OverlayAction::Up | OverlayAction::Down | OverlayAction::PageUp | OverlayAction::PageDown => {}
     }
     prompt.refused = None;
+    prompt.names.clear();
     state.overlay = Some(Overlay::Prompt(prompt));
     Vec::new()
+}
+
+/// Takes what a path can go on with, if it is still the one that was typed.
+pub fn completed(state: &mut State, of: &str, completion: Completion) {
+    if let Some(Overlay::Prompt(prompt)) = &mut state.overlay
+        && prompt.text == of
+    {
+        prompt.text = completion.text;
+        prompt.names = completion.names;
+    }
 }
 
 fn accept(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
@@ -90,7 +107,9 @@ fn named(text: &str) -> PathBuf {
 
 pub fn draw(state: &State, prompt: &Prompt, frame_: &mut Frame, area: Rect) {
     let theme = &state.theme;
-    let inside = popup(frame_, area, (70, 6), prompt.purpose.title(), theme);
+    let names = wrapped(&prompt.names.join("  "), 66);
+    let height = 6 + names.len().min(6) as u16;
+    let inside = popup(frame_, area, (70, height), prompt.purpose.title(), theme);
     // The end of a long path is where it is being typed.
     let shown = tail(&prompt.text, usize::from(inside.width).saturating_sub(3));
     let mut lines =
@@ -104,6 +123,9 @@ pub fn draw(state: &State, prompt: &Prompt, frame_: &mut Frame, area: Rect) {
     }
     if let Some(why) = &prompt.refused {
         lines.push(Line::styled(format!(" {why}"), theme.bad));
+    }
+    if !prompt.names.is_empty() {
+        lines.extend(names.into_iter().take(6).map(|line| Line::raw(format!(" {line}")).style(theme.dim)));
     }
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inside);
 }

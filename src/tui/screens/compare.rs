@@ -235,20 +235,20 @@ impl Columns {
 fn block_line(state: &State, name: &str, width: usize) -> Line<'static> {
     let theme = &state.theme;
     let Some(times) = times(state) else { return Line::styled(name.to_string(), theme.accent) };
-    let seconds = |network: &Network, timing: &Timing| -> f64 {
+    let seconds = |network: &Network, timing: &Timing| -> Option<f64> {
         let inside = |layer: &Layer| layer.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
         let own = network.layers.iter().zip(&timing.layers).filter(|(layer, _)| inside(layer));
-        own.map(|(_, time)| time.as_secs_f64()).sum()
+        own.map(|(_, time)| time.as_secs_f64()).reduce(|sum, time| sum + time)
     };
-    let all: Vec<f64> = state.compare.of.iter().zip(times).map(|(network, timing)| seconds(network, timing)).collect();
+    let all: Vec<Option<f64>> =
+        state.compare.of.iter().zip(times).map(|(network, timing)| seconds(network, timing)).collect();
     let cells = all.iter().enumerate().flat_map(|(at, own)| {
         let columns = Columns::of(width, at > 0);
-        let ratio = match at > 0 && columns.difference > 0 && all[0] > 0.0 {
-            true => format!("{:.2}×", own / all[0]),
-            false => String::new(),
-        };
+        let first = all[0].filter(|first| at > 0 && columns.difference > 0 && *first > 0.0);
+        let ratio = own.zip(first).map_or_else(String::new, |(own, first)| format!("{:.2}×", own / first));
         let heading = left(if at == 0 { name } else { "" }, columns.name);
-        let time = right(&format!("{:.2} ms", 1e3 * own), columns.number);
+        let time = own.map_or_else(|| "–".into(), |own| format!("{:.2} ms", 1e3 * own));
+        let time = right(&time, columns.number);
         let style = if *own > all[0] { theme.bad } else { theme.good };
         let rest = format!(" {}", right(&ratio, columns.difference));
         let used = columns.name + columns.number + columns.difference + 1;

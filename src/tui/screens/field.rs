@@ -335,13 +335,15 @@ pub fn numbers(network: &Network, layer: &Layer, place: Place) -> Vec<(&'static 
 
 /// What was measured, in one line.
 fn in_words(effective: &Effective) -> String {
-    let [rows, columns] = effective.box_that_holds(0.95);
+    let Some([rows, columns]) = effective.box_that_holds(0.95) else {
+        return "the gradient is 0 everywhere, or not finite".to_string();
+    };
     let share = 100.0 * effective.share_in_central_half();
     let on = match effective.samples {
         1 => "on the photo".to_string(),
         samples => format!("{samples} inputs of noise"),
     };
-    format!("{rows}×{columns} hold 95% of the gradient, {share:.1}% is in the central half ({on})")
+    format!("{rows}×{columns} hold 95% of the gradient, {share:.1}% is in the middle half ({on})")
 }
 
 fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Frame, area: Rect) {
@@ -358,7 +360,7 @@ fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Fr
     let lines: Vec<Line> = lines
         .into_iter()
         .map(|(label, text)| {
-            Line::from(vec![Span::styled(left(&format!(" {label}"), 10), theme.dim), Span::styled(text, theme.text)])
+            Line::from(vec![Span::styled(left(&format!(" {label}"), 11), theme.dim), Span::styled(text, theme.text)])
         })
         .collect();
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);

@@ -201,6 +201,12 @@ impl Entry {
         self.network()?.layers.get(index)
     }
 
+    /// The layer whose output leaves the selected row: behind what a layer brings along, as long as that is folded away.
+    pub fn last_layer(&self) -> Option<&Layer> {
+        let last = self.row()?.layers().end.checked_sub(1)?;
+        self.network()?.layers.get(last)
+    }
+
     /// Whether a row, or what a closed block hides, is worth a look.
     pub fn has_lints(&self, row: &Row) -> bool {
         let Some(shown) = &self.shown else { return false };

@@ -164,11 +164,11 @@ impl State {
 
     /// Says what went wrong; it stays longer.
     pub fn complain(&mut self, text: impl Into<String>) {
-        self.toast(text.into(), true, 12);
+        self.toast(text.into(), true, 8);
     }
 
     fn toast(&mut self, text: String, bad: bool, left: u8) {
-        const MOST: usize = 3;
+        const MOST: usize = 2;
         self.toasts.retain(|toast| toast.text != text);
         self.toasts.push(Toast { text, bad, left });
         let surplus = self.toasts.len().saturating_sub(MOST);

@@ -47,6 +47,8 @@ pub struct Prompt {
     pub text: String,
     /// Why what was typed last will not do.
     pub refused: Option<String>,
+    /// What can follow the path typed.
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,13 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Whether a path is typed.
+    pub fn is_path(&self) -> bool {
+        use Setting::{Input, Labels, Weights};
+        let of_setting = matches!(self, Purpose::Setting(Input | Weights | Labels));
+        of_setting || matches!(self, Purpose::Photo | Purpose::Train(TrainSetting::Data))
+    }
+
     pub fn title(&self) -> &'static str {
         match self {
             Purpose::SaveAs { .. } => "Save as",
@@ -74,12 +83,13 @@ impl Purpose {
             Purpose::Photo => "A photo, PNG or JPEG",
             Purpose::Train(TrainSetting::Data) => "idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE; empty: synthetic",
             Purpose::Train(TrainSetting::Recipe) => "Recipe: epochs=10 batch=64 lr=0.03 schedule=cosine, or paper",
-            Purpose::Setting(Setting::Input) => "A photo to run, PNG or JPEG; empty: noise",
+            Purpose::Setting(Setting::Input) => "A photo, a folder of photos, .npy or .safetensors; empty: noise",
             Purpose::Setting(Setting::Weights) => "Weights (.safetensors); empty: random",
             Purpose::Setting(Setting::Batch) => "Images in the mini-batch",
             Purpose::Setting(Setting::Runs) => "Runs; the median counts",
             Purpose::Setting(Setting::Threads) => "Threads; empty: all cores",
             Purpose::Setting(Setting::Seed) => "Seed of random weights and of noise",
+            Purpose::Setting(Setting::Labels) => "Class names, a file with one a line; empty: the architecture's",
             Purpose::Setting(Setting::Class) => "Class to look for; empty: the most probable",
         }
     }

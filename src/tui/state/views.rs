@@ -115,6 +115,13 @@ pub struct ForwardView {
     pub batch: usize,
     pub runs: usize,
     pub threads: Option<usize>,
+    /// Of random weights and of noise.
+    pub seed: u64,
+    /// A file of class names, in place of the architecture's.
+    pub labels: Option<PathBuf>,
+    /// The photos that were chosen together, and which of them is the input.
+    pub photos: Vec<PathBuf>,
+    pub photo: usize,
     /// Layers of the run under way, as they end.
     pub ending: Vec<LayerRun>,
     /// The last run that went through.
@@ -129,6 +136,8 @@ pub struct ForwardView {
     pub looks: Vec<(Method, usize, Heat)>,
     /// The class that is looked for; the most probable without it.
     pub class: Option<usize>,
+    /// Where the run looks is being worked out.
+    pub is_looking: bool,
     /// What the pane's picture was made of, and the picture.
     pub picture: Option<Drawn>,
 }
@@ -141,6 +150,10 @@ impl Default for ForwardView {
             batch: 1,
             runs: 3,
             threads: None,
+            seed: 0,
+            labels: None,
+            photos: Vec::new(),
+            photo: 0,
             ending: Vec::new(),
             ran: None,
             shows: Shows::Maps,
@@ -149,6 +162,7 @@ impl Default for ForwardView {
             enlarged: false,
             looks: Vec::new(),
             class: None,
+            is_looking: false,
             picture: None,
         }
     }

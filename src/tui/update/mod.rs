@@ -47,6 +47,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.forward.picture = None;
             Vec::new()
         }
+        Msg::Photos(photos) => forward::chosen(state, photos),
+        Msg::Completed { of, completion } => {
+            overlays::completed(state, &of, completion);
+            Vec::new()
+        }
         Msg::Work(work) => worked(state, work),
         Msg::Training(news) => train::took(state, news),
         Msg::NotKept(why) => {
@@ -235,7 +240,10 @@ fn worked(state: &mut State, work: Work) -> Vec<Effect> {
             state.working = None;
             return forward::took(state, *ran);
         }
-        Work::Looked { method, class, heat } => state.forward.looks.push((method, class, heat)),
+        Work::Looked { method, class, heat } => {
+            state.forward.is_looking = false;
+            state.forward.looks.push((method, class, heat));
+        }
         Work::Effective(measured) => state.field.effective = Some(measured),
         Work::Timed(what, times) => {
             if let Timed::Study(study) = &what
@@ -245,8 +253,14 @@ fn worked(state: &mut State, work: Work) -> Vec<Effect> {
             }
             state.compare.times = Some((what, times));
         }
-        Work::Stopped => state.tell("stopped"),
-        Work::Failed(why) => state.complain(why),
+        Work::Stopped => {
+            forward::broke_off(state);
+            state.tell("stopped");
+        }
+        Work::Failed(why) => {
+            forward::broke_off(state);
+            state.complain(why);
+        }
     }
     state.working = None;
     effects

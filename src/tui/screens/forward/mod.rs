@@ -3,6 +3,7 @@
 mod pictures;
 mod view;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::figures::grouped;
@@ -13,6 +14,7 @@ use crate::tui::keys::Action;
 use crate::tui::keys::table::{Forward, Setting};
 use crate::tui::msg::Effect;
 use crate::tui::overlays;
+use crate::tui::screens::layers;
 use crate::tui::state::State;
 use crate::tui::state::overlay::Purpose;
 use crate::tui::state::views::Shows;
@@ -43,10 +45,11 @@ pub fn request(state: &State) -> Option<Request> {
     let entry = state.entry()?;
     let network = Arc::clone(entry.shared_network()?);
     let view = &state.forward;
-    let labels = network.architecture.labels.as_ref().map(|labels| match &entry.origin {
+    let own = network.architecture.labels.as_ref().map(|labels| match &entry.origin {
         Origin::File(file) => file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels)),
         Origin::Bundled(_) => labels.into(),
     });
+    let labels = view.labels.clone().or(own);
     Some(Request {
         network,
         weights: view.weights.clone(),
@@ -63,6 +66,7 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         return match action {
             Action::Copy => as_text(state).map(|text| vec![Effect::Copy(text)]),
             Action::CopyTable => as_markdown(state).map(|text| vec![Effect::Copy(text)]),
+            Action::Fold(_) => layers::act(state, action),
             _ => None,
         };
     };
@@ -73,6 +77,16 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             return Some(vec![Effect::Forward(request)]);
         }
         Forward::Ask(setting) => ask(state, setting),
+        Forward::Photo(by) => {
+            let view = &mut state.forward;
+            if view.photos.len() < 2 {
+                state.tell("i chooses a folder of photos; ] and [ then go through them");
+                return Some(Vec::new());
+            }
+            view.photo = (view.photo as isize + by).rem_euclid(view.photos.len() as isize) as usize;
+            view.input = Input::Photo(view.photos[view.photo].clone());
+            return act(state, Action::Forward(Forward::Run));
+        }
         Forward::Shows => {
             state.forward.shows = state.forward.shows.next();
             state.forward.page = 0;
@@ -104,9 +118,10 @@ fn ask(state: &mut State, setting: Setting) {
     let path = |path: &std::path::Path| path.display().to_string();
     let text = match setting {
         Setting::Input => match &view.input {
-            Input::Photo(own) => path(own),
+            Input::Photo(own) | Input::Tensors(own) => path(own),
             Input::Noise(_) => String::new(),
         },
+        Setting::Labels => view.labels.as_deref().map_or(String::new(), path),
         Setting::Weights => match &view.weights {
             Weights::File(own) => path(own),
             Weights::Random(_) => String::new(),
@@ -114,10 +129,7 @@ fn ask(state: &mut State, setting: Setting) {
         Setting::Batch => view.batch.to_string(),
         Setting::Runs => view.runs.to_string(),
         Setting::Threads => view.threads.map_or(String::new(), |threads| threads.to_string()),
-        Setting::Seed => match (&view.weights, &view.input) {
-            (Weights::Random(seed), _) | (_, Input::Noise(seed)) => seed.to_string(),
-            _ => "0".into(),
-        },
+        Setting::Seed => view.seed.to_string(),
         Setting::Class => view.class.map_or(String::new(), |class| class.to_string()),
     };
     overlays::ask_path(state, Purpose::Setting(setting), text);
@@ -129,11 +141,24 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
         Ok(count) if (1..=most).contains(&count) => Ok(count),
         _ => Err(format!("expected a number from 1 to {most}")),
     };
+    let classes = state.entry().and_then(|entry| entry.network()?.layers.last()).map(|last| last.output.elements());
     let view = &mut state.forward;
     match setting {
-        Setting::Input if text.is_empty() => view.input = Input::Noise(0),
-        Setting::Input => view.input = Input::Photo(overlays::expanded(text)),
-        Setting::Weights if text.is_empty() => view.weights = Weights::Random(0),
+        Setting::Input if text.is_empty() => {
+            view.photos.clear();
+            view.input = Input::Noise(view.seed);
+        }
+        Setting::Input => {
+            let path = overlays::expanded(text);
+            let ending = path.extension().unwrap_or_default();
+            if !["npy", "safetensors"].iter().any(|known| ending.eq_ignore_ascii_case(known)) {
+                return Ok(vec![Effect::FindPhotos(path)]);
+            }
+            view.photos.clear();
+            view.input = Input::Tensors(path);
+        }
+        Setting::Labels => view.labels = (!text.is_empty()).then(|| overlays::expanded(text)),
+        Setting::Weights if text.is_empty() => view.weights = Weights::Random(view.seed),
         Setting::Weights => view.weights = Weights::File(overlays::expanded(text)),
         Setting::Batch => view.batch = count(4096)?,
         Setting::Runs => view.runs = count(10_000)?,
@@ -141,6 +166,7 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
         Setting::Threads => view.threads = Some(count(1024)?),
         Setting::Seed => {
             let seed = text.parse::<u64>().map_err(|_| "expected a whole number".to_string())?;
+            view.seed = seed;
             if let Weights::Random(own) = &mut view.weights {
                 *own = seed;
             }
@@ -151,11 +177,39 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
         Setting::Class if text.is_empty() => view.class = None,
         Setting::Class => {
             let class = text.parse::<usize>().map_err(|_| "expected the number of a class".to_string())?;
+            if let Some(classes) = classes.filter(|classes| class as u128 >= *classes) {
+                return Err(format!("the network has {} classes, from 0 on", grouped(classes)));
+            }
             view.class = Some(class);
             return Ok(look(state));
         }
     }
     Ok(act(state, Action::Forward(Forward::Run)).unwrap_or_default())
+}
+
+/// Takes the photos that were chosen, and runs the first. What cannot be read leaves the choice as it was.
+pub fn chosen(state: &mut State, photos: Result<Vec<PathBuf>, String>) -> Vec<Effect> {
+    match photos {
+        Ok(photos) => {
+            let Some(first) = photos.first().cloned() else { return Vec::new() };
+            if photos.len() > 1 {
+                state.tell(format!("{} photos; ] and [ go through them", photos.len()));
+            }
+            let view = &mut state.forward;
+            (view.input, view.photos, view.photo) = (Input::Photo(first), photos, 0);
+            act(state, Action::Forward(Forward::Run)).unwrap_or_default()
+        }
+        Err(why) => {
+            state.complain(why);
+            Vec::new()
+        }
+    }
+}
+
+/// A run, or a look, ended with nothing: what is shown is of the run before again.
+pub fn broke_off(state: &mut State) {
+    state.forward.ending.clear();
+    state.forward.is_looking = false;
 }
 
 /// A layer of the run under way ended.
@@ -191,11 +245,16 @@ fn look(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let known = state.forward.looks.iter().any(|(own, of, _)| (*own, *of) == (method, class));
-    if known { Vec::new() } else { vec![Effect::Look { input: ran.input.clone(), class, method }] }
+    if known {
+        return Vec::new();
+    }
+    let effect = Effect::Look { input: ran.input.clone(), class, method };
+    state.forward.is_looking = true;
+    vec![effect]
 }
 
 fn as_text(state: &State) -> Option<String> {
-    let (ran, layer) = (ran(state)?, state.entry()?.layer()?);
+    let (ran, layer) = (ran(state)?, state.entry()?.last_layer()?);
     let mut lines = vec![layer.name.clone()];
     lines.extend(statistics(ran, layer.index).into_iter().map(|(label, text)| format!("{label}  {text}")));
     Some(lines.join("\n"))

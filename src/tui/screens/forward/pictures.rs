@@ -26,7 +26,7 @@ pub fn refresh(state: &mut State) {
     let area = view::areas(&panes).pictures;
     let size = (area.width.saturating_sub(2), area.height.saturating_sub(2));
     let drawn = ran(state).filter(|_| size.0 > 0 && size.1 > 0).and_then(|ran| {
-        let layer = state.entry()?.layer()?.index;
+        let layer = state.entry()?.last_layer()?.index;
         let subject = Subject {
             run: Arc::as_ptr(ran) as usize,
             layer,
@@ -150,7 +150,7 @@ fn maps(ran: &Ran, subject: &Subject, room: (u32, u32), least: u32) -> Option<(R
     if height * width == 1 {
         // Features are drawn as one plane, as near to a square as can be.
         let across = (channels as f64).sqrt().ceil() as usize;
-        let gray = grays(&output.values);
+        let gray = &output.grays;
         let image = RgbImage::from_fn(across as u32, channels.div_ceil(across) as u32, |x, y| {
             let at = y as usize * across + x as usize;
             Rgb([gray.get(at).copied().unwrap_or(0); 3])
@@ -168,7 +168,7 @@ fn maps(ran: &Ran, subject: &Subject, room: (u32, u32), least: u32) -> Option<(R
     let mut image = tiles.canvas(on_page.min(channels - first));
     let area = height * width;
     for (at, &channel) in order.iter().skip(first).take(on_page).enumerate() {
-        let gray = grays(&output.values[channel * area..(channel + 1) * area]);
+        let gray = &output.grays[channel * area..(channel + 1) * area];
         tiles.place(&mut image, at, |column, row| {
             let (column, row) = (column * size.0 / tiles.tile.0, row * size.1 / tiles.tile.1);
             [gray[row as usize * width + column as usize]; 3]

@@ -11,7 +11,7 @@ use super::ran;
 use crate::model::Network;
 use crate::model::figures::{bytes, grouped};
 use crate::run::LayerRun;
-use crate::run::live::{BINS, Input, Output, Ran, Weights};
+use crate::run::live::{BINS, Output, Ran};
 use crate::tui::layout::{Panes, SizeClass, visible_rows};
 use crate::tui::msg::{Region, Target};
 use crate::tui::screens::layers;
@@ -115,21 +115,24 @@ fn draw_table(
     let block = frame(fitting_title(&title, area), theme, has_keys);
     let inside = block.inner(area);
     let width = usize::from(inside.width);
-    let (speed, by, share) =
-        (if width >= 46 { 9 } else { 0 }, if width >= 56 { 10 } else { 0 }, if width >= 34 { 8 } else { 0 });
-    let name = width.saturating_sub(9 + speed + by + share);
+    let given = |from: usize, columns: usize| if width >= from { columns } else { 0 };
+    let (share, speed, by, bars) = (given(24, 6), given(32, 8), given(41, 10), given(56, 9));
+    let name = width.saturating_sub(9 + speed + by + share + bars);
     let heading = left("  name", name)
         + &right("ms", 9)
-        + &left("", share)
+        + &right(if share > 0 { "share" } else { "" }, share)
+        + &left("", bars)
         + &right(if speed > 0 { "GFLOP/s" } else { "" }, speed)
         + &left(if by > 0 { "  by" } else { "" }, by);
     let mut lines = vec![Line::styled(heading, theme.dim)];
+    let first_broken = runs.iter().filter(|run| run.statistics.non_finite > 0).map(|run| run.index).min();
     for (at, row) in entry.rows().iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
         let style = theme.row(at == entry.cursor, has_keys);
         let run = row_run(runs, row);
         let path = row.path(network);
         let own = if state.table.sort.is_some() { path } else { path.rsplit('.').next().unwrap_or(path) };
-        let mark = if run.non_finite > 0 { "!" } else { " " };
+        // Where values stop being finite; what comes after cannot help it.
+        let mark = if first_broken.is_some_and(|index| row.layers().contains(&index)) { "!" } else { " " };
         let words = format!("{mark}{} {}", "  ".repeat(row.depth), tail(own, name.saturating_sub(2 * row.depth + 2)));
         // Layers light up as they end.
         let lit = if run.ended { theme.text } else { theme.dim };
@@ -140,9 +143,13 @@ fn draw_table(
             Span::styled(left(&words, name), if run.non_finite > 0 { theme.bad } else { lit }),
             Span::styled(right(&if run.ended { format!("{:.3}", 1e3 * run.seconds) } else { "·".into() }, 9), lit),
         ];
+        let part = if run.ended { run.seconds / total } else { 0.0 };
         if share > 0 {
-            let part = if run.ended { run.seconds / total } else { 0.0 };
-            spans.push(Span::styled(format!(" {}", bar(part, share - 1)), theme.bar));
+            let text = if run.ended { format!("{:.0}%", 100.0 * part) } else { String::new() };
+            spans.push(Span::styled(right(&text, share), lit));
+        }
+        if bars > 0 {
+            spans.push(Span::styled(format!(" {}", bar(part, bars - 1)), theme.bar));
         }
         if speed > 0 {
             let text = if run.ended && macs > 0 { format!("{gflops:.1}") } else { String::new() };
@@ -171,7 +178,8 @@ fn draw_pictures(state: &State, frame_: &mut Frame, area: Rect) {
                 "⏎ runs the network; i chooses a photo, w a file of weights. Without them it runs on noise with random weights."
             }
             (Some(_), Shows::Filters) => "The first conv takes too many channels to be shown as pictures.",
-            (Some(_), Shows::Looks(_)) => "Nothing is looked for, or it is being worked out.",
+            (Some(_), Shows::Looks(_)) if state.forward.is_looking => "Working out where the network looks.",
+            (Some(_), Shows::Looks(_)) => "Nothing is looked for.",
             (Some(_), _) => "Nothing to show.",
         };
         frame_.render_widget(Paragraph::new(words).style(theme.dim).wrap(Wrap { trim: true }).block(block), area);
@@ -210,7 +218,7 @@ pub(super) fn statistics(ran: &Ran, index: usize) -> Vec<(&'static str, String)>
         lines.push(("range", format!("{:.4} to {:.4}{finite}", own.min, own.max)));
         let zeros = 100.0 * own.zero_fraction;
         lines.push(("zeros", format!("{zeros:.1}%; {} of {} {word} dead", output.dead, grouped(channels))));
-        let moved = layer.input.elements() as u64 * 4 + layer.output_bytes() + 4 * layer.params();
+        let moved = layer.bytes_moved(ran.forward.images as u64);
         lines.push(("moved", format!("{} in {:.3} ms", bytes(moved), run.time.as_secs_f64() * 1e3)));
     }
     lines.push(("spread", histogram(output)));
@@ -231,11 +239,10 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
         return;
     }
     let theme = &state.theme;
-    let view = &state.forward;
     let half = Rect { width: area.width / 2, ..area };
     let rest = Rect { x: area.x + half.width, width: area.width - half.width, ..area };
-    let title = entry.layer().map_or(String::new(), |layer| format!(" {} ", layer.name));
-    let lines = match (ran(state), entry.layer()) {
+    let title = entry.last_layer().map_or(String::new(), |layer| format!(" {} ", layer.name));
+    let lines = match (ran(state), entry.last_layer()) {
         (Some(ran), Some(layer)) => statistics(ran, layer.index),
         _ => Vec::new(),
     };
@@ -246,15 +253,11 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
         })
         .collect();
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, half), theme, false)), half);
-    let input = match &view.input {
-        Input::Noise(seed) => format!("noise, seed {seed}"),
-        Input::Photo(path) => path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
-    };
-    let weights = match &view.weights {
-        Weights::Random(seed) => format!("random weights, seed {seed}"),
-        Weights::File(path) => path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
-    };
-    let title = format!(" {input} · {weights} · batch {} ", view.batch);
+    // What the numbers were made of, whatever was chosen since.
+    let title = ran(state).map_or_else(
+        || " Answer ".to_string(),
+        |ran| format!(" {} · {} · batch {} ", ran.made.input, ran.made.weights, ran.made.batch),
+    );
     let mut lines = Vec::new();
     if let Some(ran) = ran(state) {
         let width = usize::from(rest.width.saturating_sub(2));
@@ -267,8 +270,11 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
                 Span::styled(format!(" {}", bar(probability, bar_width)), theme.bar),
             ]));
         }
-        if matches!(view.weights, Weights::Random(_)) && !ran.top.is_empty() {
-            lines.pop();
+        if let Some(broken) = ran.forward.layers.iter().find(|run| run.statistics.non_finite > 0) {
+            let name = &ran.network.layers[broken.index].name;
+            lines = vec![Line::styled(format!(" no answer: values stop being finite at {name}"), theme.bad)];
+        } else if ran.made.weights.starts_with("random") && !ran.top.is_empty() {
+            lines.truncate(4);
             lines.push(Line::styled(" random weights: the answer means nothing", theme.dim));
         }
     }

@@ -1,23 +1,22 @@
 //! `convlens forward ARCH`: the network run on images, a tensor file or noise.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
 
-use super::output::{self, Rows};
 use super::{Context, Failure};
-use crate::model::figures::{bytes, grouped};
 use crate::model::{self, Layer, Network, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::weights::{self, Scheme};
 use crate::run::attention::Method;
-use crate::run::forward::{self, Forward};
+use crate::run::forward::{self, Gathered, LayerRun};
 use crate::run::keep::{self, Activations};
 use crate::run::picture::Picture;
 use crate::run::{labels, machine, picture, preprocess, tensors};
@@ -46,9 +45,10 @@ pub struct ForwardArgs {
     /// How often each mini-batch is run; times are the median run's [1; 5 of several networks]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: Option<u32>,
-    /// Runs of the first mini-batch before those that count
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    warmup: u32,
+    /// Runs of the first mini-batch before those that count [1; none where there are several, of which the first is left out
+    /// of the times]
+    #[arg(long, value_name = "N")]
+    warmup: Option<u32>,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub threads: Option<u32>,
@@ -129,7 +129,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
             ("--input", args.input.is_some()),
             ("--weights", args.weights.is_some()),
             ("--labels", args.labels.is_some()),
-            ("--warmup", args.warmup > 0),
+            ("--warmup", args.warmup.is_some()),
             ("--conv-algorithm", args.conv_algorithm != AlgorithmName::Auto),
             ("--save-activations", args.save_activations.is_some()),
             ("--save-features", args.save_features.is_some()),
@@ -195,7 +195,7 @@ impl<'a> Work<'a> {
                 (Source::Tensors { values: values_read, path }, count)
             }
             (None, []) => (Source::Noise, 1),
-            (None, images) => (Source::Images(files(images)?), 1),
+            (None, images) => (Source::Images(picture::found(images).map_err(Failure::because)?), 1),
         };
         let batch = args.batch.map_or(default_batch, |batch| batch as usize).max(1);
         if !args.force {
@@ -218,7 +218,7 @@ impl<'a> Work<'a> {
     }
 
     fn run(mut self) -> Result<(), Failure> {
-        let mut first: Option<Forward> = None;
+        let mut gathered = Gathered::default();
         let mut answers = Vec::new();
         let mut broken = false;
         let mut activations = self.args.save_activations.as_ref().map(|_| Activations::default());
@@ -233,17 +233,24 @@ impl<'a> Work<'a> {
             let needed = 2 * count as u64 * self.network.totals.activation_bytes;
             machine::check(needed).map_err(super::too_large)?;
         }
-        let bar = self.context.progress(count as u64, "inputs");
+        let warmup = self.args.warmup.unwrap_or(u32::from(count <= self.batch)) as usize;
+        let runs = self.args.runs.unwrap_or(1) as usize;
+        let last = self.network.layers.len().saturating_sub(1);
+        let bar = self.context.progress((count.div_ceil(self.batch) * runs + warmup) as u64, "runs");
+        let go_on = |layer: &LayerRun| {
+            if layer.index == last {
+                bar.inc(1);
+            }
+            ControlFlow::Continue(())
+        };
         for start in (0..count).step_by(self.batch) {
             let inputs = self.inputs(start, self.batch.min(count - start), &mut broken, &bar)?;
             if inputs.names.is_empty() {
                 continue;
             }
-            let runs = self.args.runs.unwrap_or(1) as usize;
-            let go_on = |_: &_| ControlFlow::Continue(());
             let batch = self.compiled.batch(inputs.values.clone());
-            if first.is_none() && self.args.warmup > 0 {
-                forward::forward(&mut self.compiled, &batch, self.args.warmup as usize, go_on);
+            if gathered.is_empty() && warmup > 0 {
+                forward::forward(&mut self.compiled, &batch, warmup, go_on);
             }
             let Some(mut done) = forward::forward(&mut self.compiled, &batch, runs, go_on) else { continue };
             drop(batch);
@@ -257,8 +264,7 @@ impl<'a> Work<'a> {
                 answers.push(Answer { name: name.clone(), logits, top, is_finite });
             }
             self.keep(&inputs, &answers[from..], &mut activations, &mut taken)?;
-            first.get_or_insert(done);
-            bar.set_position((start + self.batch).min(count) as u64);
+            gathered.add(done);
         }
         bar.finish_and_clear();
         if let (Some(activations), Some(path)) = (&activations, &self.args.save_activations) {
@@ -266,8 +272,8 @@ impl<'a> Work<'a> {
             self.context.say(&format!("wrote {}", path.display()));
         }
         let images = answers.len();
-        match first {
-            Some(first) => self.print(&first, &answers, images)?,
+        match gathered.whole(warmup > 0) {
+            Some((whole, timed)) => self.print(&whole, timed, &answers, images)?,
             None if broken => return Err(Failure::Said),
             None => return Err(Failure::Message("there is nothing to run on".into())),
         }
@@ -378,158 +384,4 @@ impl<'a> Work<'a> {
             _ => format!("random (Kaiming, seed {}): the answer below means nothing", self.args.seed),
         }
     }
-
-    fn print(&self, first: &Forward, answers: &[Answer], images: usize) -> Result<(), Failure> {
-        let headers = vec![
-            ("name", false),
-            ("kind", false),
-            ("output", false),
-            ("ms", true),
-            ("share", true),
-            ("GFLOP/s", true),
-            ("by", false),
-            ("mean", true),
-            ("std", true),
-            ("zeros", true),
-        ];
-        let median = first.median().as_secs_f64().max(1e-12);
-        let rows = first.layers.iter().map(|run| {
-            let layer = &self.network.layers[run.index];
-            let seconds = run.time.as_secs_f64();
-            let statistics = run.statistics;
-            let speed = match layer.macs {
-                0 => "–".to_string(),
-                macs => format!("{:.1}", 2.0 * macs as f64 * first.images as f64 / seconds.max(1e-9) / 1e9),
-            };
-            let mean = match statistics.non_finite {
-                0 => format!("{:.4}", statistics.mean),
-                count => format!("{} not finite", grouped(count as u64)),
-            };
-            vec![
-                layer.name.clone(),
-                layer.operation.kind().to_string(),
-                layer.output.to_string(),
-                format!("{:.3}", seconds * 1e3),
-                format!("{:.0}%", 100.0 * seconds / median),
-                speed,
-                self.algorithm(layer, first.images).unwrap_or_default().to_string(),
-                mean,
-                format!("{:.4}", statistics.std),
-                format!("{:.0}%", 100.0 * statistics.zero_fraction),
-            ]
-        });
-        let rows = Rows { headers, rows: rows.collect() };
-        output::print(self.context, &rows, || self.json(first, answers, images), &self.footer(first, answers))
-    }
-
-    fn footer(&self, first: &Forward, answers: &[Answer]) -> Vec<String> {
-        let median = first.median().as_secs_f64();
-        let mut lines = vec![
-            String::new(),
-            format!("{}, weights {}", self.network.architecture.name, self.weights_in_words()),
-            format!(
-                "{:.1} ms for {} image{} ({:.1} images/s, {} thread{}, {} run{}){}",
-                median * 1e3,
-                first.images,
-                plural(first.images),
-                first.images as f64 / median.max(1e-12),
-                rayon::current_num_threads(),
-                plural(rayon::current_num_threads()),
-                self.args.runs.unwrap_or(1),
-                plural(self.args.runs.unwrap_or(1) as usize),
-                machine::peak_bytes().map_or_else(String::new, |peak| format!(", {} of memory at most", bytes(peak))),
-            ),
-        ];
-        for answer in answers {
-            lines.push(String::new());
-            lines.push(answer.name.clone());
-            if self.has_classes() {
-                for &(class, probability) in &answer.top {
-                    let label = self.label(class).map_or_else(|| format!("class {class}"), str::to_string);
-                    lines.push(format!("  {:>6.2}%  {label}", 100.0 * probability));
-                }
-            }
-            if !answer.is_finite {
-                lines.push("  the output is not finite; the table shows the layer where it began".into());
-            }
-            if self.args.logits {
-                let logits: Vec<String> = answer.logits.iter().map(f32::to_string).collect();
-                lines.push(format!("  logits  {}", logits.join(" ")));
-            }
-        }
-        lines
-    }
-
-    fn json(&self, first: &Forward, answers: &[Answer], images: usize) -> Value {
-        let (channels, height, width) = self.compiled.input_dims();
-        let source = match &self.source {
-            Source::Noise => json!("noise"),
-            Source::Tensors { path, .. } => json!(path.display().to_string()),
-            Source::Images(_) => json!(answers.iter().map(|answer| answer.name.as_str()).collect::<Vec<_>>()),
-        };
-        let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-        let median = milliseconds(first.median());
-        let layers = first.layers.iter().map(|run| {
-            let (layer, statistics) = (&self.network.layers[run.index], run.statistics);
-            json!({"name": layer.name, "kind": layer.operation.kind(), "ms": milliseconds(run.time), "macs": layer.macs,
-                "algorithm": self.algorithm(layer, first.images),
-                "mean": statistics.mean, "std": statistics.std, "min": statistics.min, "max": statistics.max,
-                "zero_fraction": statistics.zero_fraction, "non_finite": statistics.non_finite})
-        });
-        let weights = self.args.weights.as_ref().map_or_else(
-            || json!(format!("random, seed {}", self.args.seed)),
-            |path| json!(path.display().to_string()),
-        );
-        let mut value = json!({
-            "arch": self.network.architecture.id, "input": [images, channels, height, width], "source": source,
-            "weights": weights, "matched": self.scheme.map(Scheme::describe), "batch": first.images,
-            "threads": rayon::current_num_threads(), "runs": self.args.runs.unwrap_or(1), "median_ms": median,
-            "min_ms": milliseconds(first.fastest()), "images_per_second": first.images as f64 * 1e3 / median.max(1e-9),
-            "peak_rss_bytes": machine::peak_bytes(), "layers": layers.collect::<Vec<_>>(),
-        });
-        if self.has_classes() {
-            let top = answers.iter().map(|answer| {
-                let classes = answer.top.iter().copied();
-                let entry = |(class, probability)| json!({"class": class, "label": self.label(class), "probability": probability});
-                classes.map(entry).collect::<Vec<_>>()
-            });
-            value["top"] = json!(top.collect::<Vec<_>>());
-        }
-        if self.args.logits {
-            value["logits"] = json!(answers.iter().map(|answer| &answer.logits).collect::<Vec<_>>());
-        }
-        value
-    }
-}
-
-/// The files that are meant: of a folder its pictures by name, not those of folders in it.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let failed = |error: std::io::Error| Failure::Message(format!("cannot read {}: {error}", path.display()));
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(failed)? {
-            let file = entry.map_err(failed)?.path();
-            let is_picture = file
-                .extension()
-                .is_some_and(|own| ["png", "jpg", "jpeg"].iter().any(|known| own.eq_ignore_ascii_case(known)));
-            if is_picture && file.is_file() {
-                found.push(file);
-            }
-        }
-        if found.is_empty() {
-            return Err(Failure::Message(format!("there is no picture (PNG or JPEG) in {}", path.display())));
-        }
-        found.sort();
-        files.extend(found);
-    }
-    Ok(files)
-}
-
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

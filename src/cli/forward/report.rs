@@ -1,0 +1,158 @@
+//! What `convlens forward` says of a run: the layers' table, the answers, and both as JSON.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Source, Work};
+use crate::cli::output::{self, Rows};
+use crate::cli::{Failure, Format};
+use crate::model::figures::{bytes, grouped};
+use crate::network::weights::Scheme;
+use crate::run::forward::Forward;
+use crate::run::machine;
+
+/// A figure with four places, or with a power of ten where that would be no shorter.
+fn number(value: f64) -> String {
+    if value.abs() >= 1e6 { format!("{value:.3e}") } else { format!("{value:.4}") }
+}
+
+impl Work<'_> {
+    pub fn print(&self, first: &Forward, timed: usize, answers: &[Answer], images: usize) -> Result<(), Failure> {
+        let headers = vec![
+            ("name", false),
+            ("kind", false),
+            ("output", false),
+            ("ms", true),
+            ("share", true),
+            ("GFLOP/s", true),
+            ("by", false),
+            ("mean", true),
+            ("std", true),
+            ("zeros", true),
+        ];
+        let median = first.median().as_secs_f64().max(1e-12);
+        let rows = first.layers.iter().map(|run| {
+            let layer = &self.network.layers[run.index];
+            let seconds = run.time.as_secs_f64();
+            let statistics = run.statistics;
+            let speed = match layer.macs {
+                0 => "–".to_string(),
+                macs => format!("{:.1}", 2.0 * macs as f64 * first.images as f64 / seconds.max(1e-9) / 1e9),
+            };
+            let mean = match statistics.non_finite {
+                0 => number(statistics.mean),
+                count => format!("{} not finite", grouped(count as u64)),
+            };
+            vec![
+                layer.name.clone(),
+                layer.operation.kind().to_string(),
+                layer.output.to_string(),
+                format!("{:.3}", seconds * 1e3),
+                format!("{:.0}%", 100.0 * seconds / median),
+                speed,
+                self.algorithm(layer, first.images).unwrap_or_default().to_string(),
+                mean,
+                number(statistics.std),
+                format!("{:.0}%", 100.0 * statistics.zero_fraction),
+            ]
+        });
+        let mut rows = Rows { headers, rows: rows.collect() };
+        if self.context.common.format == Format::Table {
+            rows.narrow(&["std", "zeros", "kind", "mean", "by", "GFLOP/s"]);
+        }
+        output::print(self.context, &rows, || self.json(first, answers, images), &self.footer(first, timed, answers))
+    }
+
+    fn footer(&self, first: &Forward, timed: usize, answers: &[Answer]) -> Vec<String> {
+        let mut lines = vec![
+            String::new(),
+            format!("{}, weights {}", self.network.architecture.name, self.weights_in_words()),
+            self.took(first, timed),
+        ];
+        for answer in answers {
+            lines.push(String::new());
+            lines.push(answer.name.clone());
+            if self.has_classes() {
+                for &(class, probability) in &answer.top {
+                    let label = self.label(class).map_or_else(|| format!("class {class}"), str::to_string);
+                    lines.push(format!("  {:>6.2}%  {label}", 100.0 * probability));
+                }
+            }
+            if !answer.is_finite {
+                let began = first.layers.iter().find(|run| run.statistics.non_finite > 0);
+                let began = began.map_or("the last layer", |run| &self.network.layers[run.index].name);
+                lines.push(format!("  the output is not finite; that begins at `{began}`"));
+            }
+            if self.args.logits {
+                let logits: Vec<String> = answer.logits.iter().map(f32::to_string).collect();
+                lines.push(format!("  logits  {}", logits.join(" ")));
+            }
+        }
+        lines
+    }
+
+    /// How long a mini-batch took, and what that is the median of.
+    fn took(&self, first: &Forward, timed: usize) -> String {
+        let (median, threads) = (first.median().as_secs_f64(), rayon::current_num_threads());
+        let runs = self.args.runs.unwrap_or(1) as usize;
+        let of = match timed {
+            1 => format!("{runs} run{}", plural(runs)),
+            _ => format!("median of {timed} mini-batches, {runs} run{} each", plural(runs)),
+        };
+        format!(
+            "{:.1} ms for {} image{} ({:.1} images/s, {threads} thread{}, {of}){}",
+            median * 1e3,
+            first.images,
+            plural(first.images),
+            first.images as f64 / median.max(1e-12),
+            plural(threads),
+            machine::peak_bytes().map_or_else(String::new, |peak| format!(", {} of memory at most", bytes(peak))),
+        )
+    }
+
+    fn json(&self, first: &Forward, answers: &[Answer], images: usize) -> Value {
+        let (channels, height, width) = self.compiled.input_dims();
+        let source = match &self.source {
+            Source::Noise => json!("noise"),
+            Source::Tensors { path, .. } => json!(path.display().to_string()),
+            Source::Images(_) => json!(answers.iter().map(|answer| answer.name.as_str()).collect::<Vec<_>>()),
+        };
+        let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+        let median = milliseconds(first.median());
+        let layers = first.layers.iter().map(|run| {
+            let (layer, statistics) = (&self.network.layers[run.index], run.statistics);
+            json!({"name": layer.name, "kind": layer.operation.kind(), "ms": milliseconds(run.time), "macs": layer.macs,
+                "algorithm": self.algorithm(layer, first.images),
+                "mean": statistics.mean, "std": statistics.std, "min": statistics.min, "max": statistics.max,
+                "zero_fraction": statistics.zero_fraction, "non_finite": statistics.non_finite,
+                "dead_channels": first.alive[run.index].iter().filter(|alive| !**alive).count(),
+                "channels": first.alive[run.index].len(), "bytes_moved": layer.bytes_moved(first.images as u64)})
+        });
+        let weights = self.args.weights.as_ref().map_or_else(
+            || json!(format!("random, seed {}", self.args.seed)),
+            |path| json!(path.display().to_string()),
+        );
+        let mut value = json!({
+            "arch": self.network.architecture.id, "input": [images, channels, height, width], "source": source,
+            "weights": weights, "matched": self.scheme.map(Scheme::describe), "batch": first.images,
+            "threads": rayon::current_num_threads(), "runs": self.args.runs.unwrap_or(1), "median_ms": median,
+            "min_ms": milliseconds(first.fastest()), "images_per_second": first.images as f64 * 1e3 / median.max(1e-9),
+            "peak_rss_bytes": machine::peak_bytes(), "layers": layers.collect::<Vec<_>>(),
+        });
+        if self.has_classes() {
+            let top = answers.iter().map(|answer| {
+                let classes = answer.top.iter().copied();
+                let entry = |(class, probability)| json!({"class": class, "label": self.label(class), "probability": probability});
+                classes.map(entry).collect::<Vec<_>>()
+            });
+            value["top"] = json!(top.collect::<Vec<_>>());
+        }
+        if self.args.logits {
+            value["logits"] = json!(answers.iter().map(|answer| &answer.logits).collect::<Vec<_>>());
+        }
+        value
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
