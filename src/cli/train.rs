@@ -289,7 +289,12 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
     report.finish(&over, saved)?;
     let used = machine::peak_bytes()
         .map_or_else(String::new, |peak| format!(" ({} estimated, {} used at most)", bytes(estimate), bytes(peak)));
-    context.say(&format!("{} steps on {} images{used}", grouped(over.steps), grouped(images)));
+    let left_out = match over.left_out {
+        0 => String::new(),
+        count => format!(", {} of them left out", grouped(count as u64)),
+    };
+    let steps = if over.steps == 1 { "step" } else { "steps" };
+    context.say(&format!("{} {steps} on {} images{left_out}{used}", grouped(over.steps), grouped(images)));
     if over.end == End::Late {
         context.say("its time (`--max-minutes`) was over");
     }
@@ -462,6 +467,7 @@ impl<'a> Report<'a> {
     fn finish(&mut self, over: &Over, saved: Option<String>) -> Result<(), Failure> {
         let (val, test) = (over.validation, over.test);
         let mut finish = finish_json(over.steps, over.end == End::Finished, None, [val, test]);
+        finish["left_out"] = over.left_out.into();
         finish["weights"] = saved.into();
         finish["run"] = over.folder.as_ref().map(|folder| folder.display().to_string()).into();
         finish["peak_rss_bytes"] = machine::peak_bytes().into();

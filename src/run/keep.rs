@@ -1,14 +1,19 @@
 //! What a forward run leaves behind when asked: every layer's output as tensors, feature maps and places looked at as pictures.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+use safetensors::tensor::{Dtype, View, serialize_to_file};
 
 use super::attention::{self, LookError, Method};
 use super::paint::{self, PaintError};
 use super::picture::Picture;
+use crate::atomic;
 use crate::network::kernels::view;
 use crate::network::{Compiled, Mode};
 
@@ -23,47 +28,109 @@ pub enum KeepError {
     Tensors { path: String, reason: String },
 }
 
-/// Every layer's output over all images, by the layer's name.
-#[derive(Debug, Default)]
+/// Every layer's output over all images, by the layer's name. Values wait in nameless files beside the one that is asked for,
+/// so that no more than one layer's is held in memory.
+#[derive(Debug)]
 pub struct Activations {
-    /// Sizes of one image's output, and the values image by image.
-    layers: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    path: PathBuf,
+    layers: BTreeMap<String, Spilled>,
+}
+
+/// What one layer gave for the images so far.
+#[derive(Debug)]
+struct Spilled {
+    /// Sizes of one image's output, with how many images there are before them.
+    shape: Vec<usize>,
+    values: File,
+}
+
+impl Spilled {
+    fn bytes(&self) -> usize {
+        4 * self.shape.iter().product::<usize>()
+    }
+
+    fn read(&self) -> io::Result<Vec<u8>> {
+        let mut values = &self.values;
+        let mut bytes = Vec::with_capacity(self.bytes());
+        values.seek(SeekFrom::Start(0))?;
+        values.read_to_end(&mut bytes)?;
+        if bytes.len() == self.bytes() { Ok(bytes) } else { Err(io::Error::other("a temporary file was cut short")) }
+    }
+}
+
+/// A layer as it is written, or why that failed.
+struct Written<'a>(&'a Spilled, &'a RefCell<Option<io::Error>>);
+
+impl View for Written<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.0.read().unwrap_or_else(|error| {
+            self.1.borrow_mut().get_or_insert(error);
+            vec![0; self.0.bytes()]
+        }))
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.bytes()
+    }
 }
 
 impl Activations {
+    /// To be written to `path`, a safetensors file.
+    pub fn new(path: &Path) -> Self {
+        Activations { path: path.to_path_buf(), layers: BTreeMap::new() }
+    }
+
+    fn failed(&self, error: &io::Error) -> KeepError {
+        KeepError::Tensors { path: self.path.display().to_string(), reason: error.to_string() }
+    }
+
     /// Runs a mini-batch once more and keeps what comes out of each layer.
-    pub fn add(&mut self, network: &mut Compiled, inputs: Vec<f32>) {
+    pub fn add(&mut self, network: &mut Compiled, inputs: Vec<f32>) -> Result<(), KeepError> {
         let names: Vec<(String, Vec<usize>)> = network
             .layers
             .iter()
             .map(|layer| (layer.name.clone(), layer.output.to_vec().iter().map(|&size| size as usize).collect()))
             .collect();
         let batch = network.batch(inputs);
+        let mut broken = None;
         network.forward(batch, Mode::Evaluate, false, |index, output| {
             let (name, sizes) = &names[index];
-            let kept = self.layers.entry(name.clone()).or_insert_with(|| (sizes.clone(), Vec::new()));
-            kept.1.extend_from_slice(&view::values(output));
-            ControlFlow::Continue(())
+            let kept = self.spill(name, sizes, &view::values(output));
+            broken = kept.err();
+            if broken.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
+        broken.map_or(Ok(()), |error| Err(self.failed(&error)))
     }
 
-    /// A safetensors file with a tensor `[N, C, H, W]` or `[N, features]` for each layer.
-    pub fn write(&self, path: &Path) -> Result<(), KeepError> {
-        let failed = |reason: String| KeepError::Tensors { path: path.display().to_string(), reason };
-        let bytes: Vec<(&String, Vec<usize>, Vec<u8>)> = self
-            .layers
-            .iter()
-            .map(|(name, (sizes, values))| {
-                let images = values.len() / sizes.iter().product::<usize>().max(1);
-                let shape = std::iter::once(images).chain(sizes.iter().copied()).collect();
-                (name, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            })
-            .collect();
-        let views = bytes.iter().map(|(name, shape, bytes)| {
-            TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.as_str(), view))
+    fn spill(&mut self, name: &str, sizes: &[usize], values: &[f32]) -> io::Result<()> {
+        if !self.layers.contains_key(name) {
+            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let shape = std::iter::once(0).chain(sizes.iter().copied()).collect();
+            self.layers.insert(name.to_string(), Spilled { shape, values: tempfile::tempfile_in(folder)? });
+        }
+        let Some(own) = self.layers.get_mut(name) else { return Ok(()) };
+        own.shape[0] += values.len() / sizes.iter().product::<usize>().max(1);
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        own.values.write_all(&bytes)
+    }
+
+    /// A safetensors file with a tensor `[N, C, H, W]` or `[N, features]` for each layer, whole or not at all.
+    pub fn write(&self) -> Result<(), KeepError> {
+        let broken = RefCell::new(None);
+        let written = atomic::write(&self.path, |beside| {
+            let layers = self.layers.iter().map(|(name, own)| (name.as_str(), Written(own, &broken)));
+            serialize_to_file(layers.collect::<Vec<_>>(), None, beside).map_err(io::Error::other)?;
+            broken.take().map_or(Ok(()), Err)
         });
-        let views = views.collect::<Result<Vec<_>, _>>().map_err(|error| failed(error.to_string()))?;
-        serialize_to_file(views, None, path).map_err(|error| failed(error.to_string()))
+        written.map_err(|error| self.failed(&error))
     }
 }
 

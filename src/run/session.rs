@@ -106,6 +106,8 @@ pub struct Over {
     pub steps: u64,
     pub validation: Option<Evaluation>,
     pub test: Option<Evaluation>,
+    /// Images that could not be read.
+    pub left_out: usize,
     pub folder: Option<PathBuf>,
     pub summary: Option<Summary>,
 }
@@ -419,6 +421,7 @@ impl Session {
                     steps: training.progress.step,
                     validation: ended.validation,
                     test: ended.test,
+                    left_out: ended.left_out,
                     folder,
                     summary: summary.transpose()?,
                 })

@@ -350,6 +350,31 @@ fn what_the_rest_says_too_is_made_again() {
 }
 
 #[test]
+fn a_checkpoint_that_lost_a_bit_and_metrics_of_another_version_are_refused() {
+    let folder = folder();
+    let at = folder.path();
+    sound(at, &train("bit", &["--epochs", "2"]));
+    let path = at.join("bit/checkpoint.safetensors");
+    let whole = std::fs::read(&path).expect("a checkpoint");
+    for part in [2, 3, 5] {
+        let mut bytes = whole.clone();
+        let place = bytes.len() - bytes.len() / part;
+        bytes[place] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        let output = run(at, &["train", "--resume", "bit", "--epochs", "3"]);
+        assert_eq!(output.status.code(), Some(1), "byte {place} of {}", whole.len());
+        assert!(String::from_utf8_lossy(&output.stderr).contains("is damaged"));
+    }
+    std::fs::write(&path, whole).expect("written");
+    let metrics = at.join("bit/metrics.jsonl");
+    let text = std::fs::read_to_string(&metrics).expect("metrics");
+    std::fs::write(&metrics, text.replacen("\"version\":1", "\"version\":9", 1)).expect("written");
+    refused(at, &["train", "--resume", "bit", "--epochs", "3"], "newer convlens (format 9");
+    std::fs::write(&metrics, text).expect("written");
+    sound(at, &["train", "--resume", "bit", "--epochs", "3"]);
+}
+
+#[test]
 fn scripts_hear_why_a_run_failed() {
     let folder = folder();
     let at = folder.path();

@@ -201,6 +201,9 @@ impl<'a> Work<'a> {
         if !args.force {
             machine::check(memory::inference(&network, batch as u64)).map_err(super::too_large)?;
         }
+        if let Some(path) = &args.save_activations {
+            weights::check_writable(path).map_err(Failure::because)?;
+        }
         let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
         let labels = match args.labels.clone().or_else(|| labels::path_of(loaded)) {
             Some(path) => Some(labels::read(&path, classes).map_err(Failure::because)?),
@@ -221,7 +224,7 @@ impl<'a> Work<'a> {
         let mut gathered = Gathered::default();
         let mut answers = Vec::new();
         let mut broken = false;
-        let mut activations = self.args.save_activations.as_ref().map(|_| Activations::default());
+        let mut activations = self.args.save_activations.as_deref().map(Activations::new);
         let mut taken = BTreeMap::new();
         let count = match &self.source {
             Source::Images(paths) => paths.len(),
@@ -229,8 +232,9 @@ impl<'a> Work<'a> {
             Source::Noise => self.batch,
         };
         if activations.is_some() && !self.args.force {
-            // Gathered before they are written, since how many images are sound is known at the end.
-            let needed = 2 * count as u64 * self.network.totals.activation_bytes;
+            // One layer's values of all images are held while they are written.
+            let largest = self.network.layers.iter().map(Layer::output_bytes).max().unwrap_or(0);
+            let needed = largest.saturating_mul(count as u64);
             machine::check(needed).map_err(super::too_large)?;
         }
         let warmup = self.args.warmup.unwrap_or(u32::from(count <= self.batch)) as usize;
@@ -268,7 +272,7 @@ impl<'a> Work<'a> {
         }
         bar.finish_and_clear();
         if let (Some(activations), Some(path)) = (&activations, &self.args.save_activations) {
-            activations.write(path).map_err(Failure::because)?;
+            activations.write().map_err(Failure::because)?;
             self.context.say(&format!("wrote {}", path.display()));
         }
         let images = answers.len();
@@ -289,7 +293,7 @@ impl<'a> Work<'a> {
         taken: &mut BTreeMap<String, usize>,
     ) -> Result<(), Failure> {
         if let Some(activations) = activations {
-            activations.add(&mut self.compiled, inputs.values.clone());
+            activations.add(&mut self.compiled, inputs.values.clone()).map_err(Failure::because)?;
         }
         if self.args.save_features.is_none() && self.args.save_looks.is_none() {
             return Ok(());

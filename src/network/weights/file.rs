@@ -33,7 +33,7 @@ impl Entry {
     fn width(&self) -> Option<usize> {
         match self.dtype {
             Dtype::F64 | Dtype::I64 => Some(8),
-            Dtype::F32 => Some(4),
+            Dtype::F32 | Dtype::I32 => Some(4),
             Dtype::F16 | Dtype::BF16 => Some(2),
             Dtype::U8 => Some(1),
             _ => None,
@@ -176,6 +176,7 @@ fn decode(dtype: Dtype, bytes: &[u8], values: &mut Vec<f32>) {
     match dtype {
         Dtype::F64 => each(bytes, values, |chunk| f64::from_le_bytes(chunk) as f32),
         Dtype::I64 => each(bytes, values, |chunk| i64::from_le_bytes(chunk) as f32),
+        Dtype::I32 => each(bytes, values, |chunk| i32::from_le_bytes(chunk) as f32),
         Dtype::F32 => each(bytes, values, f32::from_le_bytes),
         Dtype::F16 => each(bytes, values, |chunk| half::f16::from_le_bytes(chunk).to_f32()),
         Dtype::BF16 => each(bytes, values, |chunk| half::bf16::from_le_bytes(chunk).to_f32()),

@@ -91,6 +91,12 @@ pub fn check_writable(path: &Path) -> Result<(), WeightsError> {
         path: path.display().to_string(),
         reason: error.to_string(),
     };
+    // Others would take a file by its name for what it is not.
+    let is_foreign = ["pth", "pt", "bin", "npy", "npz", "h5", "onnx"];
+    if path.extension().is_some_and(|own| is_foreign.iter().any(|known| own.eq_ignore_ascii_case(known))) {
+        let reason = "what is written is safetensors; call it NAME.safetensors".into();
+        return Err(WeightsError::Unwritable { path: path.display().to_string(), reason });
+    }
     let existed = path.exists();
     std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
     if !existed {

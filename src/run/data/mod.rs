@@ -108,7 +108,7 @@ impl Source {
 pub enum DataError {
     #[error("{0}")]
     Tensors(#[from] TensorError),
-    #[error("the data has {data} classes, but the network {network}; {way_out}")]
+    #[error("the data has {data} class{}, but the network {network}; {way_out}", if *.data == 1 { "" } else { "es" })]
     Classes { data: usize, network: usize, way_out: String },
     #[error("{path}: label {at} is {label}, but the network has {classes} classes (0 to {}); {way_out}", .classes - 1)]
     Label { path: String, at: usize, label: f32, classes: usize, way_out: String },

@@ -119,6 +119,9 @@ impl DataSet {
             }
         }
         if matches!(self.store.images, Images::Files(_)) {
+            if input.channels == 1 {
+                notes.push("colours are turned into gray (0.299 R + 0.587 G + 0.114 B)".into());
+            }
             notes.push(format!("images are scaled to {}×{}", input.height, input.width));
         }
         notes

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CHECKPOINT, Learned, RunError, VERSION, file};
 use crate::model::Network;
+use crate::network::kernels::view;
 use crate::network::optimizer::{Algorithm, Optimizer};
 use crate::network::weights::{self, MOMENT, TensorFile, WeightsError};
 use crate::network::{Compiled, weights::Extra};
@@ -49,6 +50,29 @@ pub struct State {
     /// Steps the optimizer has counted, for Adam's bias correction.
     pub optimizer_steps: i32,
     pub data: Data,
+    /// CRC-32 of all that was learned; checkpoints of an earlier convlens have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<u32>,
+}
+
+/// CRC-32 of parameters, running statistics and the optimizer's state, in this order. A disk that forgets a bit is noticed.
+fn checksum(network: &Compiled, optimizer: &Optimizer) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    let mut add = |values: &[f32]| {
+        let mut bytes = Vec::with_capacity(4 * 4096);
+        for chunk in values.chunks(4096) {
+            bytes.clear();
+            bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
+            checksum.update(&bytes);
+        }
+    };
+    network.parameters.iter().for_each(|parameter| add(&view::values(&parameter.values)));
+    for running in &network.running {
+        add(&running.statistics.mean);
+        add(&running.statistics.variance);
+    }
+    optimizer.state().1.into_iter().flatten().for_each(&mut add);
+    checksum.finalize()
 }
 
 /// A run's state and where its tensors are.
@@ -65,7 +89,8 @@ fn moment_name(moment: usize, parameter: &str) -> String {
 pub fn write(folder: &Path, learned: &Learned, data: Data) -> Result<State, WeightsError> {
     let Learned { network, optimizer, progress } = *learned;
     let (optimizer_steps, moments) = optimizer.state();
-    let state = State { version: VERSION, progress: progress.clone(), optimizer_steps, data };
+    let checksum = Some(checksum(network, optimizer));
+    let state = State { version: VERSION, progress: progress.clone(), optimizer_steps, data, checksum };
     let extras = network.parameters.iter().zip(&moments).flat_map(|(parameter, moments)| {
         let named = moments.iter().enumerate();
         named.map(|(at, values)| (moment_name(at, &parameter.name), *values)).collect::<Vec<Extra>>()
@@ -118,6 +143,9 @@ impl Checkpoint {
             moments.push(own);
         }
         optimizer.restore(self.state.optimizer_steps, &moments).map_err(|error| damaged(error.to_string()))?;
+        if self.state.checksum.is_some_and(|written| written != checksum(&compiled, &optimizer)) {
+            return Err(damaged("its values are not those that were written (their checksum differs)".into()));
+        }
         Ok((compiled, optimizer))
     }
 }

@@ -99,6 +99,24 @@ impl Whole {
     }
 }
 
+/// Refuses metrics that a newer convlens began. Missing ones say nothing.
+pub fn check_version(folder: &Path) -> Result<(), RunError> {
+    let path = file(folder, METRICS);
+    let mut first = String::new();
+    let read = File::open(&path).and_then(|metrics| BufReader::new(metrics).read_line(&mut first));
+    match read.ok().and_then(|_| read_line(&first)) {
+        Some(Line::Start(value)) => known_version(&value, &path),
+        _ => Ok(()),
+    }
+}
+
+fn known_version(start: &serde_json::Value, path: &Path) -> Result<(), RunError> {
+    match start["version"].as_u64() {
+        Some(found) if found > super::VERSION => Err(RunError::Newer { path: path.display().to_string(), found }),
+        _ => Ok(()),
+    }
+}
+
 /// Reads every line of a run's metrics.
 pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
     let path = file(folder, METRICS);
@@ -116,12 +134,7 @@ pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
             continue;
         };
         match line {
-            Line::Start(value) => {
-                let found = value["version"].as_u64().unwrap_or(0);
-                if found > super::VERSION {
-                    return Err(RunError::Newer { path: path.display().to_string(), found });
-                }
-            }
+            Line::Start(value) => known_version(&value, &path)?,
             Line::Resume { step: kept } => {
                 steps.truncate(steps.partition_point(|step| step.step <= kept));
                 history.epochs.retain(|epoch| epoch.step <= kept);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::checkpoint::{self, Checkpoint, Data, State};
-use super::lines;
 use super::summary::{Status, Summary};
 use super::{ARCHITECTURE, CHECKPOINT, LOCK, METRICS, RECIPE, RunError, STATE, VERSION, file};
+use super::{history, lines};
 use crate::atomic;
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
@@ -373,6 +373,7 @@ impl Reopened {
             RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })?;
         let lock = lock(folder)?;
         sweep(folder);
+        history::check_version(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         // A kill between the two leaves the copy behind.
         write_state(folder, &checkpoint.state).map_err(|error| unwritable(&file(folder, STATE), &error, None))?;

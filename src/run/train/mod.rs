@@ -92,6 +92,8 @@ pub struct Ended {
     pub validation: Option<Evaluation>,
     /// Of the data's own test set, where validation is part of the training images.
     pub test: Option<Evaluation>,
+    /// Images that could not be read.
+    pub left_out: usize,
 }
 
 /// At the least so long between two checkpoints that nobody asked for.
@@ -167,7 +169,7 @@ impl Training<'_> {
         let end = if ends && control.stops() { End::Stopped } else { end };
         self.progress.finished = end == End::Finished;
         self.keep(&mut session, on)?;
-        Ok(Ended { end, validation, test })
+        Ok(Ended { end, validation, test, left_out: session.broken.len() })
     }
 
     fn epochs(

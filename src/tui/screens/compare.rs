@@ -354,7 +354,7 @@ fn totals(state: &State) -> Vec<Vec<String>> {
     let headings = ["", "weight layers", "parameters", "Δ", "MACs", "Δ", "field"].map(str::to_string);
     let mut table = vec![headings.to_vec()];
     if times.is_some() {
-        table[0].push("ms".into());
+        table[0].extend(["ms", "from … to"].map(str::to_string));
     }
     let ratio = |own: u64, first: u64| format!("{:.2}×", own as f64 / first.max(1) as f64);
     for (at, network) in networks.iter().enumerate() {
@@ -370,7 +370,9 @@ fn totals(state: &State) -> Vec<Vec<String>> {
             field_text(network.map_field()),
         ];
         if let Some(timing) = times.and_then(|times| times.get(at)) {
-            row.push(format!("{:.1}", timing.median.as_secs_f64() * 1e3));
+            let [median, fastest, slowest] =
+                [timing.median, timing.fastest, timing.slowest].map(|time| format!("{:.1}", time.as_secs_f64() * 1e3));
+            row.extend([median, format!("{fastest} … {slowest}")]);
         }
         table.push(row);
     }
@@ -388,7 +390,7 @@ fn draw_totals(state: &State, frame_: &mut Frame, area: Rect) {
         frame_.render_widget(block, area);
         return;
     }
-    const WIDTHS: [usize; 8] = [13, 14, 13, 7, 9, 7, 7, 9];
+    const WIDTHS: [usize; 9] = [13, 14, 13, 7, 9, 7, 7, 8, 16];
     let table = totals(state);
     let mut lines: Vec<Line> = table
         .iter()

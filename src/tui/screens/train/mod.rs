@@ -167,7 +167,9 @@ fn enter_pressed(state: &mut State) -> Vec<Effect> {
             state.complain(words);
             return Vec::new();
         }
-        return vec![Effect::ReadRun { folder: run.folder.clone(), over: false }];
+        let (folder, words) = (run.folder.clone(), format!("reading {}", run.id));
+        state.tell(words);
+        return vec![Effect::ReadRun { folder, over: false }];
     }
     if view.live.is_some() {
         state.tell("a run is under way; x stops and keeps it");
@@ -328,9 +330,14 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
                 view.laid.retain(|(id, _)| *id != shown.id);
                 view.laid.push((shown.id, shown.history));
                 let surplus = view.laid.len().saturating_sub(LAID);
-                view.laid.drain(..surplus);
+                let gone: Vec<String> = view.laid.drain(..surplus).map(|(id, _)| id).collect();
+                if !gone.is_empty() {
+                    let words = format!("{} is taken away: {LAID} at most lie over a run", gone.join(", "));
+                    state.tell(words);
+                }
             }
             // Reading this one ended following the other.
+            let view = &state.train;
             if let Some(shown) = view.shown.as_ref().filter(|shown| shown.ended.is_none() && view.live.is_none()) {
                 return vec![Effect::ReadRun { folder: shown.folder.clone(), over: false }];
             }

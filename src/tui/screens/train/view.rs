@@ -260,7 +260,11 @@ fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
         }
         None => vec![Line::styled(" no run on the charts", theme.dim)],
     };
-    let title = if view.live.is_some() { " Training " } else { " Run " };
+    let title = match &view.live {
+        Some(live) if live.paused => " Paused ",
+        Some(_) => " Training ",
+        None => " Run ",
+    };
     frame_.render_widget(Paragraph::new(lines).block(frame(title, theme, false)), half);
     let (data, recipe, title) = match (&view.shown, &view.live) {
         (Some(shown), _) if view.live.is_some() || view.below == Below::Runs => {
