@@ -81,8 +81,8 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
         let input = network.architecture.input;
         let whole =
             [input.height, input.width].map(|length| Span { first: 0, last: i128::from(length) - 1, input: length });
-        let mut found = measure(context, args, &network, layer, (y, x), theory.unwrap_or(whole))?;
-        found.has_theory = theory.is_some();
+        let found = measure(context, args, &network, layer, (y, x), theory.unwrap_or(whole))?;
+        let found = Found { has_theory: theory.is_some(), ..found };
         report(context, args, &network, layer, (y, x), &found)
     })
 }

@@ -269,7 +269,7 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
         Some(path) => Ok(weights::write(network, path)?),
         None => Ok(()),
     };
-    let told = tell_of_interrupt(context, &control, &report.bar);
+    let told = tell_of_interrupt(context, &control, &report.bar, session.folder().is_some());
     let over = session.run(&control, Observed::default(), &mut |event| report.event(event), &mut save);
     told.store(true, Ordering::Relaxed);
     report.bar.finish_and_clear();
@@ -322,16 +322,17 @@ fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Says at once, while a step may still take long, that a request to end was heard. Set what it gives once training is over.
-fn tell_of_interrupt(context: &Context, control: &Control, bar: &ProgressBar) -> Arc<AtomicBool> {
+fn tell_of_interrupt(context: &Context, control: &Control, bar: &ProgressBar, keeps: bool) -> Arc<AtomicBool> {
     let over = Arc::new(AtomicBool::new(context.common.quiet));
     let (ended, stop, bar) = (Arc::clone(&over), Arc::clone(&control.stop), bar.clone());
+    let kept = if keeps { " and keeps the run" } else { "" };
     std::thread::spawn(move || {
         while !ended.load(Ordering::Relaxed) {
             if stop.load(Ordering::Relaxed) {
                 let mut stderr = std::io::stderr();
                 // Whoever has closed the terminal does not read it.
                 bar.suspend(|| {
-                    let _ = writeln!(stderr, "stops after this step and keeps the run; Ctrl-C again ends it at once");
+                    let _ = writeln!(stderr, "stops after this step{kept}; Ctrl-C again ends it at once");
                 });
                 return;
             }
@@ -396,6 +397,8 @@ impl<'a> Report<'a> {
             self.bar.suspend(|| self.context.say(&format!("warning: {text}")));
         }
         match (self.context.common.format, &event) {
+            // Which steps have norms hangs on the clock; they are in the run's metrics.
+            (_, Event::Norms { .. }) => ControlFlow::Continue(()),
             (Format::Jsonl, event) => {
                 if let Event::Step(step) = event {
                     self.last = Some(*step);

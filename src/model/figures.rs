@@ -16,6 +16,11 @@ pub fn grouped(number: impl Into<u128>) -> String {
     text
 }
 
+/// A figure with four places, or with a power of ten where it is too large for that to be read.
+pub fn decimal(value: f64) -> String {
+    if value.abs() >= 1e6 { format!("{value:.3e}") } else { format!("{value:.4}") }
+}
+
 /// `3`, or `3×5` where rows and columns differ.
 pub fn pair(pair: Pair) -> String {
     match pair.height == pair.width {

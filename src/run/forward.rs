@@ -105,7 +105,7 @@ pub struct Forward {
 
 impl Forward {
     /// Total of the layers' times.
-    pub fn median(&self) -> Duration {
+    pub fn time(&self) -> Duration {
         self.layers.iter().map(|layer| layer.time).sum()
     }
 
@@ -114,7 +114,8 @@ impl Forward {
     }
 }
 
-/// Runs a mini-batch `runs` times. `after` sees each layer as it ends and may stop the work, which then gives `None`.
+/// Runs a mini-batch `runs` times. `after` sees each layer as it ends and may stop the work, which then gives what the runs
+/// came to that are whole, or `None`.
 pub fn forward(
     network: &mut Compiled,
     batch: &Values,
@@ -143,7 +144,8 @@ pub fn forward(
             let go_on = after(&layer);
             started = Instant::now();
             go_on
-        })?;
+        });
+        let Some(output) = output else { break };
         if run == 0 {
             let values = view::values(&output);
             logits = values.chunks(network.outputs().max(1)).map(<[f32]>::to_vec).collect();
@@ -152,6 +154,9 @@ pub fn forward(
     }
     let total = |layers: &[LayerRun]| layers.iter().map(|layer| layer.time).sum::<Duration>();
     let times: Vec<Duration> = all.iter().map(|layers| total(layers)).collect();
+    if all.is_empty() {
+        return None;
+    }
     all.sort_by_key(|layers| total(layers));
     let layers = all.swap_remove((all.len() - 1) / 2);
     Some(Forward { images, layers, alive: living, times, logits })
@@ -198,11 +203,12 @@ impl Gathered {
     pub fn whole(mut self, is_warm: bool) -> Option<(Forward, usize)> {
         let full = self.timed.iter().map(|done| done.images).max()?;
         let mut counting: Vec<Forward> = std::mem::take(&mut self.timed);
-        if !is_warm && counting.len() > 1 && counting[1].images == full {
+        let is_alone = counting.iter().filter(|done| done.images == full).count() == 1;
+        if !is_warm && !is_alone {
             counting.remove(0);
         }
         counting.retain(|done| done.images == full);
-        counting.sort_by_key(Forward::median);
+        counting.sort_by_key(Forward::time);
         let times: Vec<Duration> = counting.iter().flat_map(|done| done.times.iter().copied()).collect();
         let count = counting.len();
         let mut median = counting.swap_remove((count - 1) / 2);
@@ -282,8 +288,8 @@ mod tests {
             gathered.add(own);
         }
         let (whole, counted) = gathered.whole(false).expect("some");
-        assert_eq!((counted, whole.images, whole.median()), (3, 4, Duration::from_millis(11)));
-        assert_eq!(whole.layers[0].time, whole.median(), "the layers' times add up to the total");
+        assert_eq!((counted, whole.images, whole.time()), (3, 4, Duration::from_millis(11)));
+        assert_eq!(whole.layers[0].time, whole.time(), "the layers' times add up to the total");
         assert!((whole.layers[0].statistics.mean - 18.0 / 17.0).abs() < 1e-12);
         assert_eq!(whole.alive, [[true, false]]);
     }

@@ -28,20 +28,24 @@ pub enum KeepError {
     Tensors { path: String, reason: String },
 }
 
-/// Every layer's output over all images, by the layer's name. Values wait in nameless files beside the one that is asked for,
+/// Every layer's output over all images, by the layer's name. Values wait in a nameless file beside the one that is asked for,
 /// so that no more than one layer's is held in memory.
 #[derive(Debug)]
 pub struct Activations {
     path: PathBuf,
+    waiting: File,
+    /// Bytes that wait.
+    length: u64,
     layers: BTreeMap<String, Spilled>,
 }
 
 /// What one layer gave for the images so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Spilled {
     /// Sizes of one image's output, with how many images there are before them.
     shape: Vec<usize>,
-    values: File,
+    /// Where its bytes wait: from where, and how many, mini-batch by mini-batch.
+    parts: Vec<(u64, usize)>,
 }
 
 impl Spilled {
@@ -49,17 +53,25 @@ impl Spilled {
         4 * self.shape.iter().product::<usize>()
     }
 
-    fn read(&self) -> io::Result<Vec<u8>> {
-        let mut values = &self.values;
-        let mut bytes = Vec::with_capacity(self.bytes());
-        values.seek(SeekFrom::Start(0))?;
-        values.read_to_end(&mut bytes)?;
-        if bytes.len() == self.bytes() { Ok(bytes) } else { Err(io::Error::other("a temporary file was cut short")) }
+    fn read(&self, mut waiting: &File) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.bytes()];
+        let mut rest = bytes.as_mut_slice();
+        for (from, count) in &self.parts {
+            let (part, after) = rest.split_at_mut(*count);
+            waiting.seek(SeekFrom::Start(*from))?;
+            waiting.read_exact(part)?;
+            rest = after;
+        }
+        Ok(bytes)
     }
 }
 
 /// A layer as it is written, or why that failed.
-struct Written<'a>(&'a Spilled, &'a RefCell<Option<io::Error>>);
+struct Written<'a> {
+    layer: &'a Spilled,
+    waiting: &'a File,
+    broken: &'a RefCell<Option<io::Error>>,
+}
 
 impl View for Written<'_> {
     fn dtype(&self) -> Dtype {
@@ -67,29 +79,37 @@ impl View for Written<'_> {
     }
 
     fn shape(&self) -> &[usize] {
-        &self.0.shape
+        &self.layer.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.0.read().unwrap_or_else(|error| {
-            self.1.borrow_mut().get_or_insert(error);
-            vec![0; self.0.bytes()]
+        Cow::Owned(self.layer.read(self.waiting).unwrap_or_else(|error| {
+            self.broken.borrow_mut().get_or_insert(error);
+            vec![0; self.layer.bytes()]
         }))
     }
 
     fn data_len(&self) -> usize {
-        self.0.bytes()
+        self.layer.bytes()
     }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> KeepError {
+    KeepError::Tensors { path: path.display().to_string(), reason: error.to_string() }
 }
 
 impl Activations {
     /// To be written to `path`, a safetensors file.
-    pub fn new(path: &Path) -> Self {
-        Activations { path: path.to_path_buf(), layers: BTreeMap::new() }
-    }
-
-    fn failed(&self, error: &io::Error) -> KeepError {
-        KeepError::Tensors { path: self.path.display().to_string(), reason: error.to_string() }
+    pub fn new(path: &Path) -> Result<Self, KeepError> {
+        // Beside what is no file, such as /dev/stdout, nothing can wait.
+        let beside = path.parent().filter(|_| !path.exists() || path.is_file());
+        let waiting = match beside {
+            Some(folder) if !folder.as_os_str().is_empty() => tempfile::tempfile_in(folder),
+            Some(_) => tempfile::tempfile_in("."),
+            None => tempfile::tempfile(),
+        };
+        let waiting = waiting.map_err(|error| unwritable(path, &error))?;
+        Ok(Activations { path: path.to_path_buf(), waiting, length: 0, layers: BTreeMap::new() })
     }
 
     /// Runs a mini-batch once more and keeps what comes out of each layer.
@@ -107,30 +127,34 @@ impl Activations {
             broken = kept.err();
             if broken.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        broken.map_or(Ok(()), |error| Err(self.failed(&error)))
+        broken.map_or(Ok(()), |error| Err(unwritable(&self.path, &error)))
     }
 
     fn spill(&mut self, name: &str, sizes: &[usize], values: &[f32]) -> io::Result<()> {
-        if !self.layers.contains_key(name) {
-            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let shape = std::iter::once(0).chain(sizes.iter().copied()).collect();
-            self.layers.insert(name.to_string(), Spilled { shape, values: tempfile::tempfile_in(folder)? });
-        }
-        let Some(own) = self.layers.get_mut(name) else { return Ok(()) };
-        own.shape[0] += values.len() / sizes.iter().product::<usize>().max(1);
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        own.values.write_all(&bytes)
+        self.waiting.write_all(&bytes)?;
+        let own = self.layers.entry(name.to_string()).or_default();
+        if own.shape.is_empty() {
+            own.shape = std::iter::once(0).chain(sizes.iter().copied()).collect();
+        }
+        own.shape[0] += values.len() / sizes.iter().product::<usize>().max(1);
+        own.parts.push((self.length, bytes.len()));
+        self.length += bytes.len() as u64;
+        Ok(())
     }
 
     /// A safetensors file with a tensor `[N, C, H, W]` or `[N, features]` for each layer, whole or not at all.
     pub fn write(&self) -> Result<(), KeepError> {
         let broken = RefCell::new(None);
         let written = atomic::write(&self.path, |beside| {
-            let layers = self.layers.iter().map(|(name, own)| (name.as_str(), Written(own, &broken)));
+            let layers = self
+                .layers
+                .iter()
+                .map(|(name, own)| (name.as_str(), Written { layer: own, waiting: &self.waiting, broken: &broken }));
             serialize_to_file(layers.collect::<Vec<_>>(), None, beside).map_err(io::Error::other)?;
             broken.take().map_or(Ok(()), Err)
         });
-        written.map_err(|error| self.failed(&error))
+        written.map_err(|error| unwritable(&self.path, &error))
     }
 }
 

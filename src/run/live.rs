@@ -99,6 +99,7 @@ pub struct Ran {
     pub weights: String,
     /// What it was made of.
     pub made: Made,
+    pub request: Request,
 }
 
 /// What a run was made of, by short names.
@@ -106,20 +107,25 @@ pub struct Ran {
 pub struct Made {
     pub input: String,
     pub weights: String,
+    /// Whether the weights were drawn, so that answers mean nothing.
+    pub is_random: bool,
     pub batch: usize,
 }
 
-fn made(request: &Request) -> Made {
+/// `images` is how many there are in a file of which the first is taken.
+pub fn made(request: &Request, images: usize) -> Made {
     let name = |path: &PathBuf| path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
     Made {
         input: match &request.input {
             Input::Noise(seed) => format!("noise, seed {seed}"),
+            Input::Tensors(path) if images > 1 => format!("{}, the first of {images}", name(path)),
             Input::Photo(path) | Input::Tensors(path) => name(path),
         },
         weights: match &request.weights {
             Weights::Random(seed) => format!("random weights, seed {seed}"),
             Weights::File(path) => name(path),
         },
+        is_random: matches!(request.weights, Weights::Random(_)),
         batch: request.batch,
     }
 }
@@ -162,10 +168,10 @@ impl Live {
         // What is looked at afterwards is kept beside what the run needs.
         let needed = memory::inference(network, request.batch as u64) + 2 * network.totals.activation_bytes;
         machine::check(needed).map_err(|error| error.to_string())?;
-        let (input, photo) = one_input(request)?;
+        let taken = one_input(request)?;
         self.prepare(request)?;
         let Some(kept) = &mut self.kept else { return Ok(None) };
-        let ran = pool.install(|| run(kept, request, input, photo, after));
+        let ran = pool.install(|| run(kept, request, taken, after));
         Ok(ran)
     }
 
@@ -213,7 +219,7 @@ impl Live {
         let Some(kept) = &mut self.kept else { return Ok(None) };
         let sizes = network.architecture.input;
         let photo = match request.input {
-            Input::Photo(_) | Input::Tensors(_) => Some(one_input(request)?.0),
+            Input::Photo(_) | Input::Tensors(_) => Some(one_input(request)?.values),
             Input::Noise(_) => None,
         };
         let samples = if photo.is_some() { 1 } else { samples };
@@ -225,30 +231,44 @@ impl Live {
         Ok(attention::effective(&mut kept.compiled, layer, unit, spans, samples, inputs, after))
     }
 
-    /// Where the network of the last run looks for a class.
-    pub fn look(&mut self, input: Vec<f32>, class: usize, method: Method) -> Result<Heat, String> {
+    /// Where the network of a run looks for a class.
+    pub fn look(&mut self, request: &Request, input: Vec<f32>, class: usize, method: Method) -> Result<Heat, String> {
+        self.prepare(request)?;
         let kept = self.kept.as_mut().ok_or("run the network first")?;
         attention::look(&mut kept.compiled, input, class, method).map_err(|error| error.to_string())
     }
 }
 
-/// The first image's values, and the photo they are of.
-fn one_input(request: &Request) -> Result<(Vec<f32>, Option<Picture>), String> {
+/// The first image.
+struct Taken {
+    values: Vec<f32>,
+    /// The photo they are of, cropped.
+    photo: Option<Picture>,
+    /// How many images there are in the file.
+    images: usize,
+}
+
+fn one_input(request: &Request) -> Result<Taken, String> {
     let architecture = &request.network.architecture;
     let sizes = architecture.input;
+    let one = (sizes.channels * sizes.height * sizes.width) as usize;
     match &request.input {
-        Input::Noise(seed) => Ok((forward::noise((sizes.channels * sizes.height * sizes.width) as usize, *seed), None)),
+        Input::Noise(seed) => Ok(Taken { values: forward::noise(one, *seed), photo: None, images: 1 }),
         Input::Tensors(path) => {
+            // The whole file is read for its first image.
+            let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+            machine::check(length).map_err(|error| error.to_string())?;
             let mut values = tensors::read(path, sizes).map_err(|error| error.to_string())?;
-            values.truncate((sizes.channels * sizes.height * sizes.width) as usize);
-            Ok((values, None))
+            let images = values.len() / one.max(1);
+            values.truncate(one);
+            Ok(Taken { values, photo: None, images })
         }
         Input::Photo(path) => {
             let picture = picture::read(path).map_err(|error| error.to_string())?;
             let how = &architecture.preprocess;
             let values = preprocess::preprocess(&picture, sizes, how).map_err(|error| error.to_string())?;
             let photo = preprocess::fitted(&picture, sizes, how).map_err(|error| error.to_string())?;
-            Ok((values, Some(photo)))
+            Ok(Taken { values, photo: Some(photo), images: 1 })
         }
     }
 }
@@ -256,8 +276,7 @@ fn one_input(request: &Request) -> Result<(Vec<f32>, Option<Picture>), String> {
 fn run(
     kept: &mut Kept,
     request: &Request,
-    input: Vec<f32>,
-    photo: Option<Picture>,
+    Taken { values: input, photo, images: images_there }: Taken,
     mut after: impl FnMut(&LayerRun) -> ControlFlow<()>,
 ) -> Option<Ran> {
     let network = &request.network;
@@ -297,7 +316,7 @@ fn run(
     let algorithms = network.layers.iter().map(|layer| compiled.algorithm_of(layer, images).map(Algorithm::name));
     let (algorithms, weights) = (algorithms.collect(), kept.words.clone());
     let (network, filters) = (Arc::clone(network), filters(compiled));
-    let made = made(request);
+    let (made, request) = (made(request, images_there), request.clone());
     Some(Ran {
         network,
         forward,
@@ -311,6 +330,7 @@ fn run(
         labels_missing,
         weights,
         made,
+        request,
     })
 }
 
@@ -377,12 +397,12 @@ mod tests {
             assert_eq!(output.histogram.iter().sum::<usize>(), output.grays.len());
         }
         let total: std::time::Duration = ran.forward.layers.iter().map(|layer| layer.time).sum();
-        assert_eq!(total, ran.forward.median(), "the layers' times add up to the total");
+        assert_eq!(total, ran.forward.time(), "the layers' times add up to the total");
         assert!((ran.top.iter().map(|(_, probability)| probability).sum::<f64>()) <= 1.0 + 1e-9);
         // The same seed gives the same numbers, from the network that was kept.
         let again = live.run(&request, |_| ControlFlow::Continue(())).expect("sound").expect("not stopped");
         assert_eq!(again.outputs, ran.outputs);
-        let heat = live.look(ran.input.clone(), ran.top[0].0, Method::GradientInput).expect("classes");
+        let heat = live.look(&request, ran.input.clone(), ran.top[0].0, Method::GradientInput).expect("classes");
         assert_eq!((heat.height, heat.width), (28, 28));
     }
 

@@ -106,7 +106,7 @@ pub struct Over {
     pub steps: u64,
     pub validation: Option<Evaluation>,
     pub test: Option<Evaluation>,
-    /// Images that could not be read.
+    /// Training images that could not be read.
     pub left_out: usize,
     pub folder: Option<PathBuf>,
     pub summary: Option<Summary>,
@@ -414,8 +414,12 @@ impl Session {
                 let reason = (ended.end == End::Late).then(|| "its time was over".to_string());
                 let Training { network, optimizer, progress, .. } = &training;
                 let learned = Learned { network, optimizer, progress };
-                let summary = keeper.map(|keeper| keeper.end((status, reason), &closing, Some(&learned)));
+                let closed = keeper.map(|keeper| keeper.end((status, reason), &closing, Some(&learned))).transpose();
                 saved?;
+                let (summary, note) = closed?.unzip();
+                if let Some(text) = note.flatten() {
+                    let _ = on(Event::Warning { step: training.progress.step, text });
+                }
                 Ok(Over {
                     end: ended.end,
                     steps: training.progress.step,
@@ -423,7 +427,7 @@ impl Session {
                     test: ended.test,
                     left_out: ended.left_out,
                     folder,
-                    summary: summary.transpose()?,
+                    summary,
                 })
             }
             Err(error) => {

@@ -14,7 +14,7 @@ use super::trainer;
 use super::work::{Cancel, Worker};
 use crate::model::{self, Network, compare};
 use crate::run::attention::Method;
-use crate::run::live::{Live, Request};
+use crate::run::live::{Live, Ran, Request};
 use crate::run::{measure, picture, runs};
 use crate::spec::{Library, LoadError, Loaded, Origin};
 
@@ -120,7 +120,7 @@ pub enum Job {
     FindPhotos(PathBuf),
     Time(Timed, Vec<Arc<Network>>),
     Forward(Request),
-    Look { input: Vec<f32>, class: usize, method: Method },
+    Look { ran: Arc<Ran>, class: usize, method: Method },
     Effective { request: Request, layer: usize, unit: (u64, u64) },
 }
 
@@ -132,13 +132,19 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
         let progress = |work: Work| drop(sender.try_send(Input::Msg(Msg::Work(work))));
         let msg = match job {
             Job::Photo(path) => photo(path),
-            Job::FindPhotos(path) => Msg::Photos(picture::found(&[path]).map_err(|why| why.to_string())),
+            Job::FindPhotos(path) => Msg::Photos(match path.exists() {
+                true => picture::found(&[path]).map_err(|why| why.to_string()),
+                false => Err(format!("there is no {}", path.display())),
+            }),
             Job::Time(what, networks) => Msg::Work(time(what, &networks, cancel, progress)),
             Job::Forward(request) => Msg::Work(forward(&mut live, &request, cancel, &progress)),
-            Job::Look { input, class, method } => Msg::Work(match live.look(input, class, method) {
-                Ok(heat) => Work::Looked { method, class, heat },
-                Err(why) => Work::Failed(why),
-            }),
+            Job::Look { ran, class, method } => {
+                let run = Arc::as_ptr(&ran) as usize;
+                Msg::Work(match live.look(&ran.request, ran.input.clone(), class, method) {
+                    Ok(heat) => Work::Looked { run, method, class, heat },
+                    Err(why) => Work::Failed(why),
+                })
+            }
             Job::Effective { request, layer, unit } => {
                 Msg::Work(effective(&mut live, request, layer, unit, cancel, &progress))
             }
@@ -161,12 +167,13 @@ fn go_on(cancel: &Cancel) -> ControlFlow<()> {
 fn forward(live: &mut Live, request: &Request, cancel: &Cancel, progress: &(impl Fn(Work) + Sync)) -> Work {
     let count = request.network.layers.len();
     let mut ended = 0;
-    progress(Work::Progress { what: "running".into(), done: 0, of: request.runs });
+    let what = format!("running {}", request.network.architecture.id);
+    progress(Work::Progress { what: what.clone(), done: 0, of: request.runs });
     let ran = live.run(request, |layer| {
         progress(Work::Layer { first: ended % count.max(1) == 0, layer: *layer });
         ended += 1;
         if ended % count.max(1) == 0 {
-            progress(Work::Progress { what: "running".into(), done: ended / count.max(1), of: request.runs });
+            progress(Work::Progress { what: what.clone(), done: ended / count.max(1), of: request.runs });
         }
         go_on(cancel)
     });

@@ -100,6 +100,8 @@ pub enum Work {
     },
     Ran(Box<Ran>),
     Looked {
+        /// The run, by where it is kept.
+        run: usize,
         method: Method,
         class: usize,
         heat: Heat,
@@ -165,9 +167,9 @@ pub enum Effect {
     },
     Photo(PathBuf),
     Forward(Request),
-    /// Where the last run looks for a class.
+    /// Where a run looks for a class.
     Look {
-        input: Vec<f32>,
+        ran: Arc<Ran>,
         class: usize,
         method: Method,
     },

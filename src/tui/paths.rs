@@ -29,11 +29,13 @@ pub fn complete(text: &str) -> Completion {
         .flatten()
         .filter_map(Result::ok)
         .filter_map(|entry| {
-            let is_folder = entry.path().is_dir();
             let name = entry.file_name().into_string().ok()?;
             // What is hidden is not meant unless its dot is typed.
             let fits = name.starts_with(begun) && (!name.starts_with('.') || begun.starts_with('.'));
-            fits.then(|| if is_folder { name + "/" } else { name })
+            let kind = entry.file_type().ok().filter(|_| fits)?;
+            // Only where a link leads has to be asked for.
+            let is_folder = kind.is_dir() || kind.is_symlink() && entry.path().is_dir();
+            Some(if is_folder { name + "/" } else { name })
         })
         .collect();
     names.sort();

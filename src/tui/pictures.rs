@@ -50,11 +50,16 @@ fn version() -> String {
     }
     let keyboard = rustix::stdio::stdin();
     let (mut answer, mut bytes) = (Vec::new(), [0; 256]);
-    let wait = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
-    while answer.len() < 4096 && !answer.ends_with(b"\x1b[0n") {
+    // As long as the question before was given, which the terminal has answered.
+    let wait = Timespec { tv_sec: 2, tv_nsec: 0 };
+    let is_whole = |answer: &[u8]| answer.windows(4).any(|bytes| bytes == b"\x1b[0n");
+    while answer.len() < 4096 && !is_whole(&answer) {
         let mut ready = [PollFd::new(&keyboard, PollFlags::IN)];
-        if !poll(&mut ready, Some(&wait)).is_ok_and(|count| count > 0) {
-            break;
+        match poll(&mut ready, Some(&wait)) {
+            // A signal, such as of a new size.
+            Err(rustix::io::Errno::INTR) => continue,
+            Ok(1..) => {}
+            _ => break,
         }
         match rustix::io::read(keyboard, &mut bytes) {
             Ok(count) if count > 0 => answer.extend_from_slice(&bytes[..count]),

@@ -373,8 +373,8 @@ impl Runner<'_> {
                     self.work.give(Job::Forward(request));
                     None
                 }
-                Effect::Look { input, class, method } => {
-                    self.work.give(Job::Look { input, class, method });
+                Effect::Look { ran, class, method } => {
+                    self.work.give(Job::Look { ran, class, method });
                     None
                 }
                 Effect::Effective { request, layer, unit } => {

@@ -74,26 +74,52 @@ impl Trainer {
     }
 }
 
+/// A sentence that names flags, in the words of the recipe that is typed here: `--lr` as `lr`, `--clip 1` as `clip=1`.
+fn in_recipe_words(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut words = parts.next().unwrap_or_default().to_string();
+    for (at, part) in parts.enumerate() {
+        words.push('`');
+        match part.strip_prefix("--").filter(|_| at % 2 == 0) {
+            Some(flag) => {
+                let (key, value) = flag.split_once(' ').map_or((flag, None), |(key, value)| (key, Some(value)));
+                match (key, value.and_then(|value| value.split_once('='))) {
+                    ("set", Some((key, value))) => words += &format!("{key}: {value}"),
+                    _ => {
+                        words += &value.map_or(key.replace('-', "_"), |own| format!("{}={own}", key.replace('-', "_")))
+                    }
+                }
+            }
+            None => words += part,
+        }
+    }
+    words
+}
+
 fn train(library: &Library, wanted: &Wanted, control: &Control, sender: &SyncSender<Input>) -> Result<String, String> {
     let session = match wanted {
         Wanted::Begin(begin) => session::begin(library, begin),
         Wanted::Resume(folder, change) => session::resume(folder, change),
     };
-    let session = session.map_err(|error| error.to_string())?;
+    let session = session.map_err(|error| in_recipe_words(&error.to_string()))?;
     let began = shown(&session).map_err(|error| error.to_string())?;
     for note in &session.notes {
-        let _ = sender.send(Input::Msg(Msg::Tell(note.clone())));
+        let _ = sender.send(Input::Msg(Msg::Tell(in_recipe_words(note))));
     }
     let _ = sender.send(Input::Msg(Msg::Training(Training::Began(Box::new(began)))));
     let teller = Mutex::new(Teller { waiting: Vec::new(), told: Instant::now(), paused: false, sender });
     let observed = Observed { norms: true, samples: SAMPLES };
     let mut on = |event: Event| {
+        let event = match event {
+            Event::Warning { step, text } => Event::Warning { step, text: in_recipe_words(&text) },
+            other => other,
+        };
         teller.lock().unwrap_or_else(PoisonError::into_inner).take(event);
         ControlFlow::Continue(())
     };
     let over = session.run(control, observed, &mut on, &mut |_| Ok(()));
     teller.into_inner().unwrap_or_else(PoisonError::into_inner).flush();
-    let over = over.map_err(|error| error.to_string())?;
+    let over = over.map_err(|error| in_recipe_words(&error.to_string()))?;
     let accuracy = over.summary.as_ref().and_then(|own| own.test_accuracy.or(own.val_accuracy));
     let accuracy = accuracy.map_or_else(String::new, |accuracy| format!(", accuracy {:.2}%", 100.0 * accuracy));
     Ok(match over.end {
@@ -116,7 +142,7 @@ fn shown(session: &Session) -> Result<Shown, runs::RunError> {
         images: session.sets.train.len() as u64,
         names: session.sets.names.clone(),
         began: Some(session.done()),
-        notes: session.notes.clone(),
+        notes: session.notes.iter().map(|note| in_recipe_words(note)).collect(),
     };
     Ok(Shown { network: Some(Arc::new(session.network.clone())), ..Shown::new(folder, history, about) })
 }
@@ -248,4 +274,19 @@ fn of_folder(found: &Found, history: History) -> Shown {
     };
     let ended = (!found.is_live).then(|| found.status().to_string());
     Shown { ended, ..Shown::new(found.folder.clone(), history, about) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_recipe_words;
+
+    #[test]
+    fn advice_is_given_in_the_words_that_can_be_typed() {
+        let said = in_recipe_words("at `block1.conv1`; try a lower `--lr`, or gradient clipping (`--clip 1`)");
+        assert_eq!(said, "at `block1.conv1`; try a lower `lr`, or gradient clipping (`clip=1`)");
+        assert_eq!(in_recipe_words("`--val-split 0.1` keeps some"), "`val_split=0.1` keeps some");
+        assert_eq!(in_recipe_words("`--set classes=10` makes them fit"), "`classes: 10` makes them fit");
+        assert_eq!(in_recipe_words("no flags -- at all"), "no flags -- at all");
+        assert_eq!(in_recipe_words("one ` alone --lr"), "one ` alone --lr");
+    }
 }

@@ -722,7 +722,13 @@ fn photos_of_a_folder_are_gone_through_and_what_fails_changes_nothing() {
     assert!(shown.contains("noise, seed 0 · random weights, seed 0") && shown.contains("cannot read"), "{shown}");
     send(&mut state, Msg::Photos(Err("there is no picture in nowhere".into())));
     assert_eq!(state.forward.photos.len(), 3, "the choice stays");
-    assert_eq!(input(&press(&mut state, "i<ctrl-u>x.npy<enter>")), Input::Tensors("x.npy".into()));
+    assert!(press(&mut state, "i<ctrl-u>nowhere.npy<enter>").is_empty());
+    assert!(text(&painted(&state)).contains("there is no nowhere.npy"), "it stays open to be mended");
+    let folder = tempfile::tempdir().expect("a folder");
+    let tensors = folder.path().join("x.npy");
+    std::fs::write(&tensors, "").expect("written");
+    let typed = format!("<ctrl-u>{}<enter>", tensors.display());
+    assert_eq!(input(&press(&mut state, &typed)), Input::Tensors(tensors));
     // The seed that was chosen is kept for weights and noise.
     press(&mut state, "d<ctrl-u>7<enter>");
     assert_eq!(input(&press(&mut state, "i<ctrl-u><enter>")), Input::Noise(7));
@@ -749,7 +755,7 @@ fn paths_are_completed_where_one_is_typed() {
 #[test]
 fn layers_light_up_as_they_end_and_settings_are_checked() {
     let mut state = state(80, 24, theme::DARK);
-    press(&mut state, "/vgg-mini<enter>5");
+    press(&mut state, "/vgg-mini<enter>5<enter>");
     let layer = |index, nanoseconds| convlens::run::LayerRun {
         index,
         time: std::time::Duration::from_nanos(nanoseconds),
@@ -758,6 +764,9 @@ fn layers_light_up_as_they_end_and_settings_are_checked() {
     send(&mut state, Msg::Work(Work::Layer { first: true, layer: layer(0, 1_500_000) }));
     send(&mut state, Msg::Work(Work::Layer { first: false, layer: layer(1, 500_000) }));
     assert!(text(&painted(&state)).contains("2.000"), "conv1 with its norm or ReLU has ended");
+    press(&mut state, "/lenet5<enter>l");
+    assert!(!text(&painted(&state)).contains("2.000"), "another network has not");
+    press(&mut state, "/vgg-mini<enter>l");
     assert!(press(&mut state, "<esc>").is_empty(), "nothing is known to run");
     send(&mut state, Msg::Work(Work::Progress { what: "running".into(), done: 0, of: 3 }));
     assert!(matches!(press(&mut state, "<tab><esc>").as_slice(), [Effect::StopWork]), "from the list too");

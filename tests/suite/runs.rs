@@ -117,6 +117,8 @@ fn learned(run: &Path) -> (Vec<(String, Vec<u8>)>, Value) {
     let state = std::fs::read_to_string(run.join("state.json")).expect("a state");
     let mut state: Value = serde_json::from_str(&state).expect("JSON");
     state["progress"]["seconds"] = Value::Null;
+    // It is of the time, too.
+    state["checksum"] = Value::Null;
     state["progress"]["epoch_seconds"] = Value::Null;
     (tensors, state)
 }
@@ -322,6 +324,29 @@ fn a_part_of_a_folder_that_is_removed_is_made_again() {
 }
 
 #[test]
+fn a_run_leaves_alone_what_another_has_put_in_its_place() {
+    let folder = folder();
+    let at = folder.path();
+    let mut child = command(at, &train("name", &["--epochs", "100000"])).spawn().expect("started");
+    wait_for(&at.join("name/state.json"));
+    // At once, as a folder given the freed name would be there.
+    std::fs::rename(at.join("name"), at.join("moved")).expect("moved");
+    sound(at, &train("other", &["--epochs", "2"]));
+    let taken = std::fs::rename(at.join("other"), at.join("name"));
+    if taken.is_err() {
+        // It was made again before; that is the other test's.
+        kill(&mut child);
+        return;
+    }
+    let before = learned(&at.join("name"));
+    let output = child.wait_with_output().expect("ended");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("holds a run already"), "{errors}");
+    assert_eq!(learned(&at.join("name")), before);
+}
+
+#[test]
 fn what_the_rest_says_too_is_made_again() {
     let folder = folder();
     let at = folder.path();
@@ -385,7 +410,8 @@ fn scripts_hear_why_a_run_failed() {
     let last: Value = serde_json::from_str(text.lines().last().expect("lines")).expect("JSON");
     assert_eq!((&last["event"], &last["finished"]), (&"finish".into(), &false.into()));
     assert!(last["reason"].as_str().is_some_and(|reason| reason.contains("finite")), "{last}");
-    let norms: Vec<Value> = text
+    let metrics = std::fs::read_to_string(at.join("failed/metrics.jsonl")).expect("metrics");
+    let norms: Vec<Value> = metrics
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .filter(|line: &Value| line["event"] == "norms")

@@ -224,7 +224,8 @@ impl<'a> Work<'a> {
         let mut gathered = Gathered::default();
         let mut answers = Vec::new();
         let mut broken = false;
-        let mut activations = self.args.save_activations.as_deref().map(Activations::new);
+        let mut activations =
+            self.args.save_activations.as_deref().map(Activations::new).transpose().map_err(Failure::because)?;
         let mut taken = BTreeMap::new();
         let count = match &self.source {
             Source::Images(paths) => paths.len(),
@@ -237,7 +238,8 @@ impl<'a> Work<'a> {
             let needed = largest.saturating_mul(count as u64);
             machine::check(needed).map_err(super::too_large)?;
         }
-        let warmup = self.args.warmup.unwrap_or(u32::from(count <= self.batch)) as usize;
+        // Of several full mini-batches the first warms up.
+        let warmup = self.args.warmup.unwrap_or(u32::from(count < 2 * self.batch)) as usize;
         let runs = self.args.runs.unwrap_or(1) as usize;
         let last = self.network.layers.len().saturating_sub(1);
         let bar = self.context.progress((count.div_ceil(self.batch) * runs + warmup) as u64, "runs");

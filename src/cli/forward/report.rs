@@ -5,15 +5,10 @@ use serde_json::{Value, json};
 use super::{Answer, Source, Work};
 use crate::cli::output::{self, Rows};
 use crate::cli::{Failure, Format};
-use crate::model::figures::{bytes, grouped};
+use crate::model::figures::{bytes, decimal, grouped};
 use crate::network::weights::Scheme;
 use crate::run::forward::Forward;
 use crate::run::machine;
-
-/// A figure with four places, or with a power of ten where that would be no shorter.
-fn number(value: f64) -> String {
-    if value.abs() >= 1e6 { format!("{value:.3e}") } else { format!("{value:.4}") }
-}
 
 impl Work<'_> {
     pub fn print(&self, first: &Forward, timed: usize, answers: &[Answer], images: usize) -> Result<(), Failure> {
@@ -29,7 +24,7 @@ impl Work<'_> {
             ("std", true),
             ("zeros", true),
         ];
-        let median = first.median().as_secs_f64().max(1e-12);
+        let median = first.time().as_secs_f64().max(1e-12);
         let rows = first.layers.iter().map(|run| {
             let layer = &self.network.layers[run.index];
             let seconds = run.time.as_secs_f64();
@@ -39,7 +34,7 @@ impl Work<'_> {
                 macs => format!("{:.1}", 2.0 * macs as f64 * first.images as f64 / seconds.max(1e-9) / 1e9),
             };
             let mean = match statistics.non_finite {
-                0 => number(statistics.mean),
+                0 => decimal(statistics.mean),
                 count => format!("{} not finite", grouped(count as u64)),
             };
             vec![
@@ -51,7 +46,7 @@ impl Work<'_> {
                 speed,
                 self.algorithm(layer, first.images).unwrap_or_default().to_string(),
                 mean,
-                number(statistics.std),
+                decimal(statistics.std),
                 format!("{:.0}%", 100.0 * statistics.zero_fraction),
             ]
         });
@@ -78,21 +73,24 @@ impl Work<'_> {
                 }
             }
             if !answer.is_finite {
-                let began = first.layers.iter().find(|run| run.statistics.non_finite > 0);
-                let began = began.map_or("the last layer", |run| &self.network.layers[run.index].name);
-                lines.push(format!("  the output is not finite; that begins at `{began}`"));
+                lines.push("  the output is not finite".into());
             }
             if self.args.logits {
                 let logits: Vec<String> = answer.logits.iter().map(f32::to_string).collect();
                 lines.push(format!("  logits  {}", logits.join(" ")));
             }
         }
+        if let Some(began) = first.layers.iter().find(|run| run.statistics.non_finite > 0) {
+            let of = if answers.len() > 1 { " of some of these inputs" } else { "" };
+            let layer = &self.network.layers[began.index].name;
+            lines.extend([String::new(), format!("values{of} stop being finite at `{layer}`")]);
+        }
         lines
     }
 
     /// How long a mini-batch took, and what that is the median of.
     fn took(&self, first: &Forward, timed: usize) -> String {
-        let (median, threads) = (first.median().as_secs_f64(), rayon::current_num_threads());
+        let (median, threads) = (first.time().as_secs_f64(), rayon::current_num_threads());
         let runs = self.args.runs.unwrap_or(1) as usize;
         let of = match timed {
             1 => format!("{runs} run{}", plural(runs)),
@@ -117,7 +115,7 @@ impl Work<'_> {
             Source::Images(_) => json!(answers.iter().map(|answer| answer.name.as_str()).collect::<Vec<_>>()),
         };
         let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-        let median = milliseconds(first.median());
+        let median = milliseconds(first.time());
         let layers = first.layers.iter().map(|run| {
             let (layer, statistics) = (&self.network.layers[run.index], run.statistics);
             json!({"name": layer.name, "kind": layer.operation.kind(), "ms": milliseconds(run.time), "macs": layer.macs,

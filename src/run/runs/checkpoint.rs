@@ -50,14 +50,17 @@ pub struct State {
     /// Steps the optimizer has counted, for Adam's bias correction.
     pub optimizer_steps: i32,
     pub data: Data,
-    /// CRC-32 of all that was learned; checkpoints of an earlier convlens have none.
+    /// CRC-32 of all that was learned and of the rest of this state; checkpoints of an earlier convlens have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<u32>,
 }
 
-/// CRC-32 of parameters, running statistics and the optimizer's state, in this order. A disk that forgets a bit is noticed.
-fn checksum(network: &Compiled, optimizer: &Optimizer) -> u32 {
+/// CRC-32 of the state, parameters, running statistics and the optimizer's moments, in this order. A disk that forgets a bit
+/// is noticed.
+fn checksum(state: &State, network: &Compiled, optimizer: &Optimizer) -> u32 {
     let mut checksum = crc32fast::Hasher::new();
+    let bare = State { checksum: None, ..state.clone() };
+    checksum.update(serde_json::to_string(&bare).unwrap_or_default().as_bytes());
     let mut add = |values: &[f32]| {
         let mut bytes = Vec::with_capacity(4 * 4096);
         for chunk in values.chunks(4096) {
@@ -89,8 +92,8 @@ fn moment_name(moment: usize, parameter: &str) -> String {
 pub fn write(folder: &Path, learned: &Learned, data: Data) -> Result<State, WeightsError> {
     let Learned { network, optimizer, progress } = *learned;
     let (optimizer_steps, moments) = optimizer.state();
-    let checksum = Some(checksum(network, optimizer));
-    let state = State { version: VERSION, progress: progress.clone(), optimizer_steps, data, checksum };
+    let mut state = State { version: VERSION, progress: progress.clone(), optimizer_steps, data, checksum: None };
+    state.checksum = Some(checksum(&state, network, optimizer));
     let extras = network.parameters.iter().zip(&moments).flat_map(|(parameter, moments)| {
         let named = moments.iter().enumerate();
         named.map(|(at, values)| (moment_name(at, &parameter.name), *values)).collect::<Vec<Extra>>()
@@ -143,7 +146,7 @@ impl Checkpoint {
             moments.push(own);
         }
         optimizer.restore(self.state.optimizer_steps, &moments).map_err(|error| damaged(error.to_string()))?;
-        if self.state.checksum.is_some_and(|written| written != checksum(&compiled, &optimizer)) {
+        if self.state.checksum.is_some_and(|written| written != checksum(&self.state, &compiled, &optimizer)) {
             return Err(damaged("its values are not those that were written (their checksum differs)".into()));
         }
         Ok((compiled, optimizer))

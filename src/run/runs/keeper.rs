@@ -49,7 +49,7 @@ pub struct Reopened {
     pub architecture: PathBuf,
     pub checkpoint: Checkpoint,
     lock: File,
-    /// None where it is missing or damaged: it says nothing that the rest does not.
+    /// None where it is missing or damaged: nothing that was learned is in it.
     summary: Option<Summary>,
 }
 
@@ -95,6 +95,23 @@ fn lock(folder: &Path) -> Result<File, RunError> {
         }
     }
     Err(RunError::Busy(folder.display().to_string()))
+}
+
+/// Whether a path still is the file that was opened.
+#[cfg(unix)]
+fn is_same(opened: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    opened
+        .metadata()
+        .map(identity)
+        .ok()
+        .is_some_and(|own| fs::metadata(path).map(identity).is_ok_and(|there| there == own))
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// What a folder holds beside a lock, and what a kill has left half written.
@@ -197,13 +214,14 @@ impl Keeper {
         let mut is_new = false;
         loop {
             let kept = self.attempt(learned, &mut is_new);
-            if kept.is_ok() && !is_new {
+            // Whoever takes a folder away does so file by file, and takes what is made meanwhile as well.
+            let holds = self.is_there() && file(&self.folder, CHECKPOINT).exists();
+            if kept.is_ok() && holds && !is_new || matches!(kept, Err(RunError::Busy(_) | RunError::Taken(_))) {
                 return kept;
             }
-            // Whoever takes a folder away does so file by file, and takes what is made meanwhile as well.
             let Some(wait) = waits.next() else { return kept };
             std::thread::sleep(wait);
-            if self.is_there() {
+            if kept.is_ok() && self.is_there() && file(&self.folder, CHECKPOINT).exists() {
                 return kept;
             }
         }
@@ -221,7 +239,8 @@ impl Keeper {
 
     /// Whether the folder still is what was made at the beginning.
     fn is_there(&self) -> bool {
-        [ARCHITECTURE, RECIPE, METRICS, LOCK].iter().all(|name| file(&self.folder, name).exists())
+        let files = [ARCHITECTURE, RECIPE, METRICS].iter().all(|name| file(&self.folder, name).exists());
+        files && is_same(&self.lock, &file(&self.folder, LOCK))
     }
 
     fn write_checkpoint(&mut self, learned: &Learned) -> Result<PathBuf, RunError> {
@@ -253,8 +272,14 @@ impl Keeper {
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error, None))?;
         self.last = None;
         // Where only a part of it was removed, the lock is still held.
-        if !file(&folder, LOCK).exists() {
+        let held = file(&folder, LOCK);
+        if !is_same(&self.lock, &held) {
+            // Another run may have been given the name meanwhile.
+            let is_anothers = held.exists();
             self.lock = lock(&folder)?;
+            if is_anothers && !contents(&folder)?.is_empty() {
+                return Err(RunError::Taken(folder.display().to_string()));
+            }
         }
         // What was told so far can still be read where its name is gone.
         let mut told = Vec::new();
@@ -270,22 +295,28 @@ impl Keeper {
         summary.write(&self.folder).map_err(|error| unwritable(&path, &error, self.last))
     }
 
-    /// Says how the run ended. With what was `learned`, a folder that was taken away is made again even now.
+    /// Says how the run ended. With what was `learned`, a folder that was taken away is made again even now, and that is noted.
     pub fn end(
         mut self,
         (status, reason): (Status, Option<String>),
         closing: &Closing,
         learned: Option<&Learned>,
-    ) -> Result<Summary, RunError> {
+    ) -> Result<(Summary, Option<String>), RunError> {
         let mut waits = WAITS.into_iter();
+        let mut note = None;
+        let finished = status == Status::Finished;
+        let line =
+            lines::finish(closing.progress.step, finished, reason.as_deref(), [closing.validation, closing.test]);
+        // What was told stays readable through the open file, whatever becomes of its name.
+        self.append_json(&line)?;
         loop {
             let closed = self.close(status, reason.clone(), closing);
             let (Some(learned), false) = (learned, self.is_there()) else { break closed? };
             let Some(wait) = waits.next() else { break closed? };
             std::thread::sleep(wait);
-            self.checkpoint(learned)?;
+            note = self.checkpoint(learned)?.note.or(note);
         }
-        Ok(self.about.summary)
+        Ok((self.about.summary, note))
     }
 
     fn close(&mut self, status: Status, reason: Option<String>, closing: &Closing) -> Result<(), RunError> {
@@ -305,10 +336,6 @@ impl Keeper {
         if let Some(own) = closing.test {
             (summary.test_loss, summary.test_accuracy) = (Some(own.loss), Some(own.accuracy));
         }
-        let finished = status == Status::Finished;
-        let judged = [closing.validation, closing.test];
-        let line = lines::finish(closing.progress.step, finished, reason.as_deref(), judged);
-        self.append_json(&line)?;
         self.summarise(status, reason)
     }
 }
@@ -323,14 +350,18 @@ fn write_head(folder: &Path, about: &About, told: &[u8]) -> Result<File, RunErro
     text(RECIPE, &about.recipe.to_text())?;
     let mut metrics = open_metrics(folder)?;
     let begun = metrics.metadata().is_ok_and(|metadata| metadata.len() > 0);
-    if !begun {
-        let written = match told.is_empty() {
-            true => append_line(&mut metrics, &about.start),
-            false => metrics.write_all(told),
-        };
-        written.map_err(|error| unwritable(&file(folder, METRICS), &error, None))?;
+    let failed = |error: io::Error| unwritable(&file(folder, METRICS), &error, None);
+    if begun {
+        return Ok(metrics);
     }
-    Ok(metrics)
+    if told.is_empty() {
+        append_line(&mut metrics, &about.start).map_err(failed)?;
+        return Ok(metrics);
+    }
+    // Whole or not at all: a part of it would be taken for all.
+    let path = file(folder, METRICS);
+    atomic::write(&path, |beside| fs::write(beside, told)).map_err(failed)?;
+    open_metrics(folder)
 }
 
 fn append_line(metrics: &mut File, value: &Value) -> io::Result<()> {

@@ -120,6 +120,12 @@ impl From<&Epoch> for EpochLine {
     }
 }
 
+fn norms(value: &Value) -> Option<LayerNorms> {
+    let norm = |key: &str| value[key].as_f64().unwrap_or(f64::NAN);
+    let layer = value["layer"].as_str()?.to_string();
+    Some(LayerNorms { layer, weight: norm("weight"), gradient: norm("gradient"), update: norm("update") })
+}
+
 /// Reads a line. A line that a kill cut in the middle is no line.
 pub fn read_line(line: &str) -> Option<Line> {
     let value: Value = serde_json::from_str(line).ok()?;
@@ -149,7 +155,10 @@ pub fn read_line(line: &str) -> Option<Line> {
         "rate" => {
             Line::Rate { step: whole("step")?, rate: number("rate"), by: value["by"].as_str().unwrap_or("").into() }
         }
-        "norms" => Line::Norms { step: whole("step")?, layers: serde_json::from_value(value["layers"].clone()).ok()? },
+        "norms" => Line::Norms {
+            step: whole("step")?,
+            layers: value["layers"].as_array()?.iter().map(norms).collect::<Option<_>>()?,
+        },
         "warning" => Line::Warning { step: whole("step")?, text: value["text"].as_str().unwrap_or("").into() },
         _ => Line::Other,
     })

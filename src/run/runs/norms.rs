@@ -45,8 +45,14 @@ impl NormLines {
     }
 
     pub fn push(&mut self, layers: &[LayerNorms]) {
-        for own in layers {
-            let at = self.0.iter().position(|line| line.layer == own.layer).unwrap_or_else(|| {
+        for (place, own) in layers.iter().enumerate() {
+            let is_own = |line: &Line| line.layer == own.layer;
+            // They come in the same order every time.
+            let found = match self.0.get(place) {
+                Some(line) if is_own(line) => Some(place),
+                _ => self.0.iter().position(is_own),
+            };
+            let at = found.unwrap_or_else(|| {
                 self.0.push(Line { layer: own.layer.clone(), ..Line::default() });
                 self.0.len() - 1
             });

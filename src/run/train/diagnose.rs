@@ -17,6 +17,8 @@ const PATIENCE: [u64; 2] = [200, 2000];
 const AT_THE_END: usize = 20;
 /// A loss is as good as guessing from so much less than ln(classes) on.
 const NEAR: f64 = 0.99;
+/// A loss falls if it is less than this part of what it was.
+const STAYS: f64 = 0.98;
 /// A loss so many times that of guessing has exploded.
 const EXPLODED: f64 = 10.0;
 
@@ -61,8 +63,12 @@ impl Watch {
             self.looked += PATIENCE[self.looked..].iter().take_while(|patience| step >= **patience).count();
         }
         let is_due = waited || is_last && !self.said_stuck && self.last.len() >= AT_THE_END;
-        // An exploded loss has been told of.
-        let is_stuck = is_due && mean >= NEAR * guessing && !self.said_exploding;
+        // A loss that is still exploded has been told of; one that falls is on its way, however high it is.
+        let half = self.last.len() / 2;
+        let part = |from: usize, to: usize| self.last.range(from..to).sum::<f64>() / (to - from).max(1) as f64;
+        let (before, lately) = (part(0, half), part(half, self.last.len()));
+        let stays = lately >= NEAR * guessing && lately >= STAYS * before && lately <= EXPLODED * guessing;
+        let is_stuck = is_due && stays;
         self.said_stuck |= is_stuck;
         is_stuck.then_some(Trouble::Stuck { loss: mean })
     }
@@ -193,6 +199,14 @@ mod tests {
         assert_eq!(said(191, 400, 2.304), [240], "when there are enough losses again");
         assert_eq!(said(1, 400, 3.1), [200], "worse than guessing is no better");
         assert_eq!(said(1, 400, 2.1), [0u64; 0]);
+        // High, but on its way down.
+        let mut falls = Watch::default();
+        assert!((1..=48).all(|step| falls.step(step, 6.0 - step as f64 / 12.0, 10, step == 48).is_none()));
+        // It exploded, and lies dead since.
+        let mut dead = Watch::default();
+        assert!(matches!(dead.step(1, 30.0, 10, false), Some(Trouble::Exploding { .. })));
+        let told: Vec<u64> = (2..=400).filter(|&step| dead.step(step, 2.303, 10, false).is_some()).collect();
+        assert_eq!(told, [200]);
     }
 
     #[test]

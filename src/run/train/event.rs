@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::evaluate::{Evaluation, Judged};
 
@@ -39,7 +39,7 @@ pub struct Epoch {
 }
 
 /// Euclidean norms of a layer's parameters at a step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerNorms {
     pub layer: String,
     pub weight: f64,

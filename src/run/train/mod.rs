@@ -92,15 +92,17 @@ pub struct Ended {
     pub validation: Option<Evaluation>,
     /// Of the data's own test set, where validation is part of the training images.
     pub test: Option<Evaluation>,
-    /// Images that could not be read.
+    /// Training images that could not be read.
     pub left_out: usize,
 }
 
 /// At the least so long between two checkpoints that nobody asked for.
 const BETWEEN_EPOCHS: Duration = Duration::from_secs(5);
-const WITHIN_EPOCHS: Duration = Duration::from_secs(300);
+const WITHIN_EPOCHS: Duration = Duration::from_secs(30);
 /// At the least so long between two lines of norms in the metrics.
 const BETWEEN_NORMS: Duration = Duration::from_secs(2);
+/// Values of the largest parameter whose norms are kept: 64 MiB.
+const LARGEST_OBSERVED: usize = 1 << 24;
 /// A checkpoint or the norms take no more than one part in so many of the time.
 const SHARE: u32 = 100;
 
@@ -114,10 +116,14 @@ struct Session<'c> {
     next_norms: Instant,
     /// When norms are written to the metrics next.
     next_kept_norms: Instant,
+    /// Whether no parameter is so large that the copy its change is told by would be a burden.
+    can_keep_norms: bool,
     watch: Watch,
     /// Of the last epoch.
     validation: Option<Evaluation>,
     broken: HashSet<String>,
+    /// Training images among them.
+    left_out: usize,
     paused: bool,
 }
 
@@ -136,9 +142,11 @@ impl Training<'_> {
             keeping_took: Duration::ZERO,
             next_norms: now,
             next_kept_norms: now,
+            can_keep_norms: self.network.parameters.iter().all(|parameter| parameter.len() <= LARGEST_OBSERVED),
             watch: Watch::default(),
             validation: None,
             broken: HashSet::new(),
+            left_out: 0,
             paused: false,
         };
         self.progress.finished = false;
@@ -169,7 +177,7 @@ impl Training<'_> {
         let end = if ends && control.stops() { End::Stopped } else { end };
         self.progress.finished = end == End::Finished;
         self.keep(&mut session, on)?;
-        Ok(Ended { end, validation, test, left_out: session.broken.len() })
+        Ok(Ended { end, validation, test, left_out: session.left_out })
     }
 
     fn epochs(
@@ -196,7 +204,7 @@ impl Training<'_> {
             let Some(batch) = batches.next() else { return Err(TrainError::Reader) };
             let (place, is_last) = (batch.place, batch.is_last);
             for why in &batch.broken {
-                self.leave_out(why, session, on)?;
+                session.left_out += usize::from(self.leave_out(why, session, on)?);
             }
             let stops = match batch.labels.is_empty() {
                 true => {
@@ -226,18 +234,19 @@ impl Training<'_> {
         Ok(End::Finished)
     }
 
-    /// Says, once for each image, that it cannot be read.
+    /// Says, once for each image, that it cannot be read. Whether this was the first time.
     fn leave_out(
         &mut self,
         why: &str,
         session: &mut Session,
         on: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    ) -> Result<(), TrainError> {
-        if session.broken.insert(why.to_string()) {
+    ) -> Result<bool, TrainError> {
+        let is_new = session.broken.insert(why.to_string());
+        if is_new {
             let event = Event::Warning { step: self.progress.step, text: format!("{why}; it is left out") };
             let _ = self.tell(event, on)?;
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// Does what a run was told between two steps, and waits while it is paused. True if it is to stop.
@@ -324,7 +333,7 @@ impl Training<'_> {
     ) -> Result<ControlFlow<()>, TrainError> {
         let (step, epoch) = (self.progress.step + 1, self.progress.epoch);
         let lr = self.recipe.rate(step, total) * self.progress.rate;
-        let keeps_norms = self.keeper.is_some() && began >= session.next_kept_norms;
+        let keeps_norms = self.keeper.is_some() && session.can_keep_norms && began >= session.next_kept_norms;
         let observes = keeps_norms || self.observed.norms && began >= session.next_norms;
         let go_on = || !session.control.stops();
         let (network, optimizer) = (&mut self.network, &mut self.optimizer);

@@ -121,9 +121,9 @@ impl Context {
             Context::Edit => &[Context::Edit, Context::Lists, Context::Everywhere],
             Context::Forward => &[Context::Forward, Context::Lists, Context::Everywhere],
             // The same keys, those that count just now first.
-            Context::Begin | Context::Next | Context::Train => &[Begin, Next, Train, Running, Lists, Everywhere],
+            Context::Begin | Context::Next | Context::Train => &[Begin, Next, Train, Lists, Everywhere],
             Context::Running => &[Running, Train, Next, Lists, Everywhere],
-            Context::Runs => &[Runs, Train, Next, Running, Lists, Everywhere],
+            Context::Runs => &[Runs, Train, Next, Lists, Everywhere],
             Context::Architectures => &[Context::Architectures, Context::Lists, Context::Everywhere],
             Context::Typing => &[Context::Typing],
             Context::Completing => &[Context::Completing],

@@ -84,7 +84,9 @@ impl KeyMap {
                         BINDINGS.iter().filter(|own| own.context == context).map(|own| own.name).collect();
                     let words = format!("nothing is called `{}` in {}", row.key, context.name());
                     let problem = Problem::new(row.key_mark, words, format!("expected one of {}", names.join(", ")));
-                    problems.push(problem.help(did_you_mean(&row.key, names)));
+                    let elsewhere = BINDINGS.iter().find(|own| own.name == row.key);
+                    let elsewhere = elsewhere.map(|own| format!("`{}` is in `{}`", own.name, own.context.name()));
+                    problems.push(problem.help(elsewhere.or_else(|| did_you_mean(&row.key, names))));
                     continue;
                 };
                 if let Some(keys) = keys(&row.value, problems) {
@@ -125,8 +127,10 @@ impl KeyMap {
         for (at, bound) in self.0.iter().enumerate() {
             for (beside, other) in self.0.iter().enumerate() {
                 let (own, theirs) = (bound.binding.context, other.binding.context);
-                // A pair is met once: by its narrower side, and in one context by the earlier row.
-                let together = if own == theirs { at < beside } else { own.together().contains(&theirs) };
+                // A pair is met once: by its narrower side, and where none is narrower by the earlier row.
+                let is_narrower = own.together().contains(&theirs) && !theirs.together().contains(&own);
+                let mutual = own.together().contains(&theirs) && theirs.together().contains(&own);
+                let together = is_narrower || mutual && at < beside;
                 if together {
                     found
                         .extend(bound.keys.iter().filter(|key| other.keys.contains(key)).map(|key| (at, beside, *key)));

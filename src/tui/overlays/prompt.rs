@@ -121,6 +121,9 @@ pub fn draw(state: &State, prompt: &Prompt, frame_: &mut Frame, area: Rect) {
             theme.dim,
         ));
     }
+    if prompt.purpose.is_path() && prompt.names.is_empty() && prompt.refused.is_none() {
+        lines.push(Line::styled(" Tab completes", theme.dim));
+    }
     if let Some(why) = &prompt.refused {
         lines.push(Line::styled(format!(" {why}"), theme.bad));
     }

@@ -249,7 +249,8 @@ fn block_line(state: &State, name: &str, width: usize) -> Line<'static> {
         let heading = left(if at == 0 { name } else { "" }, columns.name);
         let time = own.map_or_else(|| "–".into(), |own| format!("{:.2} ms", 1e3 * own));
         let time = right(&time, columns.number);
-        let style = if *own > all[0] { theme.bad } else { theme.good };
+        let is_slower = own.zip(all[0]).is_some_and(|(own, first)| own > first);
+        let style = if is_slower { theme.bad } else { theme.good };
         let rest = format!(" {}", right(&ratio, columns.difference));
         let used = columns.name + columns.number + columns.difference + 1;
         [
@@ -391,7 +392,12 @@ fn draw_totals(state: &State, frame_: &mut Frame, area: Rect) {
         return;
     }
     const WIDTHS: [usize; 9] = [13, 14, 13, 7, 9, 7, 7, 8, 16];
-    let table = totals(state);
+    let mut table = totals(state);
+    // Where the spread of times has no room it is left out; a line that wraps would push another out.
+    let room = usize::from(area.width.saturating_sub(2));
+    if WIDTHS.iter().sum::<usize>() > room {
+        table.iter_mut().for_each(|row| row.truncate(WIDTHS.len() - 1));
+    }
     let mut lines: Vec<Line> = table
         .iter()
         .enumerate()

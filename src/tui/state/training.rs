@@ -46,6 +46,8 @@ pub struct TrainView {
     pub runs: Vec<Found>,
     /// The run the cursor is on.
     pub run_cursor: usize,
+    /// The run that the cursor goes to once it is in the list.
+    pub run_wanted: Option<String>,
     /// First visible row of the pane below.
     pub offset: usize,
     pub below: Below,
@@ -68,6 +70,7 @@ impl Default for TrainView {
             laid: Vec::new(),
             runs: Vec::new(),
             run_cursor: 0,
+            run_wanted: None,
             offset: 0,
             below: Below::Layers,
             log_scale: false,

@@ -11,7 +11,7 @@ use crate::model::compare::Row;
 use crate::model::kernel_study::Study;
 use crate::run::LayerRun;
 use crate::run::attention::{Effective, Heat, Method};
-use crate::run::live::{Input, Ran, Weights};
+use crate::run::live::{Input, Ran};
 use crate::run::measure::Timing;
 use crate::run::picture::Picture;
 use crate::spec::Origin;
@@ -110,34 +110,37 @@ impl Place {
 /// The forward run.
 #[derive(Debug, Clone)]
 pub struct ForwardView {
-    pub weights: Weights,
+    /// Files of weights, each for the architecture it was chosen for; the others are drawn at random.
+    pub weights: Vec<(Origin, PathBuf)>,
     pub input: Input,
     pub batch: usize,
     pub runs: usize,
     pub threads: Option<usize>,
     /// Of random weights and of noise.
     pub seed: u64,
-    /// A file of class names, in place of the architecture's.
-    pub labels: Option<PathBuf>,
+    /// Files of class names, each for the architecture it was chosen for, in place of its own.
+    pub labels: Vec<(Origin, PathBuf)>,
     /// The photos that were chosen together, and which of them is the input.
     pub photos: Vec<PathBuf>,
     pub photo: usize,
     /// Layers of the run under way, as they end.
     pub ending: Vec<LayerRun>,
-    /// The last run that went through.
-    pub ran: Option<Arc<Ran>>,
+    /// The network of the run under way.
+    pub running: Option<Arc<Network>>,
+    /// The last run of each network, the newest last.
+    pub rans: Vec<Arc<Ran>>,
     pub shows: Shows,
     pub page: usize,
     /// Whether the most active maps come first.
     pub by_activation: bool,
     /// Whether one map takes the whole pane.
     pub enlarged: bool,
-    /// Where the last run looks for its class, by each method.
-    pub looks: Vec<(Method, usize, Heat)>,
+    /// Where runs look for classes, by each method.
+    pub looks: Vec<Look>,
     /// The class that is looked for; the most probable without it.
     pub class: Option<usize>,
-    /// Where the run looks is being worked out.
-    pub is_looking: bool,
+    /// Where it is being worked out how the run looks, and for which class.
+    pub looking: Option<(Method, usize)>,
     /// What the pane's picture was made of, and the picture.
     pub picture: Option<Drawn>,
 }
@@ -145,27 +148,38 @@ pub struct ForwardView {
 impl Default for ForwardView {
     fn default() -> Self {
         ForwardView {
-            weights: Weights::Random(0),
+            weights: Vec::new(),
             input: Input::Noise(0),
             batch: 1,
             runs: 3,
             threads: None,
             seed: 0,
-            labels: None,
+            labels: Vec::new(),
             photos: Vec::new(),
             photo: 0,
             ending: Vec::new(),
-            ran: None,
+            running: None,
+            rans: Vec::new(),
             shows: Shows::Maps,
             page: 0,
             by_activation: false,
             enlarged: false,
             looks: Vec::new(),
             class: None,
-            is_looking: false,
+            looking: None,
             picture: None,
         }
     }
+}
+
+/// Where a run looks for a class.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The run, by where it is kept.
+    pub run: usize,
+    pub method: Method,
+    pub class: usize,
+    pub heat: Heat,
 }
 
 /// What the forward screen's pane of pictures shows.

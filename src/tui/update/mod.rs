@@ -10,7 +10,7 @@ use super::msg::{Effect, Msg, Target, Work};
 use super::overlays;
 use super::screens::{Screen, compare, edit, field, forward, kernels, layers, train};
 use super::state::overlay::{Answer, Palette, Question};
-use super::state::views::Timed;
+use super::state::views::{Look, Timed};
 use super::state::{ListLine, Overlay, Pane, State, Working};
 use super::theme;
 use find::{Place, go_to};
@@ -77,8 +77,8 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             };
             let theme = state.theme;
             state.entries.iter_mut().filter_map(|entry| entry.editor.as_mut()).for_each(|editor| editor.dress(&theme));
-            // The screen may have something to ask of a terminal that answers.
-            (state.face().enter)(state)
+            // Pictures are asked for of a terminal that answers, if they are looked at already.
+            if state.screen == Screen::Forward { forward::enter(state) } else { Vec::new() }
         }
         Msg::Tick => {
             state.toasts.iter_mut().for_each(|toast| toast.left = toast.left.saturating_sub(1));
@@ -240,9 +240,11 @@ fn worked(state: &mut State, work: Work) -> Vec<Effect> {
             state.working = None;
             return forward::took(state, *ran);
         }
-        Work::Looked { method, class, heat } => {
-            state.forward.is_looking = false;
-            state.forward.looks.push((method, class, heat));
+        Work::Looked { run, method, class, heat } => {
+            if state.forward.looking == Some((method, class)) {
+                state.forward.looking = None;
+            }
+            state.forward.looks.push(Look { run, method, class, heat });
         }
         Work::Effective(measured) => state.field.effective = Some(measured),
         Work::Timed(what, times) => {
@@ -259,6 +261,7 @@ fn worked(state: &mut State, work: Work) -> Vec<Effect> {
         }
         Work::Failed(why) => {
             forward::broke_off(state);
+            state.forward.looking = None;
             state.complain(why);
         }
     }

@@ -34,10 +34,44 @@ pub fn enter(state: &mut State) -> Vec<Effect> {
     vec![Effect::AskPictures]
 }
 
-/// The run that belongs to the selected architecture as it stands.
+/// Runs that are kept to be gone back to, the newest of each network.
+const KEPT: usize = 4;
+
+/// The last run of the selected architecture as it stands.
 fn ran(state: &State) -> Option<&Arc<Ran>> {
     let network = state.entry()?.shared_network()?;
-    state.forward.ran.as_ref().filter(|ran| Arc::ptr_eq(&ran.network, network))
+    state.forward.rans.iter().rev().find(|ran| Arc::ptr_eq(&ran.network, network))
+}
+
+/// Layers of the run under way, if it is of the selected architecture.
+fn ending(state: &State) -> &[LayerRun] {
+    let network = state.entry().and_then(|entry| entry.shared_network());
+    let is_own = network.zip(state.forward.running.as_ref()).is_some_and(|(own, running)| Arc::ptr_eq(own, running));
+    if is_own { &state.forward.ending } else { &[] }
+}
+
+/// The file that was chosen for an architecture.
+fn chosen_for<'a>(files: &'a [(Origin, PathBuf)], origin: &Origin) -> Option<&'a PathBuf> {
+    files.iter().find(|(own, _)| own == origin).map(|(_, path)| path)
+}
+
+/// Takes another file for an architecture, or none.
+fn choose(files: &mut Vec<(Origin, PathBuf)>, origin: Option<Origin>, text: &str) -> Result<(), String> {
+    let Some(origin) = origin else { return Ok(()) };
+    let path = (!text.is_empty()).then(|| file(text)).transpose()?;
+    files.retain(|(own, _)| *own != origin);
+    files.extend(path.map(|path| (origin, path)));
+    Ok(())
+}
+
+/// A file that was typed, if there is one.
+fn file(text: &str) -> Result<PathBuf, String> {
+    let path = overlays::expanded(text);
+    match (path.is_dir(), path.exists()) {
+        (true, _) => Err(format!("{} is a folder", path.display())),
+        (_, false) => Err(format!("there is no {}", path.display())),
+        _ => Ok(path),
+    }
 }
 
 /// A request with the settings of the screen.
@@ -49,10 +83,11 @@ pub fn request(state: &State) -> Option<Request> {
         Origin::File(file) => file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels)),
         Origin::Bundled(_) => labels.into(),
     });
-    let labels = view.labels.clone().or(own);
+    let labels = chosen_for(&view.labels, &entry.origin).cloned().or(own);
+    let weights = chosen_for(&view.weights, &entry.origin);
     Some(Request {
         network,
-        weights: view.weights.clone(),
+        weights: weights.map_or(Weights::Random(view.seed), |path| Weights::File(path.clone())),
         input: view.input.clone(),
         batch: view.batch,
         runs: view.runs,
@@ -73,7 +108,11 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
     match own {
         Forward::Run => {
             let Some(request) = request(state) else { return Some(Vec::new()) };
+            if state.entry().is_some_and(|entry| entry.editor.as_ref().is_some_and(|editor| !editor.is_sound())) {
+                state.tell("the text has problems; what runs is the network as it was before them");
+            }
             state.forward.ending.clear();
+            state.forward.running = Some(Arc::clone(&request.network));
             return Some(vec![Effect::Forward(request)]);
         }
         Forward::Ask(setting) => ask(state, setting),
@@ -116,16 +155,17 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
 fn ask(state: &mut State, setting: Setting) {
     let view = &state.forward;
     let path = |path: &std::path::Path| path.display().to_string();
+    let chosen = |files: &[(Origin, PathBuf)]| {
+        let own = state.entry().and_then(|entry| chosen_for(files, &entry.origin));
+        own.map_or(String::new(), |own| path(own))
+    };
     let text = match setting {
         Setting::Input => match &view.input {
             Input::Photo(own) | Input::Tensors(own) => path(own),
             Input::Noise(_) => String::new(),
         },
-        Setting::Labels => view.labels.as_deref().map_or(String::new(), path),
-        Setting::Weights => match &view.weights {
-            Weights::File(own) => path(own),
-            Weights::Random(_) => String::new(),
-        },
+        Setting::Labels => chosen(&view.labels),
+        Setting::Weights => chosen(&view.weights),
         Setting::Batch => view.batch.to_string(),
         Setting::Runs => view.runs.to_string(),
         Setting::Threads => view.threads.map_or(String::new(), |threads| threads.to_string()),
@@ -142,6 +182,8 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
         _ => Err(format!("expected a number from 1 to {most}")),
     };
     let classes = state.entry().and_then(|entry| entry.network()?.layers.last()).map(|last| last.output.elements());
+    let origin = state.entry().map(|entry| entry.origin.clone());
+    let names = ran(state).and_then(|ran| ran.labels.clone());
     let view = &mut state.forward;
     match setting {
         Setting::Input if text.is_empty() => {
@@ -154,12 +196,11 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
             if !["npy", "safetensors"].iter().any(|known| ending.eq_ignore_ascii_case(known)) {
                 return Ok(vec![Effect::FindPhotos(path)]);
             }
+            view.input = Input::Tensors(file(text)?);
             view.photos.clear();
-            view.input = Input::Tensors(path);
         }
-        Setting::Labels => view.labels = (!text.is_empty()).then(|| overlays::expanded(text)),
-        Setting::Weights if text.is_empty() => view.weights = Weights::Random(view.seed),
-        Setting::Weights => view.weights = Weights::File(overlays::expanded(text)),
+        Setting::Labels => choose(&mut view.labels, origin, text)?,
+        Setting::Weights => choose(&mut view.weights, origin, text)?,
         Setting::Batch => view.batch = count(4096)?,
         Setting::Runs => view.runs = count(10_000)?,
         Setting::Threads if text.is_empty() => view.threads = None,
@@ -167,16 +208,15 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
         Setting::Seed => {
             let seed = text.parse::<u64>().map_err(|_| "expected a whole number".to_string())?;
             view.seed = seed;
-            if let Weights::Random(own) = &mut view.weights {
-                *own = seed;
-            }
             if let Input::Noise(own) = &mut view.input {
                 *own = seed;
             }
         }
         Setting::Class if text.is_empty() => view.class = None,
         Setting::Class => {
-            let class = text.parse::<usize>().map_err(|_| "expected the number of a class".to_string())?;
+            let named = names.iter().flatten().position(|name| name.eq_ignore_ascii_case(text));
+            let class = text.parse::<usize>().ok().or(named);
+            let class = class.ok_or("expected the number of a class, or its name where names are known")?;
             if let Some(classes) = classes.filter(|classes| class as u128 >= *classes) {
                 return Err(format!("the network has {} classes, from 0 on", grouped(classes)));
             }
@@ -187,7 +227,7 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
     Ok(act(state, Action::Forward(Forward::Run)).unwrap_or_default())
 }
 
-/// Takes the photos that were chosen, and runs the first. What cannot be read leaves the choice as it was.
+/// Takes the photos that were chosen, and runs the first. A folder without any leaves the choice as it was.
 pub fn chosen(state: &mut State, photos: Result<Vec<PathBuf>, String>) -> Vec<Effect> {
     match photos {
         Ok(photos) => {
@@ -206,10 +246,9 @@ pub fn chosen(state: &mut State, photos: Result<Vec<PathBuf>, String>) -> Vec<Ef
     }
 }
 
-/// A run, or a look, ended with nothing: what is shown is of the run before again.
+/// A run ended with nothing: what is shown is of the run before again.
 pub fn broke_off(state: &mut State) {
-    state.forward.ending.clear();
-    state.forward.is_looking = false;
+    (state.forward.ending, state.forward.running) = (Vec::new(), None);
 }
 
 /// A layer of the run under way ended.
@@ -222,12 +261,23 @@ pub fn layer_ended(state: &mut State, first: bool, layer: LayerRun) {
 
 /// Takes a run that went through.
 pub fn took(state: &mut State, ran: Ran) -> Vec<Effect> {
+    // What went wrong before was seen to.
+    state.toasts.retain(|toast| !toast.bad);
+    let (done, wanted) = (ran.forward.times.len(), ran.request.runs);
+    if done < wanted {
+        state.tell(format!("stopped after {done} of {wanted} runs"));
+    }
     if let Some(why) = &ran.labels_missing {
         state.complain(why.clone());
     }
-    state.forward.ending.clear();
-    state.forward.looks.clear();
-    state.forward.ran = Some(Arc::new(ran));
+    let view = &mut state.forward;
+    (view.ending, view.running) = (Vec::new(), None);
+    view.rans.retain(|own| !Arc::ptr_eq(&own.network, &ran.network));
+    view.rans.push(Arc::new(ran));
+    let surplus = view.rans.len().saturating_sub(KEPT);
+    view.rans.drain(..surplus);
+    let kept: Vec<usize> = view.rans.iter().map(|ran| Arc::as_ptr(ran) as usize).collect();
+    view.looks.retain(|look| kept.contains(&look.run));
     look(state)
 }
 
@@ -244,12 +294,12 @@ fn look(state: &mut State) -> Vec<Effect> {
         state.tell("the network does not end in classes, so there is nothing it looks for");
         return Vec::new();
     };
-    let known = state.forward.looks.iter().any(|(own, of, _)| (*own, *of) == (method, class));
-    if known {
+    let run = Arc::as_ptr(ran) as usize;
+    if state.forward.looks.iter().any(|look| (look.run, look.method, look.class) == (run, method, class)) {
         return Vec::new();
     }
-    let effect = Effect::Look { input: ran.input.clone(), class, method };
-    state.forward.is_looking = true;
+    let effect = Effect::Look { ran: Arc::clone(ran), class, method };
+    state.forward.looking = Some((method, class));
     vec![effect]
 }
 

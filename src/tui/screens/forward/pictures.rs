@@ -14,7 +14,7 @@ use crate::run::live::Ran;
 use crate::run::paint::{grays, heat_on};
 use crate::tui::screens::Screen;
 use crate::tui::state::State;
-use crate::tui::state::views::{Drawn, Shows, Subject};
+use crate::tui::state::views::{Drawn, Look, Shows, Subject};
 use crate::tui::theme::Tones;
 
 /// Makes the picture anew when it is of something else.
@@ -102,9 +102,11 @@ impl Tiles {
         let of = |across: u32| {
             let mut tile_width = ((room.0 + 1) / across).saturating_sub(1).max(1);
             // Not taller than the room either.
-            tile_width = tile_width.min((room.1 * width / height).max(1));
+            let widest = u64::from(room.1) * u64::from(width) / u64::from(height);
+            tile_width = tile_width.min(u32::try_from(widest).unwrap_or(u32::MAX).max(1));
             tile_width -= if tile_width >= width { tile_width % width } else { 0 };
-            let tile = (tile_width, (tile_width * height / width).clamp(1, room.1.max(1)));
+            let tall = u64::from(tile_width) * u64::from(height) / u64::from(width);
+            let tile = (tile_width, u32::try_from(tall).unwrap_or(u32::MAX).clamp(1, room.1.max(1)));
             let across = ((room.0 + 1) / (tile.0 + 1)).max(1);
             let down = ((room.1 + 1) / (tile.1 + 1)).max(1);
             Tiles { tile, across, on_page: (across * down) as usize }
@@ -221,9 +223,9 @@ fn looks(
     room: (u32, u32),
 ) -> Option<(RgbImage, String, usize)> {
     let class = subject.class;
-    let known = state.forward.looks.iter().find(|(own, of, _)| (*own, *of) == (method, class));
-    let (_, _, heat) = known?;
-    let image = heat_on(ran.photo.as_ref(), heat);
+    let own = |look: &&Look| (look.run, look.method, look.class) == (subject.run, method, class);
+    let known = state.forward.looks.iter().find(own)?;
+    let image = heat_on(ran.photo.as_ref(), &known.heat);
     let label = label(ran, class);
     Some((fitted(&image, room), format!("{} for {label}", method.name()), 1))
 }

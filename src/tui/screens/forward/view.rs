@@ -7,11 +7,11 @@ use ratatui::widgets::{Paragraph, Wrap};
 use ratatui_image::Image;
 
 use super::pictures::{label, shades};
-use super::ran;
+use super::{ending, ran};
 use crate::model::Network;
-use crate::model::figures::{bytes, grouped};
+use crate::model::figures::{bytes, decimal, grouped};
 use crate::run::LayerRun;
-use crate::run::live::{BINS, Output, Ran};
+use crate::run::live::{self, BINS, Output, Ran};
 use crate::tui::layout::{Panes, SizeClass, visible_rows};
 use crate::tui::msg::{Region, Target};
 use crate::tui::screens::layers;
@@ -92,9 +92,10 @@ fn draw_table(
     let theme = &state.theme;
     let has_keys = state.pane == Pane::Main;
     let last = ran(state);
-    let under_way = !state.forward.ending.is_empty();
+    let ending = ending(state);
+    let under_way = !ending.is_empty();
     let runs: &[LayerRun] = match (under_way, last) {
-        (true, _) => &state.forward.ending,
+        (true, _) => ending,
         (false, Some(ran)) => &ran.forward.layers,
         (false, None) => &[],
     };
@@ -102,7 +103,7 @@ fn draw_table(
     let total = runs.iter().map(|run| run.time.as_secs_f64()).sum::<f64>().max(1e-12);
     let title = match last {
         Some(ran) if !under_way => {
-            let median = ran.forward.median().as_secs_f64();
+            let median = ran.forward.time().as_secs_f64();
             format!(
                 " {} · {:.1} ms, {:.1} images/s ",
                 network.architecture.name,
@@ -112,7 +113,8 @@ fn draw_table(
         }
         _ => format!(" {} ", network.architecture.name),
     };
-    let block = frame(fitting_title(&title, area), theme, has_keys);
+    let next = fitting_title(&next_run(state), area);
+    let block = frame(fitting_title(&title, area), theme, has_keys).title_bottom(Line::styled(next, theme.dim));
     let inside = block.inner(area);
     let width = usize::from(inside.width);
     let given = |from: usize, columns: usize| if width >= from { columns } else { 0 };
@@ -166,6 +168,17 @@ fn draw_table(
     frame_.render_widget(Paragraph::new(lines).block(block), area);
 }
 
+/// What ⏎ runs, in short.
+fn next_run(state: &State) -> String {
+    let Some(request) = super::request(state) else { return String::new() };
+    let mut made = live::made(&request, 1);
+    if state.forward.photos.len() > 1 {
+        made.input += &format!(" ({} of {})", state.forward.photo + 1, state.forward.photos.len());
+    }
+    let threads = request.threads.map_or(String::new(), |count| format!(" · {count} threads"));
+    format!(" ⏎ {} · {} · batch {} · {} runs{threads} ", made.input, made.weights, made.batch, request.runs)
+}
+
 fn draw_pictures(state: &State, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
@@ -178,7 +191,7 @@ fn draw_pictures(state: &State, frame_: &mut Frame, area: Rect) {
                 "⏎ runs the network; i chooses a photo, w a file of weights. Without them it runs on noise with random weights."
             }
             (Some(_), Shows::Filters) => "The first conv takes too many channels to be shown as pictures.",
-            (Some(_), Shows::Looks(_)) if state.forward.is_looking => "Working out where the network looks.",
+            (Some(_), Shows::Looks(_)) if state.forward.looking.is_some() => "Working out where the network looks.",
             (Some(_), Shows::Looks(_)) => "Nothing is looked for.",
             (Some(_), _) => "Nothing to show.",
         };
@@ -210,12 +223,13 @@ pub(super) fn statistics(ran: &Ran, index: usize) -> Vec<(&'static str, String)>
     let word = if output.sizes.1 * output.sizes.2 == 1 { "features" } else { "channels" };
     if let Some(run) = run {
         let own = run.statistics;
-        lines.push(("values", format!("mean {:.4}, std {:.4}", own.mean, own.std)));
+        lines.push(("values", format!("mean {}, std {}", decimal(own.mean), decimal(own.std))));
         let finite = match own.non_finite {
             0 => String::new(),
             count => format!(", {} not finite", grouped(count as u64)),
         };
-        lines.push(("range", format!("{:.4} to {:.4}{finite}", own.min, own.max)));
+        let (least, most) = (decimal(own.min.into()), decimal(own.max.into()));
+        lines.push(("range", format!("{least} to {most}{finite}")));
         let zeros = 100.0 * own.zero_fraction;
         lines.push(("zeros", format!("{zeros:.1}%; {} of {} {word} dead", output.dead, grouped(channels))));
         let moved = layer.bytes_moved(ran.forward.images as u64);
@@ -273,7 +287,7 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
         if let Some(broken) = ran.forward.layers.iter().find(|run| run.statistics.non_finite > 0) {
             let name = &ran.network.layers[broken.index].name;
             lines = vec![Line::styled(format!(" no answer: values stop being finite at {name}"), theme.bad)];
-        } else if ran.made.weights.starts_with("random") && !ran.top.is_empty() {
+        } else if ran.made.is_random && !ran.top.is_empty() {
             lines.truncate(4);
             lines.push(Line::styled(" random weights: the answer means nothing", theme.dim));
         }

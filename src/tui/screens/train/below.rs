@@ -39,9 +39,12 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
     let (theme, view) = (&state.theme, &state.train);
     let names = [(Below::Layers, "Layers"), (Below::Samples, "Images"), (Below::Runs, "Runs"), (Below::Notes, "Notes")];
     let mut titles = vec![Span::raw(" ")];
+    let count = notes(view).len();
     for (below, name) in names {
+        // That there is something to note is seen from the other panes.
+        let number = if below == Below::Notes && count > 0 { format!(" {count}") } else { String::new() };
         let style = if below == view.below { theme.marked.patch(theme.accent) } else { theme.dim };
-        titles.extend([Span::styled(name, style), Span::raw(" ")]);
+        titles.extend([Span::styled(name, style), Span::styled(number, theme.warn), Span::raw(" ")]);
     }
     let block = frame(Line::from(titles), theme, state.pane == Pane::Main);
     let inside = block.inner(area);
@@ -104,14 +107,29 @@ fn sparkline(values: impl Iterator<Item = f64> + Clone, width: usize) -> String 
 
 fn draw_layers(norms: &NormLines, offset: usize, theme: &Theme, frame_: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
-    let line = if width >= 84 { 24 } else { 12 };
-    let name = width.saturating_sub(11 * 3 + line + 2).min(28);
+    // Where there is little room, the norm of the weights and the line go first.
+    let line = if width >= 84 {
+        26
+    } else if width >= 64 {
+        14
+    } else {
+        0
+    };
+    let weights = if width >= 46 { 11 } else { 0 };
+    let name = width.saturating_sub(weights + 11 * 2 + line).min(28);
     let room = usize::from(area.height).saturating_sub(1);
     let count = norms.0.len();
     let offset = offset.min(count.saturating_sub(room.max(1)));
-    let which = if count > room { format!(" {}–{} of {count}", offset + 1, offset + room) } else { " layer".into() };
-    let heading =
-        left(&which, name) + &right("|weight|", 11) + &right("|gradient|", 11) + &right("Δ/weight", 11) + "  gradient";
+    let which = if count > room && room > 0 {
+        format!(" {}–{} of {count}", offset + 1, offset + room)
+    } else {
+        " layer".into()
+    };
+    let heading = left(&which, name)
+        + &right(if weights > 0 { "|weight|" } else { "" }, weights)
+        + &right("|gradient|", 11)
+        + &right("Δ/weight", 11)
+        + if line > 0 { "  gradient" } else { "" };
     let mut lines = vec![Line::styled(heading, theme.dim)];
     for own in norms.0.iter().skip(offset).take(room) {
         let Some(last) = own.norms.last() else { continue };
@@ -128,9 +146,10 @@ fn draw_layers(norms: &NormLines, offset: usize, theme: &Theme, frame_: &mut Fra
         let gradients = own.norms.iter().map(|own| own.gradient);
         lines.push(Line::from(vec![
             Span::styled(left(&format!(" {}", tail(&own.layer, name.saturating_sub(2))), name), theme.text),
-            Span::styled(number(last.weight) + &number(last.gradient), theme.text),
+            Span::styled(if weights > 0 { number(last.weight) } else { String::new() }, theme.text),
+            Span::styled(number(last.gradient), theme.text),
             Span::styled(number(ratio), style),
-            Span::styled(format!("  {}", sparkline(gradients, line)), theme.bar),
+            Span::styled(format!("  {}", sparkline(gradients, line.saturating_sub(2))), theme.bar),
         ]));
     }
     frame_.render_widget(Paragraph::new(lines), area);

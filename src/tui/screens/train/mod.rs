@@ -32,10 +32,10 @@ pub fn enter(_: &mut State) -> Vec<Effect> {
 
 /// Its keys: while a run is under way those that steer it come first.
 pub fn context(state: &State) -> Context {
-    match (state.train.below, &state.train.live) {
-        (Below::Runs, _) => Context::Runs,
-        (_, Some(_)) => Context::Running,
-        (_, None) => Context::Train,
+    match (&state.train.live, state.train.below) {
+        (Some(_), _) => Context::Running,
+        (None, Below::Runs) => Context::Runs,
+        (None, _) => Context::Begin,
     }
 }
 
@@ -225,7 +225,10 @@ fn resume(state: &mut State) -> Vec<Effect> {
     let folder = match (view.below, view.runs.get(view.run_cursor), &view.shown) {
         (Below::Runs, Some(run), _) => run.folder.clone(),
         (_, _, Some(shown)) => shown.folder.clone(),
-        _ => return Vec::new(),
+        _ => {
+            state.tell("there is no run to go on with");
+            return Vec::new();
+        }
     };
     began_soon(state, "going on");
     // A length that was typed is meant for the next run, unless this one has come to its end.
@@ -274,6 +277,7 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
                 live.id = shown.id.clone();
             }
             state.train.laid.retain(|(id, _)| *id != shown.id);
+            state.train.run_wanted = Some(shown.id.clone());
             state.train.shown = Some(*shown);
             state.train.refused = None;
             // What went wrong before has been seen.
@@ -295,9 +299,7 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
                 state.train.shown.as_ref().is_some_and(|shown| shown.about.began.is_some() && shown.ended.is_none());
             // A run that never began is on no chart.
             state.train.refused = ended.as_ref().err().filter(|_| !is_own).cloned();
-            // Of this process: another's run may be on the charts.
-            let own = |shown: &&mut Shown| shown.about.began.is_some() && shown.ended.is_none();
-            if let Some(shown) = state.train.shown.as_mut().filter(own) {
+            if let Some(shown) = state.train.shown.as_mut().filter(|_| is_own) {
                 shown.ended = Some(words.clone());
             }
             match ended {
@@ -309,6 +311,8 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
         Training::Runs(runs) => {
             let view = &mut state.train;
             let own = view.runs.get(view.run_cursor).map(|run| run.id.clone());
+            let is_there = |id: &String| runs.iter().any(|run| run.id == *id);
+            let own = view.run_wanted.take_if(|wanted| is_there(wanted)).or(own);
             view.runs = runs;
             let same = own.and_then(|own| view.runs.iter().position(|run| run.id == own));
             view.run_cursor = same.unwrap_or(0);

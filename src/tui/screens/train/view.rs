@@ -92,7 +92,7 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
 
 fn title(history: &History, curve: Curve, view: &TrainView) -> String {
     let number = |value: f64| match curve {
-        Curve::Loss if value.abs() >= 1e5 => format!("{value:.3e}"),
+        Curve::Loss if value.abs() >= 1e5 || value != 0.0 && value.abs() < 1e-3 => format!("{value:.3e}"),
         Curve::Loss => format!("{value:.4}"),
         Curve::Accuracy => format!("{:.1}%", 100.0 * value),
     };
@@ -121,7 +121,7 @@ fn title(history: &History, curve: Curve, view: &TrainView) -> String {
             words.into_iter().flatten().collect::<Vec<_>>().join(" · ")
         }
     };
-    format!(" {name}  {text} ")
+    if text.is_empty() { format!(" {name} ") } else { format!(" {name}  {text} ") }
 }
 
 fn draw_nothing_yet(state: &State, frame_: &mut Frame, area: Rect) {
@@ -129,6 +129,9 @@ fn draw_nothing_yet(state: &State, frame_: &mut Frame, area: Rect) {
     let block = frame(" Train ", theme, state.pane == Pane::Main);
     let name = state.entry().map_or("", |entry| entry.id.as_str());
     let words = match &state.train.live {
+        Some(_) if state.train.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
+            "The first step is under way.".to_string()
+        }
         Some(_) => "Reading the data; the first step comes after it.".to_string(),
         None => format!(
             "⏎ trains {name} on {}. i chooses other data: MNIST's family, CIFAR-10, a folder of images, a tensor file. o \
@@ -157,7 +160,13 @@ fn fitting(forms: impl IntoIterator<Item = String>, room: usize) -> String {
 }
 
 /// Where a run stands, in lines of so many columns: label and words.
-fn standing(shown: &Shown, live: Option<(bool, bool)>, room: usize) -> Vec<(&'static str, String)> {
+/// `elsewhere` is what became of a run that another process trained, if it ended.
+fn standing(
+    shown: &Shown,
+    live: Option<(bool, bool)>,
+    elsewhere: Option<&str>,
+    room: usize,
+) -> Vec<(&'static str, String)> {
     let history = &shown.history;
     let step = history.loss.last_step();
     let total = shown.about.total_steps.max(1);
@@ -168,8 +177,10 @@ fn standing(shown: &Shown, live: Option<(bool, bool)>, room: usize) -> Vec<(&'st
             Some((done, of)) => format!("validating {} of {}", grouped(done as u64), grouped(of as u64)),
             None => "training, Space pauses".to_string(),
         },
+        // Its reason is too long for a line.
+        (None, Some(ended)) if ended.starts_with("failed") => "failed: v turns to the notes".into(),
         (None, Some(ended)) => ended.clone(),
-        (None, None) => "trained by another process".to_string(),
+        (None, None) => elsewhere.map_or_else(|| "trained by another process".to_string(), str::to_string),
     };
     let epochs = shown.about.epochs.map_or_else(String::new, |epochs| format!(" of {epochs}"));
     let lr = history.lr.buckets().last().and_then(|bucket| bucket.mean());
@@ -210,13 +221,19 @@ fn standing(shown: &Shown, live: Option<(bool, bool)>, room: usize) -> Vec<(&'st
     lines
 }
 
+/// How a run that another process trained ended, as the list of runs has it.
+fn elsewhere<'a>(view: &'a TrainView, shown: &Shown) -> Option<&'a str> {
+    let found = view.runs.iter().find(|run| run.id == shown.id)?;
+    Some(found.status()).filter(|status| *status != "running")
+}
+
 /// Where a run stands, in one line.
 fn in_a_line<'a>(shown: &Shown, view: &TrainView, room: usize) -> Line<'a> {
     let live = view.live.as_ref().map(|live| (live.paused, live.stopping));
     let word = |lines: &[(&str, String)], name: &str| {
         lines.iter().find(|(own, _)| *own == name).map_or_else(String::new, |(_, words)| words.clone())
     };
-    let lines = standing(shown, live, room / 2);
+    let lines = standing(shown, live, elsewhere(view, shown), room / 2);
     let (step, run, speed) = (word(&lines, "step"), word(&lines, "run"), word(&lines, "speed"));
     Line::raw(fitting([format!(" {step} · {run} · {speed}"), format!(" {step} · {run}"), format!(" {step}")], room))
 }
@@ -231,7 +248,7 @@ fn best(history: &History) -> Option<(f64, u64)> {
 
 /// Where a run stands, as text to copy.
 pub fn as_text(shown: &Shown) -> String {
-    standing(shown, None, usize::MAX)
+    standing(shown, None, None, usize::MAX)
         .into_iter()
         .map(|(label, words)| format!("{label}  {words}"))
         .collect::<Vec<_>>()
@@ -251,7 +268,7 @@ fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
         Some(shown) => {
             let width = usize::from(half.width.saturating_sub(3));
             let share = shown.history.loss.last_step() as f64 / shown.about.total_steps.max(1) as f64;
-            let mut lines: Vec<Line> = standing(shown, live, width.saturating_sub(7))
+            let mut lines: Vec<Line> = standing(shown, live, elsewhere(view, shown), width.saturating_sub(7))
                 .into_iter()
                 .map(|(name, words)| Line::from(vec![label(name), Span::styled(words, theme.text)]))
                 .collect();
