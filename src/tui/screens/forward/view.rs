@@ -23,6 +23,9 @@ use crate::tui::tree::Row;
 /// Columns of the pictures beside the table.
 const PICTURES_WIDTH: u16 = 48;
 
+/// Columns of a time.
+const MS: usize = 8;
+
 /// Where table, pictures and words are.
 pub(super) struct Areas {
     pub table: Rect,
@@ -118,14 +121,14 @@ fn draw_table(
     let inside = block.inner(area);
     let width = usize::from(inside.width);
     let given = |from: usize, columns: usize| if width >= from { columns } else { 0 };
-    let (share, speed, by, bars) = (given(24, 6), given(32, 8), given(41, 10), given(56, 9));
-    let name = width.saturating_sub(9 + speed + by + share + bars);
+    let (share, speed, by, bars) = (given(24, 5), given(32, 8), given(41, 9), given(56, 9));
+    let name = width.saturating_sub(MS + speed + by + share + bars);
     let heading = left("  name", name)
-        + &right("ms", 9)
+        + &right("ms", MS)
         + &right(if share > 0 { "share" } else { "" }, share)
         + &left("", bars)
         + &right(if speed > 0 { "GFLOP/s" } else { "" }, speed)
-        + &left(if by > 0 { "  by" } else { "" }, by);
+        + &left(if by > 0 { " by" } else { "" }, by);
     let mut lines = vec![Line::styled(heading, theme.dim)];
     let first_broken = runs.iter().filter(|run| run.statistics.non_finite > 0).map(|run| run.index).min();
     for (at, row) in entry.rows().iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
@@ -143,7 +146,7 @@ fn draw_table(
         let algorithm = last.and_then(|ran| ran.algorithms.get(row.layers().start).copied().flatten());
         let mut spans = vec![
             Span::styled(left(&words, name), if run.non_finite > 0 { theme.bad } else { lit }),
-            Span::styled(right(&if run.ended { format!("{:.3}", 1e3 * run.seconds) } else { "·".into() }, 9), lit),
+            Span::styled(right(&if run.ended { format!("{:.3}", 1e3 * run.seconds) } else { "·".into() }, MS), lit),
         ];
         let part = if run.ended { run.seconds / total } else { 0.0 };
         if share > 0 {
@@ -159,7 +162,7 @@ fn draw_table(
         }
         if by > 0 {
             let text = algorithm.filter(|_| run.ended && row.layers().len() <= 3).unwrap_or_default();
-            spans.push(Span::styled(left(&format!("  {text}"), by), theme.dim));
+            spans.push(Span::styled(left(&format!(" {text}"), by), theme.dim));
         }
         lines.push(Line::from(spans).style(style));
         let y = inside.y + (at - entry.offset) as u16 + 1;

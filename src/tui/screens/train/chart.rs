@@ -124,7 +124,7 @@ impl Plot<'_> {
             .block(block)
             .x_axis(Axis::default().style(theme.dim).bounds([1.0, last as f64]).labels(
                 // Numbers that touch would be read as one.
-                match usize::from(inside.width - MARGIN) > 5 * grouped(last).len() {
+                match last > 3 && usize::from(inside.width - MARGIN) > 5 * grouped(last).len() {
                     true => vec![x_label(1), x_label(last.div_ceil(2)), x_label(last)],
                     false => vec![x_label(1), x_label(last)],
                 },

@@ -178,7 +178,7 @@ fn standing(
             None => "training, Space pauses".to_string(),
         },
         // Its reason is too long for a line.
-        (None, Some(ended)) if ended.starts_with("failed") => "failed: v turns to the notes".into(),
+        (None, Some(ended)) if ended.starts_with("failed") => "failed (v: notes)".into(),
         (None, Some(ended)) => ended.clone(),
         (None, None) => elsewhere.map_or_else(|| "trained by another process".to_string(), str::to_string),
     };
