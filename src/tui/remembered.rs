@@ -8,6 +8,7 @@ use super::columns::{Column, Sort};
 use super::screens::Screen;
 use super::state::State;
 use super::state::views::Number;
+use crate::spec::recipe::Recipe;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -21,6 +22,9 @@ pub struct Remembered {
     pub sort: Option<Sort>,
     pub number: Option<Number>,
     pub mouse: Option<bool>,
+    /// What was trained on last, and the recipe, as they were typed.
+    pub data: Option<String>,
+    pub recipe: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +60,8 @@ impl Remembered {
             sort: state.table.sort,
             number: Some(state.compare.number),
             mouse: Some(state.mouse),
+            data: Some(state.train.data.absolute().to_string()),
+            recipe: Some(state.train.words.clone()),
         }
     }
 
@@ -68,6 +74,14 @@ impl Remembered {
             state.table.columns.clone_from(columns);
         }
         state.table.sort = self.sort;
+        if let Some(data) = self.data.as_ref().and_then(|text| text.parse().ok()) {
+            state.train.data = data;
+        }
+        if let Some((words, recipe)) =
+            self.recipe.as_ref().and_then(|text| Some((text, Recipe::from_words(text).ok()?)))
+        {
+            (state.train.words, state.train.recipe) = (words.clone(), recipe);
+        }
         for entry in &mut state.entries {
             let Some(folded) = self.folds.get(&entry.id) else { continue };
             entry.fold(|folds, _| {

@@ -737,6 +737,22 @@ fn photos_of_a_folder_are_gone_through_and_what_fails_changes_nothing() {
 }
 
 #[test]
+fn in_a_tiny_window_pictures_take_the_tables_place() {
+    let mut state = state(40, 12, theme::DARK);
+    press(&mut state, "/vgg-mini<enter>5");
+    let effects = press(&mut state, "<enter>");
+    run_forward(&mut state, &effects);
+    let shown = |state: &State| text(&painted(state));
+    assert!(shown(&state).contains(" ms") && !shown(&state).contains("maps 0 to"));
+    press(&mut state, "v");
+    assert!(shown(&state).contains("maps 0 to"), "{}", shown(&state));
+    press(&mut state, "v");
+    assert!(shown(&state).contains("filters 0 to"), "{}", shown(&state));
+    press(&mut state, "vvvv");
+    assert!(shown(&state).contains(" ms"), "once around");
+}
+
+#[test]
 fn paths_are_completed_where_one_is_typed() {
     let mut state = state(80, 24, theme::DARK);
     let effects = press(&mut state, "5wtin<tab>");

@@ -327,23 +327,24 @@ fn a_part_of_a_folder_that_is_removed_is_made_again() {
 fn a_run_leaves_alone_what_another_has_put_in_its_place() {
     let folder = folder();
     let at = folder.path();
-    let mut child = command(at, &train("name", &["--epochs", "100000"])).spawn().expect("started");
+    let child = command(at, &train("name", &["--epochs", "100000"])).spawn().expect("started");
     wait_for(&at.join("name/state.json"));
-    // At once, as a folder given the freed name would be there.
-    std::fs::rename(at.join("name"), at.join("moved")).expect("moved");
-    sound(at, &train("other", &["--epochs", "2"]));
-    let taken = std::fs::rename(at.join("other"), at.join("name"));
-    if taken.is_err() {
-        // It was made again before; that is the other test's.
-        kill(&mut child);
-        return;
-    }
+    // Held still, so that it cannot make its folder again before another run has the name.
+    let signal = |name: &str| {
+        let process = child.id().to_string();
+        assert!(Command::new("kill").args([name, &process]).status().expect("kill").success());
+    };
+    signal("-STOP");
+    std::fs::remove_dir_all(at.join("name")).expect("removed");
+    sound(at, &train("name", &["--epochs", "2"]));
+    signal("-CONT");
     let before = learned(&at.join("name"));
     let output = child.wait_with_output().expect("ended");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("holds a run already"), "{errors}");
     assert_eq!(learned(&at.join("name")), before);
+    assert_eq!(summary(at, "name")["status"], "finished");
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! Writing a run's folder: made once, locked while a process trains in it, added to as training goes on.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::checkpoint::{self, Checkpoint, Data, State};
+use super::checkpoint::{self, Data, State};
+use super::lines;
+use super::lock::{contents, is_same, lock, sweep};
 use super::summary::{Status, Summary};
-use super::{ARCHITECTURE, CHECKPOINT, LOCK, METRICS, RECIPE, RunError, STATE, VERSION, file};
-use super::{history, lines};
+use super::{ARCHITECTURE, CHECKPOINT, LOCK, METRICS, RECIPE, RunError, STATE, file, unwritable};
 use crate::atomic;
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
@@ -34,23 +35,12 @@ pub struct About {
 #[derive(Debug)]
 pub struct Keeper {
     pub folder: PathBuf,
-    about: About,
-    metrics: File,
+    pub(super) about: About,
+    pub(super) metrics: File,
     /// Locked as long as it lives; the system lets go of it whatever ends the process.
-    lock: File,
+    pub(super) lock: File,
     /// The step of the last checkpoint.
-    last: Option<u64>,
-}
-
-/// A run taken up again.
-pub struct Reopened {
-    pub folder: PathBuf,
-    pub recipe: RunRecipe,
-    pub architecture: PathBuf,
-    pub checkpoint: Checkpoint,
-    lock: File,
-    /// None where it is missing or damaged: nothing that was learned is in it.
-    summary: Option<Summary>,
+    pub(super) last: Option<u64>,
 }
 
 /// How long a folder that is being taken away is waited for before it is made once more.
@@ -80,64 +70,6 @@ pub struct Kept {
     pub path: PathBuf,
     /// What one should know of it.
     pub note: Option<String>,
-}
-
-fn lock(folder: &Path) -> Result<File, RunError> {
-    let path = file(folder, LOCK);
-    let failed = |error: io::Error| unwritable(&path, &error, None);
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-    // Whoever only asks whether a run goes on holds the lock for a moment, too.
-    for _ in 0..10 {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(millis(20)),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-    }
-    Err(RunError::Busy(folder.display().to_string()))
-}
-
-/// Whether a path still is the file that was opened.
-#[cfg(unix)]
-fn is_same(opened: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    opened
-        .metadata()
-        .map(identity)
-        .ok()
-        .is_some_and(|own| fs::metadata(path).map(identity).is_ok_and(|there| there == own))
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &File, path: &Path) -> bool {
-    path.exists()
-}
-
-/// What a folder holds beside a lock, and what a kill has left half written.
-fn contents(folder: &Path) -> Result<Vec<std::ffi::OsString>, RunError> {
-    let entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error, None))?;
-    let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
-    Ok(names.filter(|name| name != LOCK && !name.to_string_lossy().starts_with(atomic::PREFIX)).collect())
-}
-
-/// Removes what a kill left of a checkpoint that was being written.
-fn sweep(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(atomic::PREFIX) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Whether a process trains in a folder.
-pub fn is_busy(folder: &Path) -> bool {
-    let Ok(lock) = File::open(file(folder, LOCK)) else { return false };
-    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
-}
-
-fn unwritable(path: &Path, error: &io::Error, last: Option<u64>) -> RunError {
-    RunError::Unwritable { path: path.display().to_string(), reason: error.to_string(), last }
 }
 
 impl Keeper {
@@ -203,7 +135,7 @@ impl Keeper {
         lines::event(event).map_or(Ok(()), |value| self.append_json(&value))
     }
 
-    fn append_json(&mut self, value: &Value) -> Result<(), RunError> {
+    pub(super) fn append_json(&mut self, value: &Value) -> Result<(), RunError> {
         let written = append_line(&mut self.metrics, value);
         written.map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))
     }
@@ -276,10 +208,11 @@ impl Keeper {
         if !is_same(&self.lock, &held) {
             // Another run may have been given the name meanwhile.
             let is_anothers = held.exists();
-            self.lock = lock(&folder)?;
+            let lock = lock(&folder)?;
             if is_anothers && !contents(&folder)?.is_empty() {
                 return Err(RunError::Taken(folder.display().to_string()));
             }
+            self.lock = lock;
         }
         // What was told so far can still be read where its name is gone.
         let mut told = Vec::new();
@@ -288,7 +221,7 @@ impl Keeper {
         self.summarise(Status::Running, None)
     }
 
-    fn summarise(&mut self, status: Status, reason: Option<String>) -> Result<(), RunError> {
+    pub(super) fn summarise(&mut self, status: Status, reason: Option<String>) -> Result<(), RunError> {
         let summary = &mut self.about.summary;
         (summary.status, summary.reason) = (status, reason);
         let path = file(&self.folder, super::SUMMARY);
@@ -309,6 +242,10 @@ impl Keeper {
             lines::finish(closing.progress.step, finished, reason.as_deref(), [closing.validation, closing.test]);
         // What was told stays readable through the open file, whatever becomes of its name.
         self.append_json(&line)?;
+        if learned.is_none() && !is_same(&self.lock, &file(&self.folder, LOCK)) {
+            // There is nothing to say it in, or it is another run's by now.
+            return Ok((self.about.summary, None));
+        }
         loop {
             let closed = self.close(status, reason.clone(), closing);
             let (Some(learned), false) = (learned, self.is_there()) else { break closed? };
@@ -368,12 +305,12 @@ fn append_line(metrics: &mut File, value: &Value) -> io::Result<()> {
     metrics.write_all((value.to_string() + "\n").as_bytes())
 }
 
-fn write_state(folder: &Path, state: &State) -> io::Result<()> {
+pub(super) fn write_state(folder: &Path, state: &State) -> io::Result<()> {
     atomic::write_text(&file(folder, STATE), &(serde_json::to_string_pretty(state)? + "\n"))
 }
 
 /// Opens the metrics to add to them, after a whole line.
-fn open_metrics(folder: &Path) -> Result<File, RunError> {
+pub(super) fn open_metrics(folder: &Path) -> Result<File, RunError> {
     let path = file(folder, METRICS);
     let open = || -> io::Result<File> {
         let mut metrics = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
@@ -389,60 +326,4 @@ fn open_metrics(folder: &Path) -> Result<File, RunError> {
         Ok(metrics)
     };
     open().map_err(|error| unwritable(&path, &error, None))
-}
-
-impl Reopened {
-    /// Locks a run's folder and reads where it stands.
-    pub fn open(folder: &Path) -> Result<Reopened, RunError> {
-        let no_run = |reason: String| RunError::NoRun { path: folder.display().to_string(), reason };
-        if !folder.is_dir() {
-            return Err(no_run("there is no such folder".into()));
-        }
-        let path = file(folder, RECIPE);
-        let text = fs::read_to_string(&path).map_err(|error| no_run(format!("{RECIPE}: {error}")))?;
-        let recipe =
-            RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })?;
-        let lock = lock(folder)?;
-        sweep(folder);
-        history::check_version(folder)?;
-        let checkpoint = Checkpoint::open(folder)?;
-        // A kill between the two leaves the copy behind.
-        write_state(folder, &checkpoint.state).map_err(|error| unwritable(&file(folder, STATE), &error, None))?;
-        let summary = match Summary::read(folder) {
-            Err(newer @ RunError::Newer { .. }) => return Err(newer),
-            summary => summary.ok(),
-        };
-        Ok(Reopened {
-            folder: folder.to_path_buf(),
-            recipe,
-            architecture: file(folder, ARCHITECTURE),
-            checkpoint,
-            lock,
-            summary,
-        })
-    }
-
-    pub fn summary(&self) -> Option<&Summary> {
-        self.summary.as_ref()
-    }
-
-    /// Goes on with the run; `recipe` is its own, or its own made longer.
-    pub fn go_on(self, recipe: RunRecipe, summary: Summary) -> Result<Keeper, RunError> {
-        let path = &self.architecture;
-        let architecture = fs::read_to_string(path)
-            .map_err(|error| RunError::NoRun { path: path.display().to_string(), reason: error.to_string() })?;
-        let step = self.checkpoint.state.progress.step;
-        let metrics = open_metrics(&self.folder)?;
-        if recipe != self.recipe {
-            let path = file(&self.folder, RECIPE);
-            atomic::write_text(&path, &recipe.to_text()).map_err(|error| unwritable(&path, &error, Some(step)))?;
-        }
-        let start = json!({"event": "start", "version": VERSION, "arch": recipe.architecture});
-        let data = self.checkpoint.state.data;
-        let about = About { architecture, recipe, start, summary, data };
-        let mut keeper = Keeper { folder: self.folder, about, metrics, lock: self.lock, last: Some(step) };
-        keeper.append_json(&json!({"event": "resume", "step": step}))?;
-        keeper.summarise(Status::Running, None)?;
-        Ok(keeper)
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keeper::is_busy;
 use super::lines::{Line, read_line};
+use super::lock::is_busy;
 use super::summary::{Status, Summary};
 use super::{METRICS, RECIPE, RunError};
 

@@ -20,7 +20,9 @@ pub mod history;
 mod keeper;
 mod lines;
 mod list;
+mod lock;
 pub mod norms;
+mod reopened;
 pub mod series;
 mod summary;
 pub mod tensorboard;
@@ -28,9 +30,10 @@ pub mod tensorboard;
 use std::path::{Path, PathBuf};
 
 pub use history::History;
-pub use keeper::{About, Closing, Keeper, Learned, Reopened};
+pub use keeper::{About, Closing, Keeper, Learned};
 pub use lines::{event as event_json, finish as finish_json, rate_words};
 pub use list::{Found, find, list};
+pub use reopened::Reopened;
 pub use summary::{Status, Summary};
 
 /// The version of `state.json`, `metrics.jsonl` and `summary.json` that is written.
@@ -62,6 +65,10 @@ fn kept(last: &Option<u64>) -> String {
     last.map_or_else(String::new, |step| {
         format!("; the checkpoint of step {step} is whole, and `--resume` goes on from it")
     })
+}
+
+fn unwritable(path: &Path, error: &std::io::Error, last: Option<u64>) -> RunError {
+    RunError::Unwritable { path: path.display().to_string(), reason: error.to_string(), last }
 }
 
 /// A file of a run.

@@ -130,6 +130,8 @@ pub struct ForwardView {
     /// The last run of each network, the newest last.
     pub rans: Vec<Arc<Ran>>,
     pub shows: Shows,
+    /// Whether pictures were turned to where only one pane has room.
+    pub turned: bool,
     pub page: usize,
     /// Whether the most active maps come first.
     pub by_activation: bool,
@@ -161,6 +163,7 @@ impl Default for ForwardView {
             running: None,
             rans: Vec::new(),
             shows: Shows::Maps,
+            turned: false,
             page: 0,
             by_activation: false,
             enlarged: false,

@@ -12,6 +12,7 @@ use crate::run::live::{Input, Ran, Request, Weights};
 use crate::spec::Origin;
 use crate::tui::keys::Action;
 use crate::tui::keys::table::{Forward, Setting};
+use crate::tui::layout::SizeClass;
 use crate::tui::msg::Effect;
 use crate::tui::overlays;
 use crate::tui::screens::layers;
@@ -127,8 +128,17 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             return act(state, Action::Forward(Forward::Run));
         }
         Forward::Shows => {
-            state.forward.shows = state.forward.shows.next();
-            state.forward.page = 0;
+            let is_tiny = state.panes().class == SizeClass::Tiny;
+            let view = &mut state.forward;
+            match is_tiny && !view.turned {
+                true => view.turned = true,
+                false => {
+                    view.shows = view.shows.next();
+                    // Once around, the table is there again.
+                    view.turned = is_tiny && view.shows != Shows::Maps;
+                }
+            }
+            view.page = 0;
             return Some(look(state));
         }
         Forward::NextPage | Forward::PreviousPage => {

@@ -23,7 +23,7 @@ pub fn refresh(state: &mut State) {
         return;
     }
     let panes = state.panes();
-    let area = view::areas(&panes).pictures;
+    let area = view::areas(&panes, state.forward.turned).pictures;
     let size = (area.width.saturating_sub(2), area.height.saturating_sub(2));
     let drawn = ran(state).filter(|_| size.0 > 0 && size.1 > 0).and_then(|ran| {
         let layer = state.entry()?.last_layer()?.index;

@@ -33,9 +33,11 @@ pub(super) struct Areas {
     pub words: Rect,
 }
 
-pub(super) fn areas(panes: &Panes) -> Areas {
+/// In a tiny window the pictures take the table's place when they are turned to.
+pub(super) fn areas(panes: &Panes, turned: bool) -> Areas {
     let table = panes.table;
     let width = match panes.class {
+        SizeClass::Tiny if turned => table.width,
         SizeClass::Tiny => 0,
         SizeClass::Compact => table.width / 2 - 4,
         SizeClass::Full => PICTURES_WIDTH.max(table.width / 2),
@@ -53,7 +55,7 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
         layers::draw(state, frame_, panes, regions);
         return;
     };
-    let areas = areas(panes);
+    let areas = areas(panes, state.forward.turned);
     draw_table(state, entry, network, frame_, areas.table, regions);
     draw_pictures(state, frame_, areas.pictures);
     draw_words(state, entry, frame_, areas.words);
