@@ -384,7 +384,7 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(C::Train, "copy", "y", A::Copy, "copy where the run stands", ""),
     bind(C::Train, "copy-table", "Y", A::CopyTable, "copy its epochs as Markdown", ""),
-    bind(C::Running, "pause", "space", A::Train(Train::Pause), "pause, or go on", "pause or on"),
+    bind(C::Running, "pause", "space", A::Train(Train::Pause), "pause, or go on", "pause/on"),
     bind(C::Running, "step", "s", A::Train(Train::Step), "one step, then pause", "step"),
     bind(C::Running, "stop", "x", A::Train(Train::Stop), "stop after this step and keep the run", "stop"),
     bind(C::Running, "lower-rate", "t", A::Train(Train::LowerRate), "divide the learning rate by 10 now", "lr÷10"),

@@ -127,7 +127,7 @@ fn draw_table(
     let name = width.saturating_sub(MS + speed + by + share + bars);
     let heading = left("  name", name)
         + &right("ms", MS)
-        + &right(if share > 0 { "share" } else { "" }, share)
+        + &right(if share > 0 { "%" } else { "" }, share)
         + &left("", bars)
         + &right(if speed > 0 { "GFLOP/s" } else { "" }, speed)
         + &left(if by > 0 { " by" } else { "" }, by);
