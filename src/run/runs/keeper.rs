@@ -169,6 +169,13 @@ impl Keeper {
         Ok(Kept { path, note: is_new.then(note) })
     }
 
+    /// Refuses to write where another run has been given the name. Asked right before each file: between two of them a
+    /// process may be held still for as long as it likes.
+    fn hold(&self) -> Result<(), RunError> {
+        let gone = || unwritable(&self.folder, &io::Error::other("it was taken away"), None);
+        is_same(&self.lock, &file(&self.folder, LOCK)).then_some(()).ok_or_else(gone)
+    }
+
     /// Whether the folder still is what was made at the beginning.
     fn is_there(&self) -> bool {
         let files = [ARCHITECTURE, RECIPE, METRICS].iter().all(|name| file(&self.folder, name).exists());
@@ -179,6 +186,7 @@ impl Keeper {
         let progress = learned.progress;
         let path = file(&self.folder, CHECKPOINT);
         self.metrics.sync_data().map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))?;
+        self.hold()?;
         let written = checkpoint::write(&self.folder, learned, self.about.data);
         let state = written.map_err(|error| RunError::Unwritable {
             path: path.display().to_string(),
@@ -189,6 +197,7 @@ impl Keeper {
             last: self.last,
         })?;
         self.last = Some(progress.step);
+        self.hold()?;
         write_state(&self.folder, &state).map_err(|error| unwritable(&file(&self.folder, STATE), &error, self.last))?;
         self.append(&Event::Checkpoint { step: progress.step, path: path.clone() })?;
         let summary = &mut self.about.summary;
@@ -222,6 +231,7 @@ impl Keeper {
     }
 
     pub(super) fn summarise(&mut self, status: Status, reason: Option<String>) -> Result<(), RunError> {
+        self.hold()?;
         let summary = &mut self.about.summary;
         (summary.status, summary.reason) = (status, reason);
         let path = file(&self.folder, super::SUMMARY);
