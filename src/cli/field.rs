@@ -78,11 +78,7 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
         machine::check(bare).map_err(super::too_large)?;
     }
     super::on_threads(args.threads, || {
-        let input = network.architecture.input;
-        let whole =
-            [input.height, input.width].map(|length| Span { first: 0, last: i128::from(length) - 1, input: length });
-        let found = measure(context, args, &network, layer, (y, x), theory.unwrap_or(whole))?;
-        let found = Found { has_theory: theory.is_some(), ..found };
+        let found = measure(context, args, &network, layer, (y, x), theory)?;
         report(context, args, &network, layer, (y, x), &found)
     })
 }
@@ -108,8 +104,10 @@ fn measure(
     network: &Network,
     layer: &Layer,
     (y, x): (u64, u64),
-    spans: [Span; 2],
+    theory: Option<[Span; 2]>,
 ) -> Result<Found, Failure> {
+    let whole = |length: u64| Span { first: 0, last: i128::from(length) - 1, input: length };
+    let spans = theory.unwrap_or([network.architecture.input.height, network.architecture.input.width].map(whole));
     let mut compiled = match &args.weights {
         Some(path) => weights::read(network, path).map_err(Failure::because)?.0,
         None => Compiled::initialised(network, Init::Kaiming, args.seed),
@@ -133,7 +131,7 @@ fn measure(
     });
     bar.finish_and_clear();
     let effective = found.ok_or(Failure::Interrupted)?;
-    Ok(Found { effective, has_theory: true, photo: photo.map_err(Failure::because)? })
+    Ok(Found { effective, has_theory: theory.is_some(), photo: photo.map_err(Failure::because)? })
 }
 
 fn report(
