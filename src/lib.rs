@@ -4,15 +4,19 @@
 //! [`model`] resolves it into layers and works out all that can be counted without running anything: shapes, parameters,
 //! MACs, memory, receptive fields, the formulas behind them, comparisons, advice. [`network`] compiles the layers into
 //! a dfdx network with parameters, forward and backward. [`run`] does the work that takes time, on photos, tensors and data
-//! sets, and reports it through events. [`cli`] prints and [`tui`] shows. [`atomic`] writes files whole for all of them.
+//! sets, and reports it through events. [`cli`] prints and [`tui`] shows. Below all of them [`files`] opens and writes what is on
+//! the disk, and [`visible`] makes text of others safe to show.
 //!
 //! The arrows go one way: `spec <- model <- network <- run <- {cli, tui}`. A new kind of layer begins in
 //! `spec/kinds.rs`, gets its shape in `model/resolve.rs`, and its arithmetic in a file of its own in `network/ops`.
 
-pub mod atomic;
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files they read"))]
+
 pub mod cli;
+pub mod files;
 pub mod model;
 pub mod network;
 pub mod run;
 pub mod spec;
 pub mod tui;
+pub mod visible;

@@ -1,7 +1,5 @@
 //! `convlens check FILE...`.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
@@ -20,6 +18,7 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
         let network = context.load(file).and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid));
         match network {
             Ok(network) => {
+                context.warn(&network);
                 let totals = network.totals;
                 results.push(
                     json!({"file": file, "ok": true, "params": totals.params, "macs": totals.macs, "problems": []}),
@@ -32,7 +31,11 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
                     String::new(),
                 ]);
                 if plain {
-                    say(&format!("{file}: ok, {} layers, {} parameters", totals.layers, grouped(totals.params)))?;
+                    output::page().line(&format!(
+                        "{file}: ok, {} layers, {} parameters",
+                        totals.layers,
+                        grouped(totals.params)
+                    ))?;
                 }
             }
             Err(error) => {
@@ -43,7 +46,8 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
                 if plain {
                     if let LoadError::Invalid(report) = &error {
                         let count = report.count();
-                        say(&format!("{file}: {count} problem{}", if count == 1 { "" } else { "s" }))?;
+                        output::page()
+                            .line(&format!("{file}: {count} problem{}", if count == 1 { "" } else { "s" }))?;
                     }
                     context.say_failure(&Failure::Load(error));
                 }
@@ -56,10 +60,6 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
         output::print(context, &rows, || json!({"files": results}), &[])?;
     }
     if bad { Err(Failure::Said) } else { Ok(()) }
-}
-
-fn say(line: &str) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{line}")
 }
 
 fn problems(file: &str, error: &LoadError) -> Vec<Value> {

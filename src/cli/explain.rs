@@ -99,7 +99,7 @@ fn blocks_json(network: &Network, chosen: &[&Layer]) -> Vec<Value> {
 
 /// The lecture: layer by layer, each block closed with its sum.
 fn walk(network: &Network, layers: &[&Layer], whole: bool) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = output::page();
     if whole {
         let input = network.architecture.input;
         writeln!(

@@ -1,6 +1,5 @@
 //! `convlens field ARCH LAYER`: what a unit depends on, by the arithmetic and by the gradient, side by side.
 
-use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -10,15 +9,17 @@ use serde_json::json;
 use super::explain::unit_position;
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
+use crate::files::Kind;
 use crate::model::figures::grouped;
 use crate::model::unit::{Span, UnitError, seen};
-use crate::model::{Layer, Network, Shape, memory};
+use crate::model::{self, Layer, Network, Shape, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
-use crate::network::weights;
+use crate::network::weights::{self, Rest};
 use crate::run::attention::{self, Effective};
 use crate::run::picture::Picture;
 use crate::run::{forward, machine, paint, picture, preprocess};
+use crate::spec::LoadError;
 
 /// The effective field is the mean absolute gradient of the unit, all channels added up, with respect to the input (Luo
 /// et al. 2016).
@@ -49,16 +50,23 @@ pub struct FieldArgs {
     /// Write both as a picture (PNG)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Go on although memory may not suffice
+    /// Go on although memory may not suffice; replace a file of another kind
     #[arg(long)]
     force: bool,
 }
 
 pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
-    if context.common.format == Format::Png && args.out.is_none() && std::io::stdout().is_terminal() {
+    if context.common.format == Format::Png && args.out.is_none() && output::is_terminal() {
         return Err(Failure::Message("a picture is not for a terminal: `--out FILE`, or redirect it".into()));
     }
-    let network = context.network(&args.arch)?;
+    let loaded = context.load(&args.arch)?;
+    if let Some(path) = &args.out {
+        let mut inputs = super::inputs_of(&loaded);
+        args.image.iter().for_each(|path| inputs.add(path, "the image"));
+        args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
+        inputs.check(path, Kind::Png, args.force).map_err(super::unwritable(path))?;
+    }
+    let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
     let layer = network.layers.iter().find(|layer| layer.name == args.layer).ok_or_else(|| unknown(&network, args))?;
     let (height, width) = match layer.output {
         Shape::Map { height, width, .. } => (height, width),
@@ -109,7 +117,7 @@ fn measure(
     let whole = |length: u64| Span { first: 0, last: i128::from(length) - 1, input: length };
     let spans = theory.unwrap_or([network.architecture.input.height, network.architecture.input.width].map(whole));
     let mut compiled = match &args.weights {
-        Some(path) => weights::read(network, path).map_err(Failure::because)?.0,
+        Some(path) => weights::read(network, path, Rest::Refused).map_err(Failure::because)?.compiled,
         None => Compiled::initialised(network, Init::Kaiming, args.seed),
     };
     let (input, how) = (network.architecture.input, &network.architecture.preprocess);
@@ -152,7 +160,7 @@ fn report(
     if context.common.format == Format::Png {
         if args.out.is_none() {
             let bytes = paint::png(&picture()).map_err(Failure::because)?;
-            std::io::stdout().write_all(&bytes)?;
+            output::write_bytes(&bytes)?;
         }
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! `convlens list`.
 
+use rayon::prelude::*;
 use serde_json::json;
 
 use super::output::{self, Rows};
@@ -10,12 +11,16 @@ use crate::model::figures::grouped;
 pub fn run(context: &Context) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut items = Vec::new();
-    for origin in context.library.list() {
+    let origins = context.library.list();
+    // Side by side, so that one that takes long does not delay the others.
+    let networks: Vec<_> = (origins.par_iter())
+        .map(|origin| {
+            let loaded = context.library.load_origin(origin, &context.common.sets)?;
+            model::analyse(&loaded).map_err(crate::spec::LoadError::Invalid)
+        })
+        .collect();
+    for (origin, network) in origins.iter().zip(networks) {
         let id = origin.id();
-        let network = context
-            .library
-            .load_origin(&origin, &context.common.sets)
-            .and_then(|loaded| model::analyse(&loaded).map_err(crate::spec::LoadError::Invalid));
         match network {
             Ok(network) => {
                 let architecture = &network.architecture;

@@ -15,15 +15,15 @@ mod show;
 mod train;
 mod weights;
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::model::{self, Network};
-use crate::spec::{Library, LoadError, Loaded};
+use crate::files::{Inputs, OutputError};
+use crate::model::{self, Network, lints};
+use crate::spec::{Library, LoadError, Loaded, Origin};
 use crate::tui::{ExploreError, Opening, theme};
 
 #[derive(Parser)]
@@ -162,8 +162,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe while printing help is no error.
-            let _ = error.print();
+            output::usage(&error);
             return ExitCode::from(error.exit_code() as u8);
         }
     };
@@ -174,11 +173,11 @@ pub fn main() -> ExitCode {
         _ => None,
     };
     if let Some(words) = misused {
-        let _ = writeln!(std::io::stderr(), "error: {words}");
+        output::message(&format!("error: {words}"));
         return ExitCode::from(2);
     }
     if let Some(folder) = cli.common.dir.as_ref().filter(|folder| !folder.is_dir()) {
-        let _ = writeln!(std::io::stderr(), "error: --dir {}: there is no such folder", folder.display());
+        output::message(&format!("error: --dir {}: there is no such folder", folder.display()));
         return ExitCode::FAILURE;
     }
     let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common };
@@ -216,6 +215,21 @@ fn too_large(error: crate::run::machine::TooLarge) -> Failure {
     Failure::Message(format!("{error}, or `--force` to go on"))
 }
 
+/// What a command reads of an architecture, so that nothing is written over it.
+fn inputs_of(loaded: &Loaded) -> Inputs {
+    let mut inputs = Inputs::default();
+    for source in &loaded.sources.0 {
+        if let Some(Origin::File(path)) = &source.origin {
+            inputs.add(path, "the architecture");
+        }
+    }
+    inputs
+}
+
+fn unwritable(path: &Path) -> impl Fn(OutputError) -> Failure + '_ {
+    |error| Failure::Message(format!("cannot write {}: {error}", path.display()))
+}
+
 /// Does work on so many threads, or on all cores.
 fn on_threads<T: Send>(threads: Option<u32>, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
     let threads = threads.map_or(0, |threads| threads as usize);
@@ -226,7 +240,7 @@ fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     // Into memory first: the generator panics where a pipe is closed.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "convlens", &mut script);
-    Ok(std::io::stdout().write_all(&script)?)
+    Ok(output::write_bytes(&script)?)
 }
 
 /// What every command needs.
@@ -247,7 +261,16 @@ impl Context {
     }
 
     fn network(&self, name: &str) -> Result<Network, LoadError> {
-        model::analyse(&self.load(name)?).map_err(LoadError::Invalid)
+        let network = model::analyse(&self.load(name)?).map_err(LoadError::Invalid)?;
+        self.warn(&network);
+        Ok(network)
+    }
+
+    /// What is legal and nearly always a slip is told whatever was asked for.
+    fn warn(&self, network: &Network) {
+        if let Some(lint) = lints::slip(network) {
+            self.say(&format!("warning: {}: {}; {}", lint.layer, lint.message, lint.advice));
+        }
     }
 
     fn explore(&self, arch: Option<String>, theme: ThemeName) -> Result<(), Failure> {
@@ -265,25 +288,27 @@ impl Context {
         })
     }
 
-    /// Whether to colour what goes to `stream`.
-    fn colours(&self, stream: &impl IsTerminal) -> bool {
+    /// Whether to colour what goes to stderr.
+    fn colours(&self) -> bool {
         match self.common.color {
             When::Always => true,
             When::Never => false,
-            When::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            When::Auto => {
+                output::errors_are_seen() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
         }
     }
 
     /// A message for people, not part of the result.
     fn say(&self, message: &str) {
         if !self.common.quiet {
-            let _ = writeln!(std::io::stderr(), "{message}");
+            output::message(message);
         }
     }
 
     /// Progress on stderr while it is a terminal and nothing keeps quiet; nothing elsewhere.
     fn progress(&self, of: u64, what: &'static str) -> ProgressBar {
-        if self.common.quiet || !std::io::stderr().is_terminal() {
+        if self.common.quiet || !output::errors_are_seen() {
             return ProgressBar::hidden();
         }
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}  {elapsed}, {eta} left");
@@ -292,10 +317,11 @@ impl Context {
     }
 
     fn say_failure(&self, failure: &Failure) {
-        let text = match failure {
-            Failure::Load(LoadError::Invalid(report)) => output::render(report, self.colours(&std::io::stderr())),
-            other => format!("error: {other}"),
-        };
-        let _ = writeln!(std::io::stderr(), "{text}");
+        match failure {
+            Failure::Load(LoadError::Invalid(report)) => {
+                output::styled_message(&output::render(report, self.colours()))
+            }
+            other => output::message(&format!("error: {other}")),
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! `convlens runs`: what training has left behind, listed, looked at, compared and exported.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -63,7 +62,7 @@ pub fn run(context: &Context, args: &RunsArgs) -> Result<(), Failure> {
             let run = find(run)?;
             let folder = out.clone().unwrap_or_else(|| Path::new("tensorboard").join(&run.id));
             let path = tensorboard::export(&run, &folder).map_err(Failure::because)?;
-            Ok(writeln!(std::io::stdout(), "{}", path.display())?)
+            Ok(output::page().line(&path.display().to_string())?)
         }
     }
 }
@@ -203,10 +202,7 @@ fn summary_of(run: &Found) -> Result<&Summary, Failure> {
 }
 
 fn recipe_of(run: &Found) -> Result<RunRecipe, Failure> {
-    let path = run.folder.join("recipe.yaml");
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| Failure::Message(format!("{}: {error}", path.display())))?;
-    RunRecipe::read(&text).map_err(|reason| Failure::Message(format!("{}: {reason}", path.display())))
+    runs::recipe(&run.folder).map_err(Failure::because)
 }
 
 /// The recipe's keys with their values as texts.
@@ -271,6 +267,7 @@ fn show(context: &Context, run: &Found) -> Result<(), Failure> {
         let notes = history.notes.iter().map(|(step, text)| json!({"step": step, "text": text}));
         let mut value = found_json(run);
         value["recipe"] = serde_json::to_value(&recipe).unwrap_or_default();
+        value["classes"] = runs::classes(&run.folder).into();
         value["epochs_done"] = serde_json::to_value(&history.epochs).unwrap_or_default();
         value["notes"] = notes.collect::<Vec<_>>().into();
         value

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::{self, Rows};
-use super::{Context, Failure};
+use super::{Context, Failure, Format};
 use crate::model::figures::{bytes, grouped};
 use crate::network::weights::names::slots;
 use crate::network::weights::plan::{self, dims};
@@ -51,13 +51,22 @@ pub fn run(context: &Context, args: &WeightsArgs) -> Result<(), Failure> {
             let misshapen = plan.misshapen.iter().map(|tensor| {
                 json!({"name": tensor.name, "layer": tensor.layer, "found": tensor.found, "wanted": tensor.wanted})
             });
-            json!({"fits": plan.fits(), "matched": plan.scheme.describe(), "missing": plan.missing, "extra": plan.extra,
+            json!({"fits": plan.fits(), "matched": plan.describe(), "missing": plan.missing, "extra": plan.extra,
                 "misshapen": misshapen.collect::<Vec<_>>(), "disorder": plan.disorder})
         });
         json!({"file": file.path, "tensors": tensors.collect::<Vec<_>>(), "fit": fit})
     };
     output::print(context, &rows, json, &words(&file, plan.as_ref(), args.arch.as_deref()))?;
-    if plan.is_some_and(|plan| !plan.fits()) { Err(Failure::Said) } else { Ok(()) }
+    match (plan, &args.arch) {
+        (Some(plan), Some(arch)) if !plan.fits() => {
+            // Only a table has room for the reasons; JSON has them as values.
+            if matches!(context.common.format, Format::Csv | Format::Markdown) {
+                return Err(Failure::Message(format!("does not fit {arch}:\n{}", plan.problems().join("\n"))));
+            }
+            Err(Failure::Said)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn words(file: &TensorFile, plan: Option<&Plan>, arch: Option<&str>) -> Vec<String> {
@@ -67,7 +76,7 @@ fn words(file: &TensorFile, plan: Option<&Plan>, arch: Option<&str>) -> Vec<Stri
         vec![String::new(), format!("{} tensors, {} values, {}", file.entries.len(), grouped(values), bytes(size))];
     if let (Some(plan), Some(arch)) = (plan, arch) {
         match plan.fits() {
-            true => lines.push(format!("all of {arch} is there, matched {}", plan.scheme.describe())),
+            true => lines.push(format!("all of {arch} is there, matched {}", plan.describe())),
             false => {
                 lines.push(format!("does not fit {arch}:"));
                 lines.extend(plan.problems());

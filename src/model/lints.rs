@@ -32,6 +32,7 @@ pub fn lints(network: &Network) -> Vec<Lint> {
     found.extend(field_outgrows_input(network));
     found.extend(relu_on_logits(network));
     found.extend(classes_differ(network));
+    found.extend(channels_last(network));
     found.extend(only_shrinks(network));
     found.extend(deep_plain(network));
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -42,6 +43,11 @@ pub fn lints(network: &Network) -> Vec<Lint> {
     }
     found.sort_by_key(|lint| places.get(lint.layer.as_str()).copied());
     found
+}
+
+/// What is nearly always a slip, for those who did not ask for advice.
+pub fn slip(network: &Network) -> Option<Lint> {
+    channels_last(network)
 }
 
 fn next_linear(network: &Network, index: usize) -> Option<&Layer> {
@@ -147,11 +153,26 @@ fn field_outgrows_input(network: &Network) -> Option<Lint> {
 fn relu_on_logits(network: &Network) -> Option<Lint> {
     let last = network.layers.iter().rev().find(|layer| !matches!(layer.operation, Operation::Softmax))?;
     let cut = matches!(last.operation, Operation::Activation(Activation::Relu));
-    (cut && network.totals.weight_layers > 0).then(|| Lint {
+    (cut && last.output.is_flat() && network.totals.weight_layers > 0).then(|| Lint {
         code: "relu-on-logits",
         layer: last.name.clone(),
         message: "a ReLU on the logits: classes below 0 are told apart no more and get no gradient".into(),
         advice: "`activation: none` on the last layer",
+    })
+}
+
+/// `[28, 28, 1]` for `[1, 28, 28]`: legal, since maps one pixel wide are, and nearly always a slip.
+fn channels_last(network: &Network) -> Option<Lint> {
+    let (input, first) = (network.architecture.input, network.layers.first()?);
+    let slipped = matches!(input.width, 1 | 3 | 4) && input.channels > 4 && input.height > 4;
+    (slipped && input.channels.abs_diff(input.height) * 4 <= input.height.max(input.channels)).then(|| Lint {
+        code: "channels-last",
+        layer: first.name.clone(),
+        message: format!(
+            "the input is {} channels of {}×{} pixels; channels come first here",
+            input.channels, input.height, input.width
+        ),
+        advice: "`input: [channels, height, width]`",
     })
 }
 

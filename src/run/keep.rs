@@ -13,7 +13,8 @@ use safetensors::tensor::{Dtype, View, serialize_to_file};
 use super::attention::{self, LookError, Method};
 use super::paint::{self, PaintError};
 use super::picture::Picture;
-use crate::atomic;
+use crate::files::name::safe;
+use crate::files::{OutputError, reason, write};
 use crate::network::kernels::view;
 use crate::network::{Compiled, Mode};
 
@@ -95,7 +96,7 @@ impl View for Written<'_> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> KeepError {
-    KeepError::Tensors { path: path.display().to_string(), reason: error.to_string() }
+    KeepError::Tensors { path: path.display().to_string(), reason: reason(error) }
 }
 
 impl Activations {
@@ -146,7 +147,7 @@ impl Activations {
     /// A safetensors file with a tensor `[N, C, H, W]` or `[N, features]` for each layer, whole or not at all.
     pub fn write(&self) -> Result<(), KeepError> {
         let broken = RefCell::new(None);
-        let written = atomic::write(&self.path, |beside| {
+        let written = write::write(&self.path, |beside| {
             let layers = self
                 .layers
                 .iter()
@@ -159,7 +160,13 @@ impl Activations {
 }
 
 /// Writes the feature maps of one image as grids, `<layer>.png` for each layer that has maps.
-pub fn features(network: &mut Compiled, input: Vec<f32>, folder: &Path) -> Result<usize, KeepError> {
+/// `spare` refuses what must not be written over.
+pub fn features(
+    network: &mut Compiled,
+    input: Vec<f32>,
+    folder: &Path,
+    spare: impl Fn(&Path) -> Result<(), OutputError>,
+) -> Result<usize, KeepError> {
     let names: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
     let batch = network.batch(input);
     let mut failed = None;
@@ -170,7 +177,10 @@ pub fn features(network: &mut Compiled, input: Vec<f32>, folder: &Path) -> Resul
             return ControlFlow::Continue(());
         }
         let grid = paint::feature_grid(&view::values(output), (channels, height, width));
-        match paint::save(&grid, &folder.join(format!("{}.png", names[index]))) {
+        let path = folder.join(format!("{}.png", safe(&names[index])));
+        let spared = spare(&path)
+            .map_err(|error| KeepError::Tensors { path: path.display().to_string(), reason: error.to_string() });
+        match spared.and_then(|()| Ok(paint::save(&grid, &path)?)) {
             Ok(()) => {
                 written += 1;
                 ControlFlow::Continue(())
@@ -181,7 +191,7 @@ pub fn features(network: &mut Compiled, input: Vec<f32>, folder: &Path) -> Resul
             }
         }
     });
-    failed.map_or(Ok(written), |error| Err(error.into()))
+    failed.map_or(Ok(written), Err)
 }
 
 /// Writes where the network looks in one photo for a class.
@@ -199,7 +209,7 @@ pub fn looks(
 
 /// A file name of its own for each of several inputs: `koala_1`, and `koala_1-2` where two files are called so.
 pub fn distinct_name(path: &str, taken: &mut BTreeMap<String, usize>) -> PathBuf {
-    let stem = Path::new(path).file_stem().map_or_else(|| "input".into(), |stem| stem.to_string_lossy().into_owned());
+    let stem = Path::new(path).file_stem().map_or_else(|| "input".into(), |stem| safe(&stem.to_string_lossy()));
     let count = taken.entry(stem.clone()).or_insert(0);
     *count += 1;
     PathBuf::from(if *count == 1 { stem } else { format!("{stem}-{count}") })

@@ -1,8 +1,14 @@
-//! Class names from a text file, one a line.
+//! Names of classes: from a text file, one a line; from a JSON list, or ImageNet's class index; from the weights themselves.
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use crate::files::read;
 use crate::spec::{Loaded, Origin};
+
+/// Largest file of names, in bytes; ImageNet-21k's has half a million.
+pub const LARGEST: u64 = 16 << 20;
 
 /// Why labels cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -13,15 +19,73 @@ pub enum LabelsError {
     Count { path: String, found: usize, wanted: usize },
 }
 
-/// Reads one label a line; blank lines at the end do not count.
+/// Files that name classes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LabelFiles {
+    /// By a flag or in the explorer.
+    pub chosen: Option<PathBuf>,
+    /// The architecture's own.
+    pub own: Option<PathBuf>,
+}
+
+/// The names that count: those of the file that was chosen, else those that the weights carry, which know what they were
+/// trained on, else those that the architecture names.
+pub fn names(
+    files: &LabelFiles,
+    of_weights: Option<&[String]>,
+    classes: usize,
+) -> Result<Option<Vec<String>>, LabelsError> {
+    match (&files.chosen, of_weights.filter(|names| names.len() == classes), &files.own) {
+        (Some(path), ..) | (None, None, Some(path)) => read(path, classes).map(Some),
+        (None, Some(names), _) => Ok(Some(names.to_vec())),
+        (None, None, None) => Ok(None),
+    }
+}
+
+/// Reads a file of names: lines, of which empty ones at the end do not count; a JSON list of texts; or a JSON map from numbers
+/// to texts, or to ImageNet's pairs of id and name (Keras' `imagenet_class_index.json`).
 pub fn read(path: &Path, classes: usize) -> Result<Vec<String>, LabelsError> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| LabelsError::Unreadable { path: name.clone(), reason: error.to_string() })?;
-    let labels: Vec<String> = text.trim_end().lines().map(|line| line.trim().to_string()).collect();
+    let unreadable = |reason: String| LabelsError::Unreadable { path: name.clone(), reason };
+    let text = read::text(path, LARGEST).map_err(|error| unreadable(error.to_string()))?;
+    let labels = match text.trim_start().starts_with(['[', '{']) {
+        true => match serde_json::from_str::<Value>(&text) {
+            Ok(value) => from_json(&value).map_err(unreadable)?,
+            // A class may be called `[none]`.
+            Err(_) => from_lines(&text),
+        },
+        false => from_lines(&text),
+    };
     match labels.len() == classes {
         true => Ok(labels),
         false => Err(LabelsError::Count { path: name, found: labels.len(), wanted: classes }),
+    }
+}
+
+fn from_lines(text: &str) -> Vec<String> {
+    text.trim_end().lines().map(|line| line.trim().to_string()).collect()
+}
+
+fn from_json(value: &Value) -> Result<Vec<String>, String> {
+    let word = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        // `["n01440764", "tench"]`
+        Value::Array(parts) => parts.last().and_then(Value::as_str).map(str::to_string),
+        _ => None,
+    };
+    match value {
+        Value::Array(items) => {
+            let words =
+                items.iter().enumerate().map(|(at, item)| word(item).ok_or_else(|| format!("entry {at} is no text")));
+            words.collect()
+        }
+        Value::Object(entries) => (0..entries.len())
+            .map(|class| {
+                let entry = entries.get(&class.to_string()).ok_or_else(|| format!("it has no class `{class}`"))?;
+                word(entry).ok_or_else(|| format!("class `{class}` has no text as its name"))
+            })
+            .collect(),
+        _ => Err("it is neither a list of names nor a map from numbers to names".into()),
     }
 }
 
@@ -33,4 +97,43 @@ pub fn path_of(loaded: &Loaded) -> Option<PathBuf> {
         Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).join(labels),
         Some(Origin::Bundled(_)) | None => PathBuf::from(labels),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Vec<String>, LabelsError> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        read(file.path(), 2)
+    }
+
+    #[test]
+    fn names_are_read_from_lines_lists_and_the_class_index() {
+        let cats = ["cat", "dog"];
+        assert_eq!(read_text("\u{feff}cat\r\ndog\r\n\n").expect("lines"), cats);
+        assert_eq!(read_text(r#"["cat", "dog"]"#).expect("a list"), cats);
+        assert_eq!(read_text(r#"{"1": ["n02", "dog"], "0": ["n01", "cat"]}"#).expect("the index"), cats);
+        assert_eq!(read_text(r#"{"0": "cat", "1": "dog"}"#).expect("a map"), cats);
+        assert_eq!(read_text("[none]\ndog").expect("lines"), ["[none]", "dog"]);
+        assert!(read_text(r#"{"1": "cat", "2": "dog"}"#).unwrap_err().to_string().contains("no class `0`"));
+        assert!(read_text("cat").unwrap_err().to_string().contains("1 labels, but the network has 2"));
+    }
+
+    #[test]
+    fn what_was_chosen_counts_before_the_weights_and_they_before_the_architecture() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "a\nb\n").expect("written");
+        let path = Some(file.path().to_path_buf());
+        let of_weights = ["c".to_string(), "d".to_string()];
+        let names = |chosen: &Option<PathBuf>, own: &Option<PathBuf>, classes| {
+            let files = LabelFiles { chosen: chosen.clone(), own: own.clone() };
+            names(&files, Some(&of_weights), classes).expect("names")
+        };
+        assert_eq!(names(&path, &None, 2).expect("chosen"), ["a", "b"]);
+        assert_eq!(names(&None, &path, 2).expect("the weights'"), of_weights);
+        // Names of another number of classes are not these classes'.
+        assert_eq!(names(&None, &None, 3), None);
+    }
 }

@@ -3,21 +3,24 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use dfdx::shapes::HasShape;
 
 use super::attention::{self, Effective, Heat, Method};
 use super::forward::{self, Forward, LayerRun};
+use super::labels::{self, LabelFiles};
 use super::paint::grays;
 use super::picture::Picture;
-use super::{labels, machine, picture, preprocess, tensors};
+use super::{machine, picture, preprocess, tensors};
 use crate::model::{Network, Operation, Shape, memory, unit};
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::kernels::view;
 use crate::network::parameters::{Parameter, Role};
-use crate::network::{Compiled, Mode, weights};
+use crate::network::weights::{self, Rest};
+use crate::network::{Compiled, Mode};
 
 /// Where parameters come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub struct Request {
     /// All cores without it.
     pub threads: Option<usize>,
     /// Class names, one a line.
-    pub labels: Option<PathBuf>,
+    pub labels: LabelFiles,
 }
 
 /// What one layer gave for the first image.
@@ -81,6 +84,8 @@ pub struct Filters {
 /// A run that went through.
 #[derive(Debug, Clone)]
 pub struct Ran {
+    /// Its number in this process: what is known of one run is never taken for another's.
+    pub number: u64,
     pub network: Arc<Network>,
     pub forward: Forward,
     pub outputs: Vec<Output>,
@@ -143,6 +148,8 @@ struct Kept {
     written: Option<(SystemTime, u64)>,
     compiled: Compiled,
     words: String,
+    /// Names of classes that the file of weights carries.
+    classes: Option<Vec<String>>,
 }
 
 fn written(weights: &Weights) -> Option<(SystemTime, u64)> {
@@ -187,16 +194,17 @@ impl Live {
         // The old one goes first: two may not fit.
         self.kept = None;
         let network = Arc::clone(&request.network);
-        let (compiled, words) = match &request.weights {
+        let (compiled, words, classes) = match &request.weights {
             Weights::Random(seed) => {
-                (Compiled::initialised(&network, Init::Kaiming, *seed), format!("random weights, seed {seed}"))
+                let compiled = Compiled::initialised(&network, Init::Kaiming, *seed);
+                (compiled, format!("random weights, seed {seed}"), None)
             }
             Weights::File(path) => {
-                let (compiled, scheme) = weights::read(&network, path).map_err(|error| error.to_string())?;
-                (compiled, format!("{}, matched {}", path.display(), scheme.describe()))
+                let read = weights::read(&network, path, Rest::Refused).map_err(|error| error.to_string())?;
+                (read.compiled, format!("{}, matched {}", path.display(), read.matched), read.classes)
             }
         };
-        self.kept = Some(Kept { network, weights: request.weights.clone(), written, compiled, words });
+        self.kept = Some(Kept { network, weights: request.weights.clone(), written, compiled, words, classes });
         Ok(())
     }
 
@@ -307,17 +315,18 @@ fn run(
         false => forward::probabilities(&logits),
     };
     let top = if is_flat { forward::top(&probabilities, TOP) } else { Vec::new() };
-    let (labels, labels_missing) = match request.labels.as_ref().map(|path| labels::read(path, logits.len())) {
-        Some(Ok(labels)) => (Some(labels), None),
-        Some(Err(error)) => (None, Some(error.to_string())),
-        None => (None, None),
+    let (labels, labels_missing) = match labels::names(&request.labels, kept.classes.as_deref(), logits.len()) {
+        Ok(labels) => (labels, None),
+        Err(error) => (None, Some(error.to_string())),
     };
     let images = request.batch.max(1);
     let algorithms = network.layers.iter().map(|layer| compiled.algorithm_of(layer, images).map(Algorithm::name));
     let (algorithms, weights) = (algorithms.collect(), kept.words.clone());
     let (network, filters) = (Arc::clone(network), filters(compiled));
     let (made, request) = (made(request, images_there), request.clone());
+    static NUMBERS: AtomicU64 = AtomicU64::new(1);
     Some(Ran {
+        number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         network,
         forward,
         outputs,
@@ -377,7 +386,7 @@ mod tests {
             batch: 2,
             runs: 2,
             threads: Some(1),
-            labels: None,
+            labels: LabelFiles::default(),
         }
     }
 
@@ -422,7 +431,7 @@ mod tests {
         let mut means = Vec::new();
         for (at, seed) in [5, 6].into_iter().enumerate() {
             let drawn = Compiled::initialised(&request.network, Init::Kaiming, seed);
-            weights::write(&drawn, &path).expect("written");
+            weights::write(&drawn, Default::default(), &path).expect("written");
             let stamp = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 + at as u64);
             std::fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(stamp)).expect("set");
             let ran = live.run(&request, |_| ControlFlow::Continue(())).expect("sound").expect("not stopped");

@@ -6,6 +6,7 @@ use image::{Rgb, RgbImage};
 
 use super::attention::Heat;
 use super::picture::Picture;
+use crate::files::write;
 use crate::model::unit::Span;
 
 /// Why a picture could not be written.
@@ -185,7 +186,7 @@ pub fn save(image: &RgbImage, path: &Path) -> Result<(), PaintError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
     }
-    std::fs::write(path, bytes).map_err(|error| failed(error.to_string()))
+    write::write(path, |beside| write::fill(beside, &bytes)).map_err(|error| failed(error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Photographs read from files: PNG and JPEG of any depth and colour, turned as their EXIF orientation says.
+//! Photographs read from files: PNG, JPEG and what else is usual, of any depth and colour, turned as their EXIF orientation
+//! says. Of a moving picture it is the first image.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
@@ -9,6 +10,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
 
 use super::machine;
+use crate::files;
 
 /// Red, green and blue in 0..1, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +26,7 @@ pub struct Picture {
 pub enum PictureError {
     #[error("cannot read the image {path}: {reason}")]
     Unreadable { path: String, reason: String },
-    #[error("{path} is not an image that can be read (PNG or JPEG): {reason}")]
+    #[error("{path} is not an image that can be read ({KINDS}): {reason}")]
     Undecodable { path: String, reason: String },
 }
 
@@ -38,57 +40,132 @@ const DECODER_BYTES: u64 = 512 << 20;
 /// Bytes that a picture of 44 megapixels takes.
 const LARGE: u64 = 1 << 30;
 
+/// Most pixels of a picture: Pillow's own bound (`MAX_IMAGE_PIXELS`), above which it speaks of a decompression bomb. A file of
+/// some kilobytes can promise many more.
+const PIXELS: u64 = 89_478_485;
+
 /// Why there are no pictures to be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NoPictures(String);
 
-/// The files that are meant: of a folder its pictures by name, not those of folders in it.
-pub fn found(paths: &[PathBuf]) -> Result<Vec<PathBuf>, NoPictures> {
-    let mut files = Vec::new();
+/// What a folder holds beside what is taken from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Files that are no pictures by their endings, with how many there are of each.
+    endings: BTreeMap<String, usize>,
+    hidden: usize,
+    folders: usize,
+}
+
+impl LeftOut {
+    pub fn file(&mut self, path: &Path) {
+        let ending = path.extension().map_or_else(String::new, |own| own.to_string_lossy().to_lowercase());
+        *self.endings.entry(ending).or_default() += 1;
+    }
+
+    pub fn hidden(&mut self) {
+        self.hidden += 1;
+    }
+
+    pub fn folder(&mut self) {
+        self.folders += 1;
+    }
+
+    pub fn add(&mut self, other: LeftOut) {
+        for (ending, count) in other.endings {
+            *self.endings.entry(ending).or_default() += count;
+        }
+        self.hidden += other.hidden;
+        self.folders += other.folders;
+    }
+
+    /// `left out: 3 files that are no pictures (.txt 2, .csv 1), 2 folders`; nothing where nothing was.
+    pub fn words(&self) -> Option<String> {
+        let files: usize = self.endings.values().sum();
+        let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        let mut parts = Vec::new();
+        if files > 0 {
+            let mut kinds: Vec<(&String, &usize)> = self.endings.iter().collect();
+            kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+            let name = |ending: &str| if ending.is_empty() { "no ending".into() } else { format!(".{ending}") };
+            let listed: Vec<String> =
+                kinds.iter().take(5).map(|(ending, count)| format!("{} {count}", name(ending))).collect();
+            let more = if kinds.len() > 5 { ", …" } else { "" };
+            let are = if files == 1 { "that is no picture" } else { "that are no pictures" };
+            parts.push(format!("{} {are} ({}{more})", many(files, "file"), listed.join(", ")));
+        }
+        if self.hidden > 0 {
+            parts.push(format!(
+                "{} that {} hidden",
+                many(self.hidden, "file"),
+                if self.hidden == 1 { "is" } else { "are" }
+            ));
+        }
+        if self.folders > 0 {
+            parts.push(many(self.folders, "folder"));
+        }
+        (!parts.is_empty()).then(|| format!("left out: {}", parts.join(", ")))
+    }
+}
+
+/// Endings of the files that can be read.
+const ENDINGS: [&str; 15] =
+    ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm", "pgm", "pbm", "qoi"];
+
+/// Whether a file is a picture that can be read, by its name.
+pub fn is_picture(path: &Path) -> bool {
+    path.extension().is_some_and(|own| ENDINGS.iter().any(|known| own.eq_ignore_ascii_case(known)))
+}
+
+/// Whether a file or folder is hidden, or made by a system beside what a person put there.
+pub fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    name.starts_with('.') || ["__MACOSX", "Thumbs.db", "desktop.ini"].iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
+/// The files that are meant: of a folder its pictures by name, not those of folders in it. And what was left out.
+pub fn found(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, LeftOut), NoPictures> {
+    let (mut files, mut left_out) = (Vec::new(), LeftOut::default());
     for path in paths {
         if !path.is_dir() {
             files.push(path.clone());
             continue;
         }
-        let failed = |error: std::io::Error| NoPictures(format!("cannot read {}: {error}", path.display()));
-        let (mut found, mut has_folders) = (Vec::new(), false);
+        let failed =
+            |error: std::io::Error| NoPictures(format!("cannot read {}: {}", path.display(), files::reason(&error)));
+        let (mut found, mut own) = (Vec::new(), LeftOut::default());
         for entry in std::fs::read_dir(path).map_err(failed)? {
             let file = entry.map_err(failed)?.path();
-            has_folders |= file.is_dir();
-            let is_picture = file
-                .extension()
-                .is_some_and(|own| ["png", "jpg", "jpeg"].iter().any(|known| own.eq_ignore_ascii_case(known)));
-            if is_picture && file.is_file() {
-                found.push(file);
+            match () {
+                _ if is_hidden(&file) => own.hidden(),
+                _ if file.is_dir() => own.folder(),
+                _ if is_picture(&file) => found.push(file),
+                _ => own.file(&file),
             }
         }
         if found.is_empty() {
-            let within = if has_folders { ", only folders, which are not looked into" } else { "" };
-            return Err(NoPictures(format!("there is no picture (PNG or JPEG) in {}{within}", path.display())));
+            let within = own.words().map_or_else(String::new, |words| format!("; {words}"));
+            return Err(NoPictures(format!("there is no picture ({KINDS}) in {}{within}", path.display())));
         }
         found.sort();
         files.extend(found);
+        left_out.add(own);
     }
-    Ok(files)
+    Ok((files, left_out))
 }
+
+/// The kinds of pictures that can be read, in words.
+pub const KINDS: &str = "PNG, JPEG, WebP, GIF, BMP, TIFF, PNM, QOI";
 
 /// Reads a picture. Transparency is dropped, as PIL's `convert("RGB")` does; gray counts as equal red, green and blue.
 pub fn read(path: &Path) -> Result<Picture, PictureError> {
     let name = || path.display().to_string();
     let unreadable = |reason: String| PictureError::Unreadable { path: name(), reason };
-    if path.is_dir() {
-        return Err(unreadable("it is a folder".into()));
-    }
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
-    if bytes.len() as u64 > FILE_BYTES {
-        return Err(unreadable(format!("it has more than {} MiB", FILE_BYTES >> 20)));
-    }
+    let bytes = files::read::bytes(path, FILE_BYTES).map_err(|error| unreadable(error.to_string()))?;
     let decoded = match bytes.starts_with(&[0xFF, 0xD8]) {
         true => jpeg(&bytes),
-        false => png(bytes),
+        false => other(bytes),
     };
     let picture = decoded.map_err(|reason| PictureError::Undecodable { path: name(), reason })?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
@@ -118,6 +195,7 @@ fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
     let limits = DecodeLimits {
         max_width: SIDE as usize,
         max_height: SIDE as usize,
+        max_pixels: PIXELS,
         max_memory: Some(DECODER_BYTES),
         ..DecodeLimits::default()
     };
@@ -134,8 +212,8 @@ fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
     Ok(picture)
 }
 
-fn png(bytes: Vec<u8>) -> Result<DynamicImage, String> {
-    let decode = || -> Result<DynamicImage, image::ImageError> {
+fn other(bytes: Vec<u8>) -> Result<DynamicImage, String> {
+    let decode = || -> Result<Result<DynamicImage, String>, image::ImageError> {
         let mut limits = Limits::default();
         limits.max_image_width = Some(SIDE);
         limits.max_image_height = Some(SIDE);
@@ -145,11 +223,24 @@ fn png(bytes: Vec<u8>) -> Result<DynamicImage, String> {
         let mut decoder = reader.into_decoder()?;
         let (width, height) = decoder.dimensions();
         limits.check_dimensions(width, height)?;
+        if let Err(reason) = within(width.into(), height.into()) {
+            return Ok(Err(reason));
+        }
         limits.reserve(decoder.total_bytes())?;
         let orientation = decoder.orientation()?;
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(orientation);
-        Ok(picture)
+        Ok(Ok(picture))
     };
-    decode().map_err(|error| error.to_string())
+    decode().map_err(|error| error.to_string())?
+}
+
+/// Refuses more pixels than a picture may have.
+fn within(width: u64, height: u64) -> Result<(), String> {
+    match width * height <= PIXELS {
+        true => Ok(()),
+        false => {
+            Err(format!("{width}×{height} pixels are more than {} million; scale it down first", PIXELS / 1_000_000))
+        }
+    }
 }

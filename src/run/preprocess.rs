@@ -1,10 +1,12 @@
 //! From a picture to a network's input: scaled, cropped, normalised as the architecture's `preprocess` says.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::picture::Picture;
-use crate::spec::describe::{Input, Preprocess};
+use crate::spec::describe::{ChannelOrder, Input, Preprocess};
 
 /// Why a picture cannot become an input.
 #[derive(Debug, thiserror::Error)]
@@ -22,15 +24,48 @@ pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<V
     if input.channels != 1 && input.channels != 3 {
         return Err(PreprocessError::Channels(input.channels));
     }
-    let fitted = fitted(picture, input, how)?;
+    let picture = in_channels(Cow::Borrowed(picture), input.channels);
+    let fitted = fitted(&picture, input, how)?;
     let mut values = planes(&fitted, input.channels as usize);
     normalise(&mut values, input, how);
     Ok(values)
 }
 
-/// Pixels in 0 to 1, `[C, H, W]`, to what the network takes.
+/// A picture with the colours that a network of so many channels sees: gray for one. Gray is made before anything is scaled,
+/// byte by byte, so that a network gets what it was trained on in PyTorch (`Image.convert("L")`).
+pub fn in_channels(picture: Cow<Picture>, channels: u64) -> Cow<Picture> {
+    if channels != 1 {
+        return picture;
+    }
+    let mut own = picture.into_owned();
+    for pixel in own.values.chunks_exact_mut(3) {
+        let gray = gray([pixel[0], pixel[1], pixel[2]]);
+        pixel.fill(gray);
+    }
+    Cow::Owned(own)
+}
+
+/// ITU-R 601 luma. Of bytes as Pillow computes it, in integers (libImaging/Convert.c): (19595 R + 38470 G + 7471 B + 2¹⁵) >> 16.
+fn gray(pixel: [f32; 3]) -> f32 {
+    let bytes = pixel.map(|value| (value * 255.0).round());
+    // Deeper pictures have values between the bytes.
+    let are_bytes = pixel.iter().zip(bytes).all(|(value, byte)| (value * 255.0 - byte).abs() < 1e-3);
+    match are_bytes {
+        true => {
+            let [red, green, blue] = bytes.map(|byte| byte as u32);
+            ((19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >> 16) as f32 / 255.0
+        }
+        false => 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2],
+    }
+}
+
+/// Pixels in 0 to 1, `[C, H, W]` with red first, to what the network takes.
 pub fn normalise(values: &mut [f32], input: Input, how: &Preprocess) {
     let area = (input.width * input.height) as usize;
+    if how.channels == ChannelOrder::Bgr && input.channels == 3 {
+        let (red, rest) = values.split_at_mut(area);
+        red.swap_with_slice(&mut rest[area..]);
+    }
     for (channel, plane) in values.chunks_mut(area.max(1)).enumerate() {
         let of = |values: &[f64]| values.get(channel).or(values.first()).copied().unwrap_or(0.0) as f32;
         let (mean, std, scale) = (of(&how.mean), of(&how.std), how.scale as f32);
@@ -38,14 +73,10 @@ pub fn normalise(values: &mut [f32], input: Input, how: &Preprocess) {
     }
 }
 
-/// A picture's red, green and blue one after the other, or its gray alone.
+/// A picture's red, green and blue one after the other, or the first alone of one that is gray.
 pub fn planes(picture: &Picture, channels: usize) -> Vec<f32> {
     let pixels = || picture.values.chunks_exact(3);
-    match channels {
-        // ITU-R 601 luma, the weights of PIL's `convert("L")`.
-        1 => pixels().map(|pixel| 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]).collect(),
-        _ => (0..channels).flat_map(|channel| pixels().map(move |pixel| pixel[channel])).collect(),
-    }
+    (0..channels).flat_map(|channel| pixels().map(move |pixel| pixel[channel])).collect()
 }
 
 /// The picture with its shorter side scaled to `side` times the input's shorter one (no less than the input needs), and
@@ -153,6 +184,24 @@ mod tests {
         let expected = [(0.0, 0.5), (3.0, 0.5), (1.0, 0.25), (4.0, 0.25), (2.0, 0.0), (5.0, 0.0)];
         for (value, (pixel, mean)) in values.iter().zip(expected) {
             assert!((value - (pixel / 255.0 - mean) / 2.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn gray_is_pillows_and_blue_comes_first_where_that_is_wanted() {
+        // Pillow 11: Image.new("RGB", (1, 1), colour).convert("L").getpixel((0, 0))
+        let cases = [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([1, 1, 1], 1), ([12, 200, 99], 132)];
+        for (colour, expected) in cases {
+            let values = colour.map(|byte: u8| f32::from(byte) / 255.0).to_vec();
+            let picture = Picture { width: 1, height: 1, values };
+            let own = preprocess(&picture, input(1, 1, 1), &Preprocess::default()).unwrap();
+            assert_eq!((own[0] * 255.0).round(), expected as f32, "{colour:?}");
+        }
+        let how = Preprocess { channels: ChannelOrder::Bgr, mean: vec![0.5, 0.0, 0.0], ..Preprocess::default() };
+        let picture = Picture { width: 1, height: 1, values: vec![0.1, 0.2, 0.9] };
+        let own = preprocess(&picture, input(3, 1, 1), &how).unwrap();
+        for (value, expected) in own.iter().zip([0.4, 0.2, 0.1]) {
+            assert!((value - expected).abs() < 1e-6, "the first mean is blue's: {own:?}");
         }
     }
 

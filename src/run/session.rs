@@ -15,7 +15,7 @@ use crate::model::memory::{self, OptimizerState};
 use crate::model::{self, Network};
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
-use crate::network::weights::{self, WeightsError};
+use crate::network::weights::{self, Rest, WeightsError};
 use crate::spec::recipe::{Recipe as Given, RunRecipe};
 use crate::spec::{Library, LoadError, Origin};
 
@@ -62,7 +62,11 @@ pub struct Begin {
     /// Flags and file together.
     pub recipe: Given,
     pub weights: Option<PathBuf>,
+    /// Whether what the weights do not have is drawn.
+    pub partial: bool,
     pub out: Out,
+    /// What the network is called where its file has another name: the one in a run's folder.
+    pub id: Option<String>,
     /// Go on although memory may not suffice.
     pub force: bool,
 }
@@ -115,7 +119,10 @@ pub struct Over {
 /// Reads data and weights, makes the run's folder; nothing is written before all of the rest is known to be sound.
 pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError> {
     let loaded = library.load_origin(&wanted.origin, &wanted.sets)?;
-    let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    let mut network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    if let Some(id) = &wanted.id {
+        network.architecture.id.clone_from(id);
+    }
     let mut recipe = Recipe::new(&wanted.recipe);
     let mut notes = Vec::new();
     let plateau = matches!(recipe.schedule, super::train::Schedule::Plateau { .. });
@@ -138,9 +145,14 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     notes.extend(left_unused(&wanted.recipe, &recipe));
     let compiled = match &wanted.weights {
         Some(path) => {
-            let (compiled, scheme) = weights::read(&network, path)?;
-            notes.push(format!("weights {} matched {}", path.display(), scheme.describe()));
-            compiled
+            let rest = match wanted.partial {
+                true => Rest::Drawn { init: recipe.init, seed: recipe.seed },
+                false => Rest::Refused,
+            };
+            let read = weights::read(&network, path, rest)?;
+            notes.push(format!("weights {} matched {}", path.display(), read.matched));
+            notes.extend(read.in_part());
+            read.compiled
         }
         None => Compiled::initialised(&network, recipe.init, recipe.seed),
     };
@@ -154,6 +166,7 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
             start: start.clone(),
             summary: summary(&network, &wanted.data.absolute(), &sets, &recipe),
             data: Data::of(&sets),
+            classes: sets.names.clone(),
         })
     };
     let keeper = match &wanted.out {
@@ -165,11 +178,52 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })
 }
 
+/// A run that was ended before its first checkpoint begins anew in its folder, from its recipe and seed.
+fn begin_anew(folder: &Path, own: RunRecipe, change: &Change) -> Result<Session, SessionError> {
+    let damaged = |reason: String| {
+        SessionError::Run(RunError::Damaged { path: folder.join("recipe.yaml").display().to_string(), reason })
+    };
+    let wanted = Begin {
+        origin: Origin::File(folder.join("architecture.yaml")),
+        sets: Vec::new(),
+        data: match &change.data {
+            Some(source) => source.clone(),
+            None => own.data.parse().map_err(damaged)?,
+        },
+        recipe: change.of(own.train),
+        weights: own.weights.map(PathBuf::from),
+        partial: own.partial,
+        out: Out::Folder(folder.to_path_buf()),
+        id: Some(own.architecture),
+        force: change.force,
+    };
+    let mut session = begin(&Library::new(None), &wanted)?;
+    let words = format!("{} had learned nothing yet; it begins anew from its recipe and seed", folder.display());
+    session.notes.insert(0, words);
+    Ok(session)
+}
+
+impl Change {
+    /// A recipe with the change made.
+    fn of(&self, mut own: Given) -> Given {
+        if self.epochs.is_some() || self.steps.is_some() {
+            (own.epochs, own.steps) = (self.epochs, self.steps);
+        }
+        own.checkpoint_every = self.checkpoint_every.or(own.checkpoint_every);
+        own.lr = self.lr.or(own.lr);
+        own
+    }
+}
+
 /// Takes a run up again where its last checkpoint left it.
 pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
+    if let Some(recipe) = runs::unlearned(folder)? {
+        return begin_anew(folder, recipe, change);
+    }
     let reopened = Reopened::open(folder)?;
     let library = Library::new(None);
-    let loaded = library.load_origin(&Origin::File(reopened.architecture.clone()), &[])?;
+    let origin = Origin::File(folder.join("architecture.yaml"));
+    let loaded = library.load_text(&origin, reopened.architecture.clone(), &[])?;
     let mut network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
     // The file in the folder is called `architecture`; the run goes on under its own name.
     network.architecture.id = reopened.recipe.architecture.clone();
@@ -177,11 +231,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
         SessionError::Run(RunError::Damaged { path: folder.join("recipe.yaml").display().to_string(), reason })
     };
     let mut own = reopened.recipe.clone();
-    if change.epochs.is_some() || change.steps.is_some() {
-        (own.train.epochs, own.train.steps) = (change.epochs, change.steps);
-    }
-    own.train.checkpoint_every = change.checkpoint_every.or(own.train.checkpoint_every);
-    own.train.lr = change.lr.or(own.train.lr);
+    own.train = change.of(own.train);
     let source: Source = match &change.data {
         Some(source) => source.absolute(),
         None => own.data.parse().map_err(damaged)?,
@@ -212,6 +262,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     }
     let mut notes =
         vec![format!("{} goes on from step {} of {total}, epoch {}", folder.display(), progress.step, progress.epoch)];
+    notes.extend(reopened.notes.iter().cloned());
     if change.lr.is_some() {
         let divided = match progress.rate == 1.0 {
             true => String::new(),
@@ -327,6 +378,7 @@ fn run_recipe(network: &Network, wanted: &Begin, recipe: &Recipe) -> RunRecipe {
         architecture: network.architecture.id.clone(),
         data: wanted.data.absolute().to_string(),
         weights: wanted.weights.as_ref().map(whole),
+        partial: wanted.partial,
         train: recipe.given(),
     }
 }

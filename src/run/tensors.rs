@@ -48,7 +48,7 @@ fn read_safetensors(path: &Path) -> Result<(Vec<f32>, Vec<usize>), TensorError> 
 
 fn read_numpy(path: &Path) -> Result<(Vec<f32>, Vec<usize>), TensorError> {
     let unreadable = |reason: String| TensorError::Unreadable { path: path.display().to_string(), reason };
-    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let file = crate::files::read::open(path).map_err(|error| unreadable(error.to_string()))?;
     let length = file.metadata().map_err(|error| unreadable(error.to_string()))?.len();
     let numpy = npyz::NpyFile::new(BufReader::new(file)).map_err(|error| unreadable(error.to_string()))?;
     if numpy.order() != npyz::Order::C {

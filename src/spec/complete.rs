@@ -110,7 +110,7 @@ fn offered(before: &str, around: &[String]) -> Vec<Candidate> {
         Some("block") => keys(&["name", "repeat", "layers"]),
         Some("train") => keys(recipe::KEYS),
         Some("augment") => plain(recipe::AUGMENTS),
-        Some("preprocess") => keys(&["resize", "mean", "std", "scale"]),
+        Some("preprocess") => keys(super::kinds::PREPROCESS),
         Some(name) => match kind(name) {
             Some(kind) => {
                 let fields = kind.fields.iter().map(|field| {

@@ -211,7 +211,8 @@ impl Activation {
     }
 }
 
-/// How an image becomes the network's input: a value is (pixel/255·scale − mean)/std.
+/// How an image becomes the network's input: a value is (pixel/255·scale − mean)/std, mean and std in the order of the network's
+/// channels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preprocess {
     /// Scale the shorter side to this and crop the centre; without it, scale to the input's size.
@@ -221,10 +222,19 @@ pub struct Preprocess {
     /// One value, or one per channel.
     pub std: Vec<f64>,
     pub scale: f64,
+    pub channels: ChannelOrder,
+}
+
+/// Which colour a network's first channel is. Networks from Caffe, the VGG authors' own among them, take blue first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChannelOrder {
+    #[default]
+    Rgb,
+    Bgr,
 }
 
 impl Default for Preprocess {
     fn default() -> Self {
-        Preprocess { resize: None, mean: vec![0.0], std: vec![1.0], scale: 1.0 }
+        Preprocess { resize: None, mean: vec![0.0], std: vec![1.0], scale: 1.0, channels: ChannelOrder::Rgb }
     }
 }

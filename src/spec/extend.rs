@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::kinds::TOP_LEVEL;
 use super::node::{Entry, Mark, Node, Value, shorten};
-use super::problem::{Problem, Problems, did_you_mean};
+use super::problem::{Problem, Problems};
 
 /// A file with everything it extends merged in.
 #[derive(Debug)]
@@ -48,14 +48,7 @@ impl Document {
                     "expected each key once",
                 ));
             } else if entry.key == "override" {
-                match entry.value.value {
-                    Value::Map(changes) => document.overrides = changes,
-                    other => problems.push(Problem::new(
-                        entry.value.mark,
-                        format!("{} does not fit `override`", other.describe()),
-                        "expected changes by path: `{block3.conv3: {out: 128}}`",
-                    )),
-                }
+                document.overrides = changes(entry.value, problems);
             } else {
                 document.entries.push(entry);
             }
@@ -132,9 +125,17 @@ impl Document {
                     format!("nothing called `{}` can be set", shorten(key)),
                     "expected a key of the file, or a layer's path and a field, such as `classes` or `block1.conv1.out`",
                 )
-                .help(did_you_mean(key, TOP_LEVEL)),
+                .help(problems.suggest(key, TOP_LEVEL)),
             );
             return;
+        }
+        if key == "override" {
+            self.overrides.extend(changes(value, problems));
+            return;
+        }
+        if key == "layers" {
+            // The file's changes were about layers that are gone.
+            self.overrides.clear();
         }
         let entries = &mut self.entries;
         if !set_in(entries, &segments, value) {
@@ -159,6 +160,21 @@ impl Document {
                 format!("`{}` names no field", shorten(path)),
                 "expected a layer's path and a field, such as `block1.conv1.out`",
             ));
+        }
+    }
+}
+
+/// The changes of an `override`, by path.
+fn changes(node: Node, problems: &mut Problems) -> Vec<Entry> {
+    match node.value {
+        Value::Map(changes) => changes,
+        other => {
+            problems.push(Problem::new(
+                node.mark,
+                format!("{} does not fit `override`", other.describe()),
+                "expected changes by path: `{block3.conv3: {out: 128}}`",
+            ));
+            Vec::new()
         }
     }
 }

@@ -159,6 +159,9 @@ pub const TOP_LEVEL: &[&str] = &[
     "train",
 ];
 
+/// The keys of `preprocess`.
+pub const PREPROCESS: &[&str] = &["resize", "mean", "std", "scale", "channels"];
+
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }

@@ -1,8 +1,6 @@
 //! Where architectures come from: a path, or an id looked up in `--dir`, `./architectures`, the user's config folder
 //! and the bundled set, in that order.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -13,8 +11,9 @@ use super::extend::Document;
 use super::limits;
 use super::locate::Place;
 use super::lower;
-use super::node::{self, Mark, Value};
+use super::node::{self, Mark, ParseError, Value};
 use super::problem::{Diagnostic, Problem, Problems, Report, Sources, nearest};
+use crate::files::{ReadError, read};
 
 /// Where one architecture's text is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -342,41 +341,43 @@ fn is_yaml(path: &Path) -> bool {
 /// Reads a text file within the limit of size.
 fn read_file(path: &Path) -> Result<String, LoadError> {
     let name = path.display().to_string();
-    let unreadable = |reason: String| LoadError::Unreadable { path: name.clone(), reason };
-    if path.is_dir() {
-        return Err(unreadable("it is a folder".to_string()));
-    }
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(limits::FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
-    if bytes.len() as u64 > limits::FILE_BYTES {
-        return Err(LoadError::TooLarge { path: name });
-    }
-    // Some editors begin a file with a byte order mark, which is no part of the YAML.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
-    String::from_utf8(bytes).map_err(|error| LoadError::NotText { at: error.utf8_error().valid_up_to(), path: name })
+    read::text(path, limits::FILE_BYTES).map_err(|error| match error {
+        ReadError::TooLarge { .. } => LoadError::TooLarge { path: name },
+        ReadError::NotText { at } => LoadError::NotText { path: name, at },
+        other => LoadError::Unreadable { path: name, reason: other.to_string() },
+    })
 }
 
-/// What the YAML reader itself refused.
-fn syntax_error(sources: &Sources, source: u16, error: &serde_yaml::Error) -> Report {
-    let location = error.location();
-    let place = Place {
-        line: location.as_ref().map_or(1, |location| location.line()),
-        column: location.as_ref().map_or(1, |location| location.column()),
-        path: String::new(),
+/// What is not YAML, or more of it than is read.
+fn syntax_error(sources: &Sources, source: u16, error: &ParseError) -> Report {
+    let at = |line: usize, column: usize| Place { line, column, path: String::new() };
+    let deep = || {
+        let expected = format!("expected at most {} blocks written one in the other", limits::WRITTEN_NESTING);
+        ("lists and maps are nested too deeply".to_string(), expected)
     };
-    let text = error.to_string();
-    // The place is given apart; what is left is the reason.
-    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-    let (message, expected) = if reason.contains("recursion limit") {
-        (
-            "lists and maps are nested too deeply".to_string(),
-            format!("expected at most {} blocks written one in the other", limits::WRITTEN_NESTING),
-        )
-    } else if reason.contains("repetition limit") || reason.contains("aliases are followed") {
-        ("the file's aliases unfold to too much".to_string(), "expected fewer `*alias` uses".to_string())
-    } else {
-        (format!("this is not YAML: {reason}"), "expected YAML; check quotes, brackets and indentation".to_string())
+    let (place, (message, expected)) = match error {
+        ParseError::TooDeep { line } => (at(*line, 1), deep()),
+        ParseError::TooMany => {
+            let words = "expected an architecture; ten thousand layers have fewer".to_string();
+            (at(1, 1), (error.to_string(), words))
+        }
+        ParseError::Syntax(error) => {
+            let place = error.location().map_or_else(|| at(1, 1), |location| at(location.line(), location.column()));
+            let text = error.to_string();
+            // The place is given apart; what is left is the reason.
+            let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+            let words = if reason.contains("recursion limit") {
+                deep()
+            } else if reason.contains("repetition limit") || reason.contains("aliases are followed") {
+                ("the file's aliases unfold to too much".to_string(), "expected fewer `*alias` uses".to_string())
+            } else {
+                (
+                    format!("this is not YAML: {reason}"),
+                    "expected YAML; check quotes, brackets and indentation".to_string(),
+                )
+            };
+            (place, words)
+        }
     };
     let source = &sources.0[usize::from(source)];
     Report { diagnostics: vec![Diagnostic::at(source, place, message, expected)], unlisted: 0 }

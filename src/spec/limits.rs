@@ -11,8 +11,16 @@ pub const NESTING: usize = 64;
 pub const WRITTEN_NESTING: usize = 42;
 /// Largest dimension, kernel, stride, padding or channel count.
 pub const DIMENSION: u64 = 1 << 24;
-/// Most YAML nodes in one file once aliases are followed; a file within [`FILE_BYTES`] needs fewer unless it is an alias bomb.
-pub const NODES: u32 = 1_200_000;
+/// Deepest nesting of brackets and dashes in a text; the YAML reader itself stops there.
+pub const DEPTH: usize = 128;
+/// Most values in one text, counted by its commas, colons and dashes. Ten thousand layers with ten fields each have 220,000.
+pub const VALUES: usize = 250_000;
+/// Most YAML nodes in one file once aliases are followed; a text of [`VALUES`] has fewer unless it is an alias bomb.
+pub const NODES: u32 = 600_000;
+/// Bytes that are read once more to find the places of problems; in a large file only the first are placed.
+pub const PLACED_BYTES: usize = 1 << 20;
+/// Longest word that a suggestion is looked for.
+pub const SUGGESTED: usize = 80;
 /// Longest chain of `extends`.
 pub const EXTENDS: usize = 32;
 /// Most problems listed for one file; the rest are counted.

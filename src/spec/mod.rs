@@ -16,6 +16,7 @@ mod lower;
 pub mod node;
 pub mod problem;
 pub mod recipe;
+mod scan;
 pub mod variant;
 
 pub use describe::Architecture;

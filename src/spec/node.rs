@@ -9,6 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::limits;
+use super::scan::{Refusal, scan};
+use crate::visible::visible;
 
 /// Where a node stands: which source text, and which node of it in document order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,21 +61,41 @@ impl Value {
     }
 }
 
-/// Cuts long user text so that a message stays a sentence.
+/// Cuts long user text, and makes it one line that can be shown, so that a message stays a sentence.
 pub fn shorten(text: &str) -> String {
     const LONGEST: usize = 40;
-    if text.chars().count() <= LONGEST {
-        return text.to_string();
+    match text.char_indices().nth(LONGEST) {
+        None => visible(text).into_owned(),
+        Some((end, _)) => format!("{}…", visible(&text[..end])),
     }
-    let head: String = text.chars().take(LONGEST).collect();
-    format!("{head}…")
+}
+
+/// Why a text is not YAML that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    #[error("lists and maps are nested too deeply")]
+    TooDeep { line: usize },
+    #[error("there are more than {} values", limits::VALUES)]
+    TooMany,
+    #[error("{0}")]
+    Syntax(#[from] serde_yaml::Error),
+}
+
+impl From<Refusal> for ParseError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooDeep { line } => ParseError::TooDeep { line },
+            Refusal::TooMany => ParseError::TooMany,
+        }
+    }
 }
 
 /// Reads `text` into a tree. `source` is the number its marks carry.
-pub fn parse(text: &str, source: u16) -> Result<Node, serde_yaml::Error> {
+pub fn parse(text: &str, source: u16) -> Result<Node, ParseError> {
+    scan(text)?;
     let counter = Cell::new(0);
     let numbering = Numbering { counter: &counter, source };
-    NodeSeed(numbering).deserialize(serde_yaml::Deserializer::from_str(text))
+    Ok(NodeSeed(numbering).deserialize(serde_yaml::Deserializer::from_str(text))?)
 }
 
 /// Hands out node numbers in document order. Shared by reading and locating, so that both count alike.

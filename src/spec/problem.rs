@@ -53,15 +53,21 @@ impl Problem {
 }
 
 /// Collects problems; the same words about the same node (a layer repeated, a default used often) count once.
+///
+/// No more are kept than are listed: a file of a megabyte may have a hundred thousand.
 #[derive(Debug, Default)]
 pub struct Problems {
     list: Vec<Problem>,
     seen: HashSet<(Mark, String)>,
+    /// How many more there are.
+    beyond: usize,
 }
 
 impl Problems {
     pub fn push(&mut self, problem: Problem) {
-        if self.seen.insert((problem.mark, problem.message.clone())) {
+        if self.is_full() {
+            self.beyond += 1;
+        } else if self.seen.insert((problem.mark, problem.message.clone())) {
             self.list.push(problem);
         }
     }
@@ -70,24 +76,31 @@ impl Problems {
         self.list.is_empty()
     }
 
-    pub fn len(&self) -> usize {
-        self.list.len()
+    /// Whether there are as many as are listed.
+    fn is_full(&self) -> bool {
+        self.list.len() >= limits::PROBLEMS
+    }
+
+    /// "did you mean …", as long as there is room for it: nobody reads a hundredth suggestion.
+    pub fn suggest<'a>(&self, given: &str, known: impl IntoIterator<Item = impl AsRef<str> + 'a>) -> Option<String> {
+        if self.is_full() { None } else { did_you_mean(given, known) }
     }
 
     /// Looks up the places and puts the problems in the order of the files.
     pub fn into_report(mut self, sources: &Sources) -> Report {
         self.list.sort_by_key(|problem| problem.mark);
-        let unlisted = self.list.len().saturating_sub(limits::PROBLEMS);
-        self.list.truncate(limits::PROBLEMS);
-        let diagnostics = self
-            .list
-            .into_iter()
-            .filter_map(|problem| {
-                let source = sources.0.get(usize::from(problem.mark.source))?;
-                let place = locate(&source.text, problem.mark.node);
-                Some(Diagnostic::new(source, place, problem))
-            })
-            .collect();
+        let (mut diagnostics, mut unlisted, mut read) = (Vec::new(), self.beyond, 0);
+        for problem in self.list {
+            let Some(source) = sources.0.get(usize::from(problem.mark.source)) else { continue };
+            // To find a place the text is read once more.
+            if read > 0 && read + source.text.len() > limits::PLACED_BYTES {
+                unlisted += 1;
+                continue;
+            }
+            read += source.text.len();
+            let place = locate(&source.text, problem.mark.node);
+            diagnostics.push(Diagnostic::new(source, place, problem));
+        }
         Report { diagnostics, unlisted }
     }
 }
@@ -202,6 +215,9 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = impl AsRef<
 
 /// The nearest of `known` to `given`, or nothing if none is near.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = impl AsRef<str> + 'a>) -> Option<String> {
+    if given.len() > limits::SUGGESTED {
+        return None;
+    }
     // Two slips in a word of six letters are a typing error; four are another word.
     let given = given.to_lowercase();
     let allowed = (given.chars().count() / 3).clamp(1, 4);

@@ -203,6 +203,9 @@ pub struct RunRecipe {
     /// The file training started from, if it did not start from drawn weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Whether what those weights did not have was drawn.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     pub train: Recipe,
 }
 
@@ -244,6 +247,7 @@ impl RunRecipe {
             architecture: word("architecture")?.ok_or_else(|| missing("architecture"))?,
             data: word("data")?.ok_or_else(|| missing("data"))?,
             weights: word("weights")?,
+            partial: matches!(find("partial").map(|node| &node.value), Some(Value::Bool(true))),
             train,
         })
     }
@@ -262,6 +266,7 @@ mod tests {
             architecture: "vgg16".into(),
             data: "folder:/tmp/a: b # c".into(),
             weights: None,
+            partial: false,
             train,
         };
         assert_eq!(RunRecipe::read(&own.to_text()), Ok(own));

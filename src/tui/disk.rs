@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
-use super::msg::{Expected, SaveError};
+use super::msg::{Expected, SaveError, Standing};
 use super::remembered::Remembered;
 use super::state::editor::LeftOver;
-use crate::atomic;
+use crate::files::{read, write};
 use crate::spec::Origin;
 
 /// A text that was not saved, as it is kept.
@@ -41,14 +41,14 @@ impl Disk {
     }
 
     pub fn remembered(&self) -> Remembered {
-        let text = self.folder.as_ref().and_then(|folder| fs::read_to_string(folder.join("explorer.json")).ok());
+        let text = self.folder.as_ref().and_then(|folder| read::text(&folder.join("explorer.json"), read::SMALL).ok());
         // What cannot be read is forgotten: it is a convenience.
         text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 
     pub fn remember(&self, remembered: &Remembered) {
         if let (Some(folder), Ok(text)) = (&self.folder, serde_json::to_string_pretty(remembered)) {
-            let _ = fs::create_dir_all(folder).and_then(|()| atomic::write_text(&folder.join("explorer.json"), &text));
+            let _ = fs::create_dir_all(folder).and_then(|()| write::write_text(&folder.join("explorer.json"), &text));
         }
     }
 
@@ -85,7 +85,7 @@ impl Disk {
         let kept = Kept { of, bundled, text: text.text.clone(), base: text.base.clone() };
         // No fsync for each letter: a crash of the program leaves what was written.
         let beside = path.with_extension("new");
-        fs::write(&beside, serde_json::to_vec(&kept)?)?;
+        write::fill(&beside, &serde_json::to_vec(&kept)?)?;
         fs::rename(&beside, &path)
     }
 
@@ -99,7 +99,7 @@ impl Disk {
             if there && !path.exists() {
                 return None;
             }
-            let lock = File::create(lock_of(&path)).ok()?;
+            let lock = write::open_lock(&lock_of(&path)).ok()?;
             lock.try_lock().is_ok().then_some((path, lock))
         })
     }
@@ -107,7 +107,7 @@ impl Disk {
     /// The text that an earlier run left of an architecture.
     pub fn left_over(&self, origin: &Origin) -> Option<LeftOver> {
         let (path, _lock) = self.free_file(origin, true)?;
-        let kept: Kept = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+        let kept: Kept = serde_json::from_str(&read::text(&path, 8 * read::SMALL).ok()?).ok()?;
         Some(LeftOver { text: kept.text, base: kept.base })
     }
 }
@@ -127,6 +127,15 @@ fn name_of(origin: &Origin) -> String {
     format!("{}-{hash:08x}", origin.id())
 }
 
+/// What stands at a path, behind links.
+pub fn what_stands_at(path: &Path) -> Standing {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Standing::Folder,
+        Ok(_) => Standing::File,
+        Err(_) => Standing::Nothing,
+    }
+}
+
 /// Where the user's own keys are, there or not.
 pub fn keys_file() -> Option<PathBuf> {
     let base = etcetera::choose_base_strategy().ok()?;
@@ -136,10 +145,9 @@ pub fn keys_file() -> Option<PathBuf> {
 /// Writes a text where the file holds what is expected.
 pub fn save(path: &Path, text: &str, expected: &Expected) -> Result<(), SaveError> {
     let name = path.display().to_string();
-    let there = fs::read_to_string(path).ok();
-    let strip = |text: &str| text.strip_prefix('\u{feff}').unwrap_or(text).to_string();
+    let there = read::text(path, crate::spec::limits::FILE_BYTES).ok();
     match (expected, &there) {
-        (Expected::Text(expected), Some(there)) if strip(there) != *expected => return Err(SaveError::Changed(name)),
+        (Expected::Text(expected), Some(there)) if there != expected => return Err(SaveError::Changed(name)),
         (Expected::Text(_), None) => return Err(SaveError::Changed(name)),
         (Expected::Nothing, _) if path.exists() => return Err(SaveError::Exists(name)),
         _ => {}
@@ -148,7 +156,7 @@ pub fn save(path: &Path, text: &str, expected: &Expected) -> Result<(), SaveErro
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    atomic::write_text(path, text).map_err(failed)
+    write::write_text(path, text).map_err(failed)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::keys::Context;
 use super::layout::{Panes, SizeClass};
 use super::msg::{Region, Target};
 use super::overlays;
-use super::screens::text::{frame, left, wrapped};
+use super::screens::text::{frame, left, plain_span, styled_span, wrapped};
 use super::screens::{SCREENS, list};
 use super::state::{Overlay, State};
 use super::theme::{Depth, even_out, to_cube};
@@ -54,7 +54,7 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
 
 fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
     let theme = &state.theme;
-    let mut spans = vec![Span::styled(" convlens", theme.accent)];
+    let mut spans = vec![styled_span(" convlens", theme.accent)];
     let mut x = area.x + spans[0].width() as u16;
     // Where not all names have room, the others are numbers.
     let all: usize = SCREENS.iter().map(|face| face.name.len() + 4).sum();
@@ -68,7 +68,7 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Regio
         let place = Rect { x: x + 2, width: name.len() as u16, ..area }.intersection(area);
         regions.push(Region { area: place, target: Target::Screen(face.screen) });
         x += 2 + name.len() as u16;
-        spans.extend([Span::raw("  "), Span::styled(name, style)]);
+        spans.extend([plain_span("  "), styled_span(name, style)]);
     }
     let taken = spans.iter().map(Span::width).sum::<usize>();
     let room = usize::from(area.width).saturating_sub(taken + 1);
@@ -80,8 +80,8 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Regio
         forms.iter().find(|form| form.width() <= room).unwrap_or(&forms[2]).clone()
     });
     let totals = left(&totals, totals.width().min(room));
-    spans.push(Span::raw(" ".repeat((room + 1).saturating_sub(totals.width()))));
-    spans.push(Span::styled(totals, theme.dim));
+    spans.push(plain_span(" ".repeat((room + 1).saturating_sub(totals.width()))));
+    spans.push(styled_span(totals, theme.dim));
     frame_.render_widget(Paragraph::new(Line::from(spans)), area);
 }
 
@@ -105,16 +105,16 @@ fn toasts(state: &State, frame_: &mut Frame, area: Rect) {
 
 fn footer(state: &State, frame_: &mut Frame, area: Rect) {
     let theme = &state.theme;
-    let mut spans = vec![Span::raw(" ")];
+    let mut spans = vec![plain_span(" ")];
     if let Some(Overlay::Find(find)) = &state.overlay {
-        spans.push(Span::styled(format!("/{}", find.text), theme.accent));
-        spans.push(Span::styled("▏  ", theme.accent));
+        spans.push(styled_span(format!("/{}", find.text), theme.accent));
+        spans.push(styled_span("▏  ", theme.accent));
         if find.nothing {
-            spans.push(Span::styled("nothing is called so  ", theme.bad));
+            spans.push(styled_span("nothing is called so  ", theme.bad));
         }
     } else if let Some(working) = &state.working {
         let words = format!("{} {}/{} (Esc stops)  ", working.what, working.done, working.of);
-        spans.push(Span::styled(words, theme.warn));
+        spans.push(styled_span(words, theme.warn));
     }
     let contexts = state.context().together();
     let shown = |everywhere: bool| {
@@ -122,7 +122,7 @@ fn footer(state: &State, frame_: &mut Frame, area: Rect) {
         let rows = contexts.flat_map(|context| state.keys.rows(*context));
         rows.filter(|bound| !bound.binding.footer.is_empty() && !bound.keys.is_empty()).flat_map(|bound| {
             let key = bound.keys.first().map_or_else(String::new, |key| key.to_string());
-            [Span::styled(key, theme.key), Span::styled(format!(" {}  ", bound.binding.footer), theme.dim)]
+            [styled_span(key, theme.key), styled_span(format!(" {}  ", bound.binding.footer), theme.dim)]
         })
     };
     // The ways out stand at the right end whatever the pane offers.
@@ -134,7 +134,7 @@ fn footer(state: &State, frame_: &mut Frame, area: Rect) {
             spans.extend(pair.iter().cloned());
         }
     }
-    spans.push(Span::raw(" ".repeat(room.saturating_sub(width(&spans)))));
+    spans.push(plain_span(" ".repeat(room.saturating_sub(width(&spans)))));
     spans.extend(always);
     frame_.render_widget(Paragraph::new(Line::from(spans)), area);
 }

@@ -73,10 +73,12 @@ pub(super) fn analysis(
     sender: SyncSender<Input>,
 ) -> std::io::Result<Worker<Analyse>> {
     let (library, sets) = (library.clone(), sets.to_vec());
-    Worker::start("analysis", move |work: Analyse, _: &Cancel| {
+    let broke_off = complains("the text could not be analysed", &sender);
+    let run = move |work: Analyse, _: &Cancel| {
         let analysis = Box::new(analyse(&library, &sets, &work));
         let _ = sender.send(Input::Msg(Msg::Analysed { origin: work.origin, version: work.version, analysis }));
-    })
+    };
+    Worker::start("analysis", run, broke_off)
 }
 
 /// The thread that reads every file again when something changed in the folders.
@@ -87,7 +89,8 @@ pub(super) fn listing(
     sender: SyncSender<Input>,
 ) -> std::io::Result<Worker<()>> {
     let (library, sets) = (library.clone(), sets.to_vec());
-    Worker::start("files", move |(), _: &Cancel| {
+    let broke_off = complains("the architectures could not be read", &sender);
+    let run = move |(), _: &Cancel| {
         // An editor that saves through a new name leaves the old one gone for a moment.
         std::thread::sleep(std::time::Duration::from_millis(50));
         let mut origins = library.list();
@@ -97,21 +100,24 @@ pub(super) fn listing(
             (origin, text, opened)
         });
         let _ = sender.send(Input::Msg(Msg::Listed(found.collect())));
-    })
+    };
+    Worker::start("files", run, broke_off)
 }
 
 /// The thread that lists runs.
 pub(super) fn lister(sender: SyncSender<Input>) -> std::io::Result<Worker<()>> {
-    Worker::start("run list", move |(), _: &Cancel| {
+    let broke_off = complains("the runs could not be listed", &sender);
+    let run = move |(), _: &Cancel| {
         let _ = sender.send(Input::Msg(Msg::Training(Training::Runs(runs::list(Path::new(runs::FOLDER))))));
-    })
+    };
+    Worker::start("run list", run, broke_off)
 }
 
 /// The thread that reads runs from their folders.
 pub(super) fn reader(sender: SyncSender<Input>) -> std::io::Result<Worker<trainer::Read>> {
-    Worker::start("runs", move |work: trainer::Read, cancel: &Cancel| {
-        trainer::read(work, || cancel.is_asked(), &sender);
-    })
+    let broke_off = complains("the run could not be read", &sender);
+    let run = move |work: trainer::Read, cancel: &Cancel| trainer::read(work, || cancel.is_asked(), &sender);
+    Worker::start("runs", run, broke_off)
 }
 
 /// Work that takes long enough to be watched and stopped.
@@ -127,19 +133,21 @@ pub enum Job {
 pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
     // The network of the last run is kept here while its weights and architecture stay.
     let mut live = Live::default();
-    Worker::start("work", move |job: Job, cancel: &Cancel| {
+    let told = sender.clone();
+    let broke_off = move |why| drop(told.send(Input::Msg(Msg::Work(Work::Failed(why)))));
+    let run = move |job: Job, cancel: &Cancel| {
         // News in between may be dropped, results never.
         let progress = |work: Work| drop(sender.try_send(Input::Msg(Msg::Work(work))));
         let msg = match job {
             Job::Photo(path) => photo(path),
             Job::FindPhotos(path) => Msg::Photos(match path.exists() {
-                true => picture::found(&[path]).map_err(|why| why.to_string()),
+                true => picture::found(&[path]).map(|(found, _)| found).map_err(|why| why.to_string()),
                 false => Err(format!("there is no {}", path.display())),
             }),
             Job::Time(what, networks) => Msg::Work(time(what, &networks, cancel, progress)),
             Job::Forward(request) => Msg::Work(forward(&mut live, &request, cancel, &progress)),
             Job::Look { ran, class, method } => {
-                let run = Arc::as_ptr(&ran) as usize;
+                let run = ran.number;
                 Msg::Work(match live.look(&ran.request, ran.input.clone(), class, method) {
                     Ok(heat) => Work::Looked { run, method, class, heat },
                     Err(why) => Work::Failed(why),
@@ -150,7 +158,14 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
             }
         };
         let _ = sender.send(Input::Msg(msg));
-    })
+    };
+    Worker::start("work", run, broke_off)
+}
+
+/// Tells that work of a kind broke off, and why.
+fn complains(what: &'static str, sender: &SyncSender<Input>) -> impl Fn(String) + Send + use<> {
+    let sender = sender.clone();
+    move |why| drop(sender.send(Input::Msg(Msg::Complain(format!("{what}; {why}")))))
 }
 
 fn photo(path: PathBuf) -> Msg {

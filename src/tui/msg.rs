@@ -69,6 +69,11 @@ pub enum Msg {
         of: String,
         completion: Completion,
     },
+    /// What stands at the path that was typed as `of`.
+    LookedUp {
+        of: String,
+        stands: Standing,
+    },
     Work(Work),
     Training(Training),
     /// Something to tell the user.
@@ -100,8 +105,8 @@ pub enum Work {
     },
     Ran(Box<Ran>),
     Looked {
-        /// The run, by where it is kept.
-        run: usize,
+        /// The run's number.
+        run: u64,
         method: Method,
         class: usize,
         heat: Heat,
@@ -183,6 +188,11 @@ pub enum Effect {
     AskPictures,
     /// Find the photos that a path means: itself, or those of a folder.
     FindPhotos(PathBuf),
+    /// Say what stands at a path that was typed as `of`.
+    LookUp {
+        of: String,
+        path: PathBuf,
+    },
     /// Say what a path that is being typed can go on with.
     CompletePath(String),
     Train(Wanted),
@@ -208,6 +218,15 @@ pub enum Effect {
     /// Paint everything again.
     Repaint,
     Quit,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Nothing,
+    Folder,
+    /// A file, or what is read like one.
+    File,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

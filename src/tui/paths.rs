@@ -23,7 +23,11 @@ pub fn complete(text: &str) -> Completion {
     let path = &text[kind.len()..];
     let cut = path.rfind(['/', MAIN_SEPARATOR]).map_or(0, |at| at + 1);
     let (folder, begun) = path.split_at(cut);
-    let place = if folder.is_empty() { Path::new(".").to_path_buf() } else { expanded(folder) };
+    let place = if folder.is_empty() {
+        Path::new(".").to_path_buf()
+    } else {
+        expanded(folder, etcetera::home_dir().ok().as_deref())
+    };
     let mut names: Vec<String> = std::fs::read_dir(place)
         .into_iter()
         .flatten()

@@ -40,12 +40,13 @@ fn kitty(version: &str) -> Option<(u32, u32)> {
 /// The terminal's own name and version; empty where it does not tell.
 #[cfg(unix)]
 fn version() -> String {
-    use std::io::{Write, stdout};
+    use std::io::Write;
 
+    use super::terminal::out;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     // What every terminal answers comes after it, so that there is no waiting for one that tells nothing.
-    if stdout().write_all(b"\x1b[>q\x1b[5n").and_then(|()| stdout().flush()).is_err() {
+    if out().write_all(b"\x1b[>q\x1b[5n").and_then(|()| out().flush()).is_err() {
         return String::new();
     }
     let keyboard = rustix::stdio::stdin();

@@ -1,15 +1,15 @@
 //! The loop: events become messages, effects are carried out, the state is painted when it changed.
 
-use std::io::{self, IsTerminal, Write, stdout};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use ratatui::crossterm::clipboard::CopyToClipboard;
 use ratatui::crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::layout::Position;
+use rayon::prelude::*;
 
 use super::background::{self, Taken};
 use super::disk::{self, Disk};
@@ -18,14 +18,15 @@ use super::jobs::{self, Analyse, Job};
 use super::keys::{Key, KeyMap};
 use super::msg::{Effect, Msg, Region, Training};
 use super::remembered::Remembered;
-use super::screens::train;
+use super::screens::{self, train};
 use super::state::{Entry, State};
-use super::terminal::Session;
+use super::terminal::{self, Session, out};
 use super::theme::Theme;
 use super::trainer::{self, Trainer};
 use super::update::update;
 use super::watch;
 use super::work::Worker;
+use crate::files::read;
 use crate::spec::problem::Report;
 use crate::spec::{Library, LoadError, Origin, variant};
 
@@ -86,7 +87,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         outside = Some(named.clone());
     }
     let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-    if dumb || !stdout().is_terminal() || !io::stdin().is_terminal() {
+    if dumb || !terminal::is_there() {
         return Err(ExploreError::NoTerminal);
     }
     let keys = keys()?;
@@ -98,8 +99,9 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         Some(named) => position(named),
         None => remembered.architecture.as_deref().and_then(by_id).or(by_id("vgg16")),
     };
-    let entries = origins.iter().map(|origin| {
-        let (text, opened) = jobs::open(library, origin, sets);
+    // Side by side, so that one that takes long does not delay the others.
+    let read: Vec<_> = origins.par_iter().map(|origin| jobs::open(library, origin, sets)).collect();
+    let entries = origins.iter().zip(read).map(|(origin, (text, opened))| {
         let mut entry = Entry::new(origin.clone(), text, opened);
         entry.left_over = disk.left_over(origin);
         entry
@@ -110,6 +112,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let mut state = State::new(entries.collect(), selected.unwrap_or(0), theme);
     state.keys = keys;
     state.follows_background = follows;
+    state.home = etcetera::home_dir().ok();
     state.depth = super::theme::depth(variable).unwrap_or(state.depth);
     state.new_files = library.place_for("x").parent().map_or_else(PathBuf::new, PathBuf::from);
     remembered.restore(&mut state);
@@ -161,10 +164,23 @@ fn refused(why: String) -> Msg {
 /// The table of keys with the user's changes.
 pub fn keys() -> Result<KeyMap, ExploreError> {
     let Some(path) = disk::keys_file().filter(|path| path.exists()) else { return Ok(KeyMap::default()) };
-    let text = std::fs::read_to_string(&path);
+    let text = read::text(&path, read::SMALL);
     let path = path.display().to_string();
     let text = text.map_err(|error| ExploreError::KeysUnreadable { path: path.clone(), reason: error.to_string() })?;
     KeyMap::read(&text, &path).map_err(ExploreError::Keys)
+}
+
+/// From here on an interrupt, and a request to end, ends the process at once: checkpoints are whole at any instant.
+fn interrupts_end_it() {
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        let at_once = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        for signal in [SIGINT, SIGTERM] {
+            // Where it cannot be heard, the run is waited for.
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, std::sync::Arc::clone(&at_once));
+        }
+    }
 }
 
 /// Threads that wait for the keyboard and for signals. The keyboard's reads its next event only when it is told to, so
@@ -234,6 +250,12 @@ impl Runner<'_> {
         let trainer = self.trainer.take();
         drop(self);
         if let Some(trainer) = trainer {
+            if !trainer.is_over() {
+                interrupts_end_it();
+                terminal::say(
+                    "stopping after this step and saving the run; Ctrl-C ends at once and keeps the last checkpoint",
+                );
+            }
             trainer.finish();
         }
         ended
@@ -247,8 +269,8 @@ impl Runner<'_> {
         self.paint()?;
         // A virtual console takes the question for colours of its own.
         if self.state.theme != super::theme::PLAIN && std::env::var("TERM").is_ok_and(|term| term != "linux") {
-            stdout().write_all(background::QUESTION.as_bytes())?;
-            stdout().flush()?;
+            out().write_all(background::QUESTION.as_bytes())?;
+            out().flush()?;
         }
         let _ = self.next_key.send(());
         let mut ticked = Instant::now();
@@ -292,10 +314,11 @@ impl Runner<'_> {
     }
 
     fn paint(&mut self) -> io::Result<()> {
-        execute!(stdout(), BeginSynchronizedUpdate)?;
+        screens::prepare(&mut self.state);
+        execute!(out(), BeginSynchronizedUpdate)?;
         let (state, regions) = (&self.state, &mut self.regions);
         self.session.terminal.draw(|frame| *regions = draw(state, frame))?;
-        execute!(stdout(), EndSynchronizedUpdate)
+        execute!(out(), EndSynchronizedUpdate)
     }
 
     /// True when the loop is to end.
@@ -385,6 +408,7 @@ impl Runner<'_> {
                     self.work.give(Job::FindPhotos(path));
                     None
                 }
+                Effect::LookUp { of, path } => Some(Msg::LookedUp { of, stands: disk::what_stands_at(&path) }),
                 Effect::CompletePath(of) => {
                     let completion = super::paths::complete(&of);
                     Some(Msg::Completed { of, completion })
@@ -427,7 +451,7 @@ impl Runner<'_> {
                     None
                 }
                 Effect::Copy(text) => {
-                    execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?;
+                    terminal::copy(&text)?;
                     Some(Msg::Tell("copied".into()))
                 }
                 Effect::Mouse(on) => {

@@ -1,12 +1,16 @@
-//! Taking the terminal and giving it back: on leaving, on a panic, on suspending.
+//! Taking the terminal and giving it back: on leaving, on a panic, on suspending. All that the explorer sends to it goes
+//! through here.
 
-use std::io::{self, Stdout, Write, stdout};
+#![allow(clippy::disallowed_methods, reason = "this is the way out")]
+
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::clipboard::CopyToClipboard;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use ratatui::crossterm::execute;
@@ -14,8 +18,34 @@ use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 
+use crate::files::name::safe;
+use crate::files::{read, write};
+use crate::visible::visible_lines;
+
 /// Whether another program has the terminal.
 static LENT: AtomicBool = AtomicBool::new(false);
+
+/// Where the terminal is written to.
+pub fn out() -> Stdout {
+    io::stdout()
+}
+
+/// Whether there is a terminal to be taken.
+pub fn is_there() -> bool {
+    io::stdout().is_terminal() && io::stdin().is_terminal()
+}
+
+/// Asks the terminal to keep a text in its clipboard (OSC 52, also over ssh). It may be pasted into a terminal again, so what
+/// that would obey is made visible; tabs and line breaks stay.
+pub fn copy(text: &str) -> io::Result<()> {
+    let cells: Vec<_> = text.split('\t').map(visible_lines).collect();
+    execute!(out(), CopyToClipboard::to_clipboard_from(cells.join("\t")))
+}
+
+/// Says something once the terminal is given back.
+pub fn say(words: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible_lines(words));
+}
 
 pub fn is_lent() -> bool {
     LENT.load(Ordering::SeqCst)
@@ -43,15 +73,15 @@ impl Session {
             }));
         });
         take(mouse)?;
-        let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| restore())?;
+        let terminal = Terminal::new(CrosstermBackend::new(out())).inspect_err(|_| restore())?;
         Ok(Session { terminal: ManuallyDrop::new(terminal) })
     }
 
     /// Switches the mouse on or off.
     pub fn mouse(&mut self, on: bool) -> io::Result<()> {
         match on {
-            true => execute!(stdout(), EnableMouseCapture),
-            false => execute!(stdout(), DisableMouseCapture),
+            true => execute!(out(), EnableMouseCapture),
+            false => execute!(out(), DisableMouseCapture),
         }
     }
 
@@ -68,8 +98,8 @@ impl Session {
     pub fn edit(&mut self, name: &str, text: &str, mouse: bool) -> Result<String, String> {
         let failed = |error: io::Error| format!("the text cannot be handed over: {error}");
         let folder = tempfile::tempdir().map_err(failed)?;
-        let path = folder.path().join(format!("{name}.yaml"));
-        std::fs::write(&path, text).map_err(failed)?;
+        let path = folder.path().join(format!("{}.yaml", safe(name)));
+        write::fill(&path, text.as_bytes()).map_err(failed)?;
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".into());
         // `code --wait`: a program with arguments.
@@ -81,9 +111,8 @@ impl Session {
         LENT.store(false, Ordering::SeqCst);
         take(mouse).and_then(|()| self.repaint()).map_err(failed)?;
         match ended {
-            Ok(status) if status.success() => {
-                std::fs::read_to_string(&path).map_err(|error| format!("what `{editor}` left cannot be read: {error}"))
-            }
+            Ok(status) if status.success() => read::text(&path, crate::spec::limits::FILE_BYTES)
+                .map_err(|error| format!("what `{editor}` left cannot be read: {error}")),
             Ok(status) => Err(format!("`{editor}` ended with {status}; the text is as it was")),
             Err(error) => Err(format!("`{editor}` cannot be started: {error}; $EDITOR names another")),
         }
@@ -92,8 +121,8 @@ impl Session {
     /// Forgets what is on the screen, so that everything is painted again. (`Terminal::clear` would ask for the
     /// cursor's position and wait for an answer that the keyboard's thread takes.)
     pub fn repaint(&mut self) -> io::Result<()> {
-        execute!(stdout(), Clear(ClearType::All))?;
-        self.terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(stdout()))?);
+        execute!(out(), Clear(ClearType::All))?;
+        self.terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(out()))?);
         Ok(())
     }
 }
@@ -107,15 +136,15 @@ impl Drop for Session {
 fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     let taken = match mouse {
-        true => execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture),
-        false => execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste),
+        true => execute!(out(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture),
+        false => execute!(out(), EnterAlternateScreen, EnableBracketedPaste),
     };
     taken.inspect_err(|_| restore())
 }
 
 /// Best effort: a terminal that has gone away needs nothing back.
 fn restore() {
-    let _ = execute!(stdout(), DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = execute!(out(), DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
-    let _ = stdout().flush();
+    let _ = out().flush();
 }

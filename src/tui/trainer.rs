@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::msg::{Msg, Training};
 use super::runner::Input;
 use super::state::training::{About, Shown};
+use crate::files::read;
 use crate::run::runs::{self, Found, History};
 use crate::run::session::{self, Begin, Change, Session};
 use crate::run::train::{Command, Control, End, Event, Observed};
@@ -47,8 +48,12 @@ impl Trainer {
         let thread = std::thread::Builder::new().name("training".into()).spawn(move || {
             let run = || train(&library, &wanted, &control, &sender);
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-            let ended =
-                ended.unwrap_or_else(|_| Err("training broke off; what was kept of it is in its folder".into()));
+            let ended = ended.unwrap_or_else(|panic| {
+                Err(format!(
+                    "training broke off; what was kept of it is in its folder; {}",
+                    super::work::reason(&*panic)
+                ))
+            });
             let _ = sender.send(Input::Msg(Msg::Training(Training::Ended(ended))));
         })?;
         Ok(Trainer { commands, stop, thread })
@@ -256,7 +261,7 @@ pub(super) fn read(work: Read, is_asked: impl Fn() -> bool, sender: &SyncSender<
 }
 
 fn of_folder(found: &Found, history: History) -> Shown {
-    let text = std::fs::read_to_string(found.folder.join("recipe.yaml")).unwrap_or_default();
+    let text = read::text(&found.folder.join("recipe.yaml"), read::SMALL).unwrap_or_default();
     let recipe =
         crate::spec::recipe::RunRecipe::read(&text).map_or_else(|_| String::new(), |own| recipe_words(&own.train));
     let about = match &found.summary {

@@ -1,5 +1,6 @@
 //! Work in threads of its own: one slot each, where the newest work takes the place of what waits.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,16 +32,23 @@ pub struct Worker<W> {
 }
 
 impl<W: Send + 'static> Worker<W> {
-    /// `run` does a piece of work and looks at its token in between.
-    pub fn start(name: &str, mut run: impl FnMut(W, &Cancel) + Send + 'static) -> std::io::Result<Self> {
+    /// `run` does a piece of work and looks at its token in between. Where it panics, `broke_off` hears why, and the thread goes
+    /// on with the next.
+    pub fn start(
+        name: &str,
+        mut run: impl FnMut(W, &Cancel) + Send + 'static,
+        broke_off: impl Fn(String) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let slot = Slot { waiting: None, under_way: None, closed: false };
         let shared = Arc::new((Mutex::new(slot), Condvar::new()));
         let own = Arc::clone(&shared);
         std::thread::Builder::new().name(name.to_string()).spawn(move || {
             while let Some((work, cancel)) = next(&own) {
-                // Work that panics is lost; the thread goes on with the next.
-                let _ = catch_unwind(AssertUnwindSafe(|| run(work, &cancel)));
+                let ended = catch_unwind(AssertUnwindSafe(|| run(work, &cancel)));
                 locked(&own.0).under_way = None;
+                if let Err(panic) = ended {
+                    broke_off(reason(&*panic));
+                }
             }
         })?;
         Ok(Worker { shared })
@@ -77,6 +85,13 @@ impl<W> Drop for Worker<W> {
     }
 }
 
+/// What a panic says.
+pub fn reason(panic: &(dyn Any + Send)) -> String {
+    let words =
+        panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|own| own.to_string()));
+    format!("this is a fault of convlens: {}", words.unwrap_or_else(|| "it broke off without a reason".into()))
+}
+
 /// A panic in the work leaves the slot as it was, which is sound.
 fn locked<W>(slot: &Mutex<Slot<W>>) -> MutexGuard<'_, Slot<W>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
@@ -103,14 +118,34 @@ mod tests {
     use std::sync::mpsc::channel;
 
     #[test]
+    fn work_that_panics_is_told_of_and_the_next_is_done() {
+        let (told, heard) = channel();
+        let (done, results) = channel();
+        let work = move |work: u32, _: &Cancel| {
+            assert!(work != 1, "one is too few");
+            done.send(work).expect("heard");
+        };
+        let worker = Worker::start("test", work, move |why| told.send(why).expect("heard")).expect("a thread");
+        worker.give(1);
+        let why = heard.recv().expect("told");
+        assert!(why.contains("a fault of convlens: one is too few"), "{why}");
+        worker.give(2);
+        assert_eq!(results.recv().expect("done"), 2);
+    }
+
+    #[test]
     fn the_newest_work_takes_the_place_of_what_waits() {
         let (done, results) = channel();
         let (go, gate) = channel::<()>();
-        let worker = Worker::start("test", move |work: u32, cancel| {
-            // The first piece stays until it is let go.
-            gate.recv().expect("let go");
-            done.send((work, cancel.is_asked())).expect("heard");
-        })
+        let worker = Worker::start(
+            "test",
+            move |work: u32, cancel| {
+                // The first piece stays until it is let go.
+                gate.recv().expect("let go");
+                done.send((work, cancel.is_asked())).expect("heard");
+            },
+            |_| {},
+        )
         .expect("a thread");
         worker.give(1);
         while locked(&worker.shared.0).waiting.is_some() {

@@ -8,17 +8,25 @@ use convlens::spec::{Library, LoadError, Origin};
 use convlens::tui::draw::draw;
 use convlens::tui::jobs::{self, Analyse};
 use convlens::tui::keys;
-use convlens::tui::msg::{Effect, Expected, Msg, SaveError, Target, Work};
+use convlens::tui::msg::{Effect, Expected, Msg, SaveError, Standing, Target, Work};
+use convlens::tui::screens::prepare;
 use convlens::tui::state::editor::LeftOver;
 use convlens::tui::state::views::{Photo, Timed};
 use convlens::tui::state::{Entry, Opened, State};
 use convlens::tui::theme::{self, Theme};
-use convlens::tui::update::update;
+use convlens::tui::update::update as decide;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
+
+/// What a message does, and what is made before the next painting.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let effects = decide(state, msg);
+    prepare(state);
+    effects
+}
 
 fn opened(origin: &Origin, text: &str) -> Opened {
     let loaded = Library::new(None).load_text(origin, text.to_string(), &[]);
@@ -67,6 +75,14 @@ fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
                 let work = Analyse { origin: origin.clone(), version, text, saved };
                 let analysis = Box::new(jobs::analyse(&Library::new(None), &[], &work));
                 update(state, Msg::Analysed { origin, version, analysis });
+            }
+            Effect::LookUp { of, path } => {
+                let stands = match (path.is_dir(), path.exists()) {
+                    (true, _) => Standing::Folder,
+                    (false, true) => Standing::File,
+                    _ => Standing::Nothing,
+                };
+                others.extend(update(state, Msg::LookedUp { of, stands }));
             }
             other => others.push(other),
         }
@@ -604,7 +620,7 @@ fn the_field_can_be_shown_on_a_photo() {
     for theme in [theme::DARK, theme::PLAIN] {
         let mut state = state(80, 24, theme);
         press(&mut state, "/block4.conv3<enter>2p");
-        assert!(text(&painted(&state)).contains("A photo, PNG or JPEG"));
+        assert!(text(&painted(&state)).contains("A photo: PNG, JPEG, WebP"));
         let effects = press(&mut state, "photo.png<enter>");
         let [Effect::Photo(path)] = effects.as_slice() else { panic!("{effects:?}") };
         // White at the left, black at the right.

@@ -56,9 +56,10 @@ fn load(name: &str, file: &TensorFile, prefix: &str) -> Compiled {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("weights.safetensors");
     safetensors::serialize_to_file(views, None, &path).expect("written");
-    let (compiled, scheme) = weights::read(&network(&format!("tests/fixtures/{name}.yaml")), &path).expect("weights");
-    assert_eq!(scheme, weights::Scheme::Torchvision);
-    compiled
+    let network = network(&format!("tests/fixtures/{name}.yaml"));
+    let read = weights::read(&network, &path, weights::Rest::Refused).expect("weights");
+    assert_eq!(read.scheme, weights::Scheme::Torchvision);
+    read.compiled
 }
 
 /// Norm of the difference over the norm of the reference.
@@ -90,7 +91,7 @@ fn keys(name: &str) -> Vec<String> {
 fn state(compiled: &Compiled) -> Vec<Vec<f32>> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state.safetensors");
-    weights::write(compiled, &path).expect("written");
+    weights::write(compiled, Default::default(), &path).expect("written");
     let file = TensorFile::open(&path).expect("sound");
     let mut state = Vec::new();
     for layer in &compiled.layers {

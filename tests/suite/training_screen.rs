@@ -11,9 +11,8 @@ use convlens::tui::state::State;
 use convlens::tui::state::training::{About, Shown};
 use convlens::tui::theme;
 use convlens::tui::trainer::Wanted;
-use convlens::tui::update::update;
 
-use crate::explorer::{SIZES, painted, press, state, text};
+use crate::explorer::{SIZES, painted, press, state, text, update};
 
 fn news(state: &mut State, news: Training) -> Vec<Effect> {
     update(state, Msg::Training(news))

@@ -10,16 +10,18 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
 use super::{Context, Failure};
+use crate::files::{self, Kind};
 use crate::model::{self, Layer, Network, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
-use crate::network::weights::{self, Scheme};
+use crate::network::weights::{self, Rest};
 use crate::run::attention::Method;
 use crate::run::forward::{self, Gathered, LayerRun};
 use crate::run::keep::{self, Activations};
+use crate::run::labels::{self, LabelFiles};
 use crate::run::picture::Picture;
-use crate::run::{labels, machine, picture, preprocess, tensors};
+use crate::run::{machine, picture, preprocess, tensors};
 use crate::spec::{LoadError, Loaded};
 
 #[derive(Args)]
@@ -27,7 +29,7 @@ pub struct ForwardArgs {
     /// An id, an alias or a file; two to four are run in turn on noise and their times compared
     #[arg(required = true, num_args = 1..=4, value_name = "ARCH")]
     pub archs: Vec<String>,
-    /// A photograph (PNG or JPEG), or a folder of them; several are run one mini-batch after the other
+    /// A photograph (PNG, JPEG, WebP, …), or a folder of them; several are run one mini-batch after the other
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "input")]
     image: Vec<PathBuf>,
     /// A tensor file [N,C,H,W]: .npy, or .safetensors with a tensor `input`; used without preprocessing
@@ -55,9 +57,12 @@ pub struct ForwardArgs {
     /// How convolutions are computed; `auto` takes the cheapest for each shape
     #[arg(long, value_enum, default_value_t = AlgorithmName::Auto)]
     conv_algorithm: AlgorithmName,
-    /// Class names, one a line
+    /// Class names: one a line, a JSON list, or ImageNet's class index; without it those that the weights carry
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// Load of the weights what fits and draw the rest: for another number of classes, or a file without a classifier
+    #[arg(long, requires = "weights")]
+    partial: bool,
     /// Print every logit
     #[arg(long)]
     logits: bool,
@@ -76,7 +81,7 @@ pub struct ForwardArgs {
     /// The class that is looked for; the most probable without it
     #[arg(long, value_name = "N", requires = "save_looks")]
     class: Option<usize>,
-    /// Go on although memory may not suffice
+    /// Go on although memory may not suffice; replace a file of another kind
     #[arg(long)]
     pub force: bool,
 }
@@ -143,6 +148,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
     };
     let loaded = context.load(arch)?;
     let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    context.warn(&network);
     super::on_threads(args.threads, || Work::new(context, args, &loaded, network)?.run())
 }
 
@@ -151,10 +157,13 @@ struct Work<'a> {
     args: &'a ForwardArgs,
     network: Network,
     compiled: Compiled,
-    scheme: Option<Scheme>,
+    /// How the weights were matched, as a sentence goes on after "matched".
+    matched: Option<String>,
     labels: Option<Vec<String>>,
     source: Source<'a>,
     batch: usize,
+    /// What is read, and so is not written over.
+    inputs: files::Inputs,
 }
 
 /// Where inputs come from.
@@ -195,29 +204,41 @@ impl<'a> Work<'a> {
                 (Source::Tensors { values: values_read, path }, count)
             }
             (None, []) => (Source::Noise, 1),
-            (None, images) => (Source::Images(picture::found(images).map_err(Failure::because)?), 1),
+            (None, images) => {
+                let (found, left_out) = picture::found(images).map_err(Failure::because)?;
+                left_out.words().iter().for_each(|words| context.say(words));
+                (Source::Images(found), 1)
+            }
         };
         let batch = args.batch.map_or(default_batch, |batch| batch as usize).max(1);
         if !args.force {
             machine::check(memory::inference(&network, batch as u64)).map_err(super::too_large)?;
         }
+        let mut inputs = super::inputs_of(loaded);
+        args.input.iter().for_each(|path| inputs.add(path, "the input"));
+        args.image.iter().for_each(|path| inputs.add(path, "an image"));
+        let label_files = LabelFiles { chosen: args.labels.clone(), own: labels::path_of(loaded) };
+        label_files.chosen.iter().chain(&label_files.own).for_each(|path| inputs.add(path, "the labels"));
+        args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
         if let Some(path) = &args.save_activations {
-            weights::check_writable(path).map_err(Failure::because)?;
+            inputs.check(path, Kind::Safetensors, args.force).map_err(super::unwritable(path))?;
         }
         let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
-        let labels = match args.labels.clone().or_else(|| labels::path_of(loaded)) {
-            Some(path) => Some(labels::read(&path, classes).map_err(Failure::because)?),
-            None => None,
-        };
-        let (mut compiled, scheme) = match &args.weights {
+        let (mut compiled, matched, of_weights) = match &args.weights {
             Some(path) => {
-                let (compiled, scheme) = weights::read(&network, path).map_err(Failure::because)?;
-                (compiled, Some(scheme))
+                let rest = match args.partial {
+                    true => Rest::Drawn { init: Init::Kaiming, seed: args.seed },
+                    false => Rest::Refused,
+                };
+                let read = weights::read(&network, path, rest).map_err(Failure::because)?;
+                read.in_part().iter().for_each(|line| context.say(line));
+                (read.compiled, Some(read.matched), read.classes)
             }
-            None => (Compiled::initialised(&network, Init::Kaiming, args.seed), None),
+            None => (Compiled::initialised(&network, Init::Kaiming, args.seed), None, None),
         };
+        let labels = labels::names(&label_files, of_weights.as_deref(), classes).map_err(Failure::because)?;
         compiled.conv_algorithm = args.conv_algorithm.wanted();
-        Ok(Work { context, args, network, compiled, scheme, labels, source, batch })
+        Ok(Work { context, args, network, compiled, matched, labels, source, batch, inputs })
     }
 
     fn run(mut self) -> Result<(), Failure> {
@@ -273,7 +294,9 @@ impl<'a> Work<'a> {
             gathered.add(done);
         }
         bar.finish_and_clear();
-        if let (Some(activations), Some(path)) = (&activations, &self.args.save_activations) {
+        // Of nothing that went through, nothing is written over what may be there.
+        if let (Some(activations), Some(path), false) = (&activations, &self.args.save_activations, answers.is_empty())
+        {
             activations.write().map_err(Failure::because)?;
             self.context.say(&format!("wrote {}", path.display()));
         }
@@ -304,7 +327,8 @@ impl<'a> Work<'a> {
         for (at, (values, answer)) in inputs.values.chunks(one).zip(answers).enumerate() {
             let name = keep::distinct_name(&answer.name, taken);
             if let Some(folder) = &self.args.save_features {
-                let written = keep::features(&mut self.compiled, values.to_vec(), &folder.join(&name));
+                let spare = |path: &Path| self.inputs.spare(path);
+                let written = keep::features(&mut self.compiled, values.to_vec(), &folder.join(&name), spare);
                 let count = written.map_err(Failure::because)?;
                 self.context.say(&format!("wrote {count} pictures to {}", folder.join(&name).display()));
             }
@@ -312,6 +336,7 @@ impl<'a> Work<'a> {
                 let class = self.args.class.or(answer.top.first().map(|(class, _)| *class)).unwrap_or(0);
                 let path = folder.join(format!("{}.png", name.display()));
                 let method = self.args.look_by.method();
+                self.inputs.spare(&path).map_err(super::unwritable(&path))?;
                 keep::looks(&mut self.compiled, values.to_vec(), photo, class, method, &path)
                     .map_err(Failure::because)?;
                 let label = self.label(class).map_or_else(|| format!("class {class}"), str::to_string);
@@ -385,8 +410,8 @@ impl<'a> Work<'a> {
     }
 
     fn weights_in_words(&self) -> String {
-        match (&self.args.weights, self.scheme) {
-            (Some(path), Some(scheme)) => format!("{}, matched {}", path.display(), scheme.describe()),
+        match (&self.args.weights, &self.matched) {
+            (Some(path), Some(matched)) => format!("{}, matched {matched}", path.display()),
             _ => format!("random (Kaiming, seed {}): the answer below means nothing", self.args.seed),
         }
     }

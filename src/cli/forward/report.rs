@@ -6,7 +6,6 @@ use super::{Answer, Source, Work};
 use crate::cli::output::{self, Rows};
 use crate::cli::{Failure, Format};
 use crate::model::figures::{bytes, decimal, grouped};
-use crate::network::weights::Scheme;
 use crate::run::forward::Forward;
 use crate::run::machine;
 
@@ -131,7 +130,7 @@ impl Work<'_> {
         );
         let mut value = json!({
             "arch": self.network.architecture.id, "input": [images, channels, height, width], "source": source,
-            "weights": weights, "matched": self.scheme.map(Scheme::describe), "batch": first.images,
+            "weights": weights, "matched": self.matched, "batch": first.images,
             "threads": rayon::current_num_threads(), "runs": self.args.runs.unwrap_or(1), "median_ms": median,
             "min_ms": milliseconds(first.fastest()), "images_per_second": first.images as f64 * 1e3 / median.max(1e-9),
             "peak_rss_bytes": machine::peak_bytes(), "layers": layers.collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::io::Write;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 
-use super::{Context, Failure};
+use super::{Context, Failure, output};
+use crate::files::{Inputs, Kind};
 use crate::model::figures::{bytes, grouped};
 use crate::network::weights;
 use crate::run::data::Source;
@@ -65,13 +66,16 @@ pub struct TrainArgs {
     /// Start from these weights (.safetensors)
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     weights: Option<PathBuf>,
+    /// Load of the weights what fits and draw the rest: for another number of classes, or a file without a classifier
+    #[arg(long, requires = "weights")]
+    partial: bool,
     /// Write the trained weights (.safetensors)
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
-    /// Go on although memory may not suffice
+    /// Go on although memory may not suffice; replace a file of another kind
     #[arg(long)]
     force: bool,
 }
@@ -207,9 +211,9 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Fai
     let named = args.recipe.as_deref().and_then(Recipe::named).unwrap_or_default();
     let recipe = args.flags().over(&named).over(&loaded.architecture.train);
     let data = args.data.clone().unwrap_or(Source::Synthetic(None));
-    if let Some(path) = &args.save {
-        weights::check_writable(path).map_err(Failure::because)?;
-    }
+    let mut inputs = super::inputs_of(&loaded);
+    args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
+    check_save(args, &data, inputs)?;
     let out = match (&args.out, args.no_out) {
         (Some(folder), _) => Out::Folder(folder.clone()),
         (None, true) => Out::Nowhere,
@@ -221,7 +225,9 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Fai
         data,
         recipe,
         weights: args.weights.clone(),
+        partial: args.partial,
         out,
+        id: None,
         force: args.force,
     };
     session::begin(&context.library, &wanted).map_err(failure)
@@ -241,15 +247,25 @@ fn resume(context: &Context, args: &TrainArgs, folder: &std::path::Path) -> Resu
         data: args.data.clone(),
         force: args.force,
     };
-    if let Some(path) = &args.save {
-        weights::check_writable(path).map_err(Failure::because)?;
-    }
+    let mut inputs = Inputs::default();
+    inputs.add(folder, "the run");
+    let data = args.data.clone().or_else(|| runs::recipe(folder).ok()?.data.parse().ok());
+    check_save(args, &data.unwrap_or(Source::Synthetic(None)), inputs)?;
     session::resume(folder, &change).map_err(|error| match error {
         SessionError::Data(error) => {
             Failure::Message(format!("{error}; if the data has moved, `--data KIND:PATH` says where it is now"))
         }
         other => failure(other),
     })
+}
+
+/// Whether what `--save` names can be written, and is nothing that is read.
+fn check_save(args: &TrainArgs, data: &Source, mut inputs: Inputs) -> Result<(), Failure> {
+    let Some(path) = &args.save else { return Ok(()) };
+    if let Some(data) = data.path() {
+        inputs.add(data, "the data");
+    }
+    inputs.check(path, Kind::Safetensors, args.force).map_err(super::unwritable(path))
 }
 
 fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Failure> {
@@ -265,8 +281,10 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
     let limit = args.max_minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
     let until = limit.and_then(|limit| Instant::now().checked_add(limit));
     let control = Control { stop: interrupts()?, commands: None, until };
+    let texts: HashMap<String, String> =
+        (!session.sets.names.is_empty()).then(|| runs::class_names(&session.sets.names)).into_iter().collect();
     let mut save = |network: &crate::network::Compiled| match &args.save {
-        Some(path) => Ok(weights::write(network, path)?),
+        Some(path) => Ok(weights::write(network, texts.clone(), path)?),
         None => Ok(()),
     };
     let told = tell_of_interrupt(context, &control, &report.bar, session.folder().is_some());
@@ -329,11 +347,8 @@ fn tell_of_interrupt(context: &Context, control: &Control, bar: &ProgressBar, ke
     std::thread::spawn(move || {
         while !ended.load(Ordering::Relaxed) {
             if stop.load(Ordering::Relaxed) {
-                let mut stderr = std::io::stderr();
-                // Whoever has closed the terminal does not read it.
-                bar.suspend(|| {
-                    let _ = writeln!(stderr, "stops after this step{kept}; Ctrl-C again ends it at once");
-                });
+                let words = format!("stops after this step{kept}; Ctrl-C again ends it at once");
+                bar.suspend(|| output::message(&words));
                 return;
             }
             std::thread::sleep(LOOK);

@@ -1,6 +1,6 @@
 //! What `convlens train` says while it trains and at its end, in the format that was asked for.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,8 +27,7 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub fn new(context: &'a Context, session: &Session) -> Self {
-        let is_shown =
-            context.common.format == Format::Table && !context.common.quiet && std::io::stderr().is_terminal();
+        let is_shown = context.common.format == Format::Table && !context.common.quiet && output::errors_are_seen();
         let bar = match is_shown {
             true => ProgressBar::new(session.total_steps()),
             false => ProgressBar::hidden(),
@@ -41,10 +40,18 @@ impl<'a> Report<'a> {
     }
 
     fn line(&mut self, line: &str) -> ControlFlow<()> {
-        let written = self.bar.suspend(|| {
-            let mut stdout = std::io::stdout().lock();
-            writeln!(stdout, "{line}").and_then(|()| stdout.flush())
-        });
+        self.told(|| {
+            let mut page = output::page();
+            page.line(line).and_then(|()| page.flush())
+        })
+    }
+
+    fn json(&mut self, value: &Value) -> ControlFlow<()> {
+        self.told(|| output::json_line(value))
+    }
+
+    fn told(&mut self, tell: impl FnOnce() -> std::io::Result<()>) -> ControlFlow<()> {
+        let written = self.bar.suspend(tell);
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -56,7 +63,7 @@ impl<'a> Report<'a> {
 
     pub fn start(&mut self, start: &Value) {
         if self.context.common.format == Format::Jsonl {
-            let _ = self.line(&start.to_string());
+            let _ = self.json(start);
         }
     }
 
@@ -75,7 +82,7 @@ impl<'a> Report<'a> {
                 if let Event::Step(step) = event {
                     self.last = Some(*step);
                 }
-                event_json(event).map_or(ControlFlow::Continue(()), |value| self.line(&value.to_string()))
+                event_json(event).map_or(ControlFlow::Continue(()), |value| self.json(&value))
             }
             (Format::Table, Event::Step(step)) => {
                 self.bar.set_message(format!(
@@ -118,7 +125,7 @@ impl<'a> Report<'a> {
         let finish = finish_json(step, false, Some(&error.to_string()), [None, None]);
         match self.context.common.format {
             Format::Jsonl => {
-                let _ = self.line(&finish.to_string());
+                let _ = self.json(&finish);
             }
             // The reason itself is told by whoever ends the program.
             Format::Json | Format::Csv | Format::Markdown => {
@@ -148,7 +155,7 @@ impl<'a> Report<'a> {
         finish["peak_rss_bytes"] = machine::peak_bytes().into();
         match self.context.common.format {
             Format::Jsonl => {
-                let _ = self.line(&finish.to_string());
+                let _ = self.json(&finish);
                 self.failed.take().map_or(Ok(()), Err)
             }
             Format::Table => {

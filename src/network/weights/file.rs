@@ -1,13 +1,13 @@
 //! A safetensors file: its header read and checked, its tensors read in pieces.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::WeightsError;
+use super::{WeightsError, foreign};
+use crate::files::{read, reason};
 
 /// One tensor as the header gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,31 +60,29 @@ impl TensorFile {
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let name = path.display().to_string();
         let unreadable =
-            |error: std::io::Error| WeightsError::Unreadable { path: name.clone(), reason: error.to_string() };
+            |error: std::io::Error| WeightsError::Unreadable { path: name.clone(), reason: reason(&error) };
         let damaged = |reason: String| WeightsError::Damaged { path: name.clone(), reason };
-        if path.is_dir() {
-            return Err(WeightsError::Unreadable { path: name.clone(), reason: "it is a folder".into() });
-        }
-        let mut file = File::open(path).map_err(unreadable)?;
+        let mut file = read::open(path)
+            .map_err(|error| WeightsError::Unreadable { path: name.clone(), reason: error.to_string() })?;
         let length = file.metadata().map_err(unreadable)?.len();
-        let mut first = [0; 8];
-        let mut ninth = [0];
-        if length < 8 {
-            return Err(damaged(format!("it has {length} bytes, too few for a header")));
-        }
-        file.read_exact(&mut first).map_err(unreadable)?;
+        let mut start = Vec::new();
+        file.by_ref().take(foreign::START as u64).read_to_end(&mut start).map_err(unreadable)?;
         // A header's length may look like anything, but its text begins with a brace.
-        let _ = file.read(&mut ninth).map_err(unreadable)?;
-        match &first[..4] {
-            _ if ninth == *b"{" => {}
-            b"PK\x03\x04" => return Err(WeightsError::Pickle { path: name, what: "a zip archive such as PyTorch's" }),
-            [0x80, 2..=5, _, _] => return Err(WeightsError::Pickle { path: name, what: "a Python pickle" }),
-            _ => {}
+        if start.get(8) != Some(&b'{')
+            && let Some((what, way)) = foreign::recognise(&start, &name)
+        {
+            return Err(WeightsError::Foreign { path: name, what, way });
         }
+        let Some(first) = start.first_chunk::<8>() else {
+            return Err(damaged(format!("it has {length} bytes, too few for a header")));
+        };
         file.seek(SeekFrom::Start(8)).map_err(unreadable)?;
-        let header = u64::from_le_bytes(first);
+        let header = u64::from_le_bytes(*first);
         if header > HEADER_BYTES || header > length - 8 {
-            return Err(damaged(format!("its first bytes promise a header of {header} bytes, but it has {length}")));
+            return Err(damaged(match start[8..].first() {
+                Some(b'{') => format!("its first bytes promise a header of {header} bytes, but it has {length}"),
+                _ => "it does not begin as one".into(),
+            }));
         }
         let mut text = vec![0; header as usize];
         file.read_exact(&mut text).map_err(unreadable)?;
@@ -150,7 +148,8 @@ impl TensorFile {
                 entry.name, entry.dtype
             ),
         })?;
-        let mut file = File::open(&self.path).map_err(unreadable)?;
+        let mut file = read::open(Path::new(&self.path))
+            .map_err(|error| WeightsError::Unreadable { path: self.path.clone(), reason: error.to_string() })?;
         file.seek(SeekFrom::Start(entry.start)).map_err(unreadable)?;
         let piece = (piece / width * width).max(width);
         let mut bytes = vec![0; piece.min(entry.bytes)];

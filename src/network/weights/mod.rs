@@ -4,7 +4,9 @@
 //! ([`plan`]), and only if all fit are values read, a few megabytes at a time. Nothing is ever half loaded.
 
 pub mod file;
+mod foreign;
 pub mod names;
+mod order;
 pub mod plan;
 mod write;
 
@@ -12,9 +14,10 @@ use std::path::Path;
 
 pub use file::{Entry, TensorFile};
 pub use plan::{Misshapen, Plan, Scheme};
-pub use write::{Extra, check_writable, write, write_with};
+pub use write::{Extra, write, write_with};
 
 use super::compiled::Compiled;
+use super::init::Init;
 use super::parameters::row;
 use crate::model::Network;
 use names::Target;
@@ -23,6 +26,9 @@ use names::Target;
 /// parameter's name.
 pub const MOMENT: &str = "optimizer.moment";
 
+/// The key in a file's header under which the names of the classes stand, as a JSON list.
+pub const CLASSES: &str = "classes";
+
 /// Why a weights file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -30,31 +36,53 @@ pub enum WeightsError {
     Unreadable { path: String, reason: String },
     #[error("{path} is not a sound safetensors file: {reason}")]
     Damaged { path: String, reason: String },
-    #[error(
-        "{path} is {what}, which can hold code; convert it once in Python: `from safetensors.torch import save_file; \
-             save_file(torch.load(\"{path}\", weights_only=True), \"weights.safetensors\")`"
-    )]
-    Pickle { path: String, what: &'static str },
+    #[error("{path} is {what}; {way}")]
+    Foreign { path: String, what: &'static str, way: String },
     #[error("the weights {path} do not fit {network}:\n{}", .problems.join("\n"))]
     Misfit { path: String, network: String, problems: Vec<String> },
     #[error("cannot write {path}: {reason}")]
     Unwritable { path: String, reason: String },
 }
 
+/// What was read of a file.
+pub struct LoadedWeights {
+    pub compiled: Compiled,
+    pub scheme: Scheme,
+    /// How tensors were matched, as a sentence goes on after "matched".
+    pub matched: String,
+    /// The names of the classes that the file carries.
+    pub classes: Option<Vec<String>>,
+    /// Of a file read in part: the tensors that were drawn, as they would be called, and those that have no place.
+    pub drawn: Vec<String>,
+    pub unused: Vec<String>,
+}
+
+/// What becomes of a network whose weights a file has only in part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// It is refused.
+    Refused,
+    /// What the file does not have, or has in another shape, is drawn.
+    Drawn { init: Init, seed: u64 },
+}
+
 /// A network with the weights of a file, and how they were matched.
-pub fn read(network: &Network, path: &Path) -> Result<(Compiled, Scheme), WeightsError> {
+pub fn read(network: &Network, path: &Path, rest: Rest) -> Result<LoadedWeights, WeightsError> {
     let file = TensorFile::open(path)?;
     let slots = names::slots(network);
     let plan = plan::plan(network, &slots, &file);
+    let misfit = |problems| WeightsError::Misfit {
+        path: file.path.clone(),
+        network: network.architecture.name.clone(),
+        problems,
+    };
     let problems = plan.problems();
-    if !problems.is_empty() {
-        return Err(WeightsError::Misfit {
-            path: file.path.clone(),
-            network: network.architecture.name.clone(),
-            problems,
-        });
-    }
-    let mut compiled = Compiled::zeroed(network);
+    let mut compiled = match rest {
+        Rest::Refused if !problems.is_empty() => return Err(misfit(problems)),
+        Rest::Drawn { .. } if plan.pairs.is_empty() => return Err(misfit(problems)),
+        Rest::Drawn { init, seed } if !problems.is_empty() => Compiled::initialised(network, init, seed),
+        _ => Compiled::zeroed(network),
+    };
     for (slot, entry) in plan.pairs.iter().map(|&(slot, entry)| (&slots[slot], &file.entries[entry])) {
         match slot.target {
             Target::Parameter(index) => {
@@ -69,5 +97,42 @@ pub fn read(network: &Network, path: &Path) -> Result<(Compiled, Scheme), Weight
             Target::Variance(index) => compiled.running[index].statistics.variance = file.read(entry)?,
         }
     }
-    Ok((compiled, plan.scheme))
+    let given: std::collections::HashSet<usize> = plan.pairs.iter().map(|(slot, _)| *slot).collect();
+    let drawn = slots.iter().enumerate().filter(|(at, _)| !given.contains(at)).map(|(_, slot)| slot.name_in(network));
+    let unused = plan.extra.iter().cloned().chain(plan.misshapen.iter().map(|own| own.name.clone()));
+    Ok(LoadedWeights {
+        compiled,
+        scheme: plan.scheme,
+        matched: plan.describe(),
+        classes: classes_of(&file),
+        drawn: drawn.collect(),
+        unused: unused.collect(),
+    })
+}
+
+impl LoadedWeights {
+    /// What of a file read in part went where, as sentences; none where all of it fits.
+    pub fn in_part(&self) -> Vec<String> {
+        let listed = |names: &[String]| {
+            let shown: Vec<String> =
+                names.iter().take(8).map(|name| format!("`{}`", crate::visible::visible(name))).collect();
+            match names.len().saturating_sub(shown.len()) {
+                0 => shown.join(", "),
+                more => format!("{} and {more} more", shown.join(", ")),
+            }
+        };
+        let mut lines = Vec::new();
+        if !self.drawn.is_empty() {
+            lines.push(format!("drawn at random, since the file does not fit: {}", listed(&self.drawn)));
+        }
+        if !self.unused.is_empty() {
+            lines.push(format!("not used of the file: {}", listed(&self.unused)));
+        }
+        lines
+    }
+}
+
+/// The names of the classes in a file's header.
+pub fn classes_of(file: &TensorFile) -> Option<Vec<String>> {
+    file.texts.get(CLASSES).and_then(|text| serde_json::from_str(text).ok())
 }

@@ -25,6 +25,40 @@ pub struct Slot {
     pub shape: Vec<usize>,
 }
 
+impl Slot {
+    /// `block1.conv1.weight`, under our own names.
+    pub fn name_in(&self, network: &Network) -> String {
+        format!("{}.{}", network.layers[self.layer].name, self.part)
+    }
+}
+
+/// The slots of each layer together.
+pub fn layer_groups(slots: &[Slot]) -> impl Iterator<Item = &[Slot]> {
+    slots.chunk_by(|one, other| one.layer == other.layer)
+}
+
+/// A name in the form under which different habits meet: `fc1`, `Dense_1` and `linear` are all `linear1`, `bn` is
+/// `batchnorm1`.
+pub fn normalised(name: &str) -> String {
+    let segment = |segment: &str| -> String {
+        let plain: String = segment.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
+        let digits = plain.len() - plain.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (word, number) = plain.split_at(plain.len() - digits);
+        let word = match word {
+            "fc" | "dense" => "linear",
+            "bn" | "norm" => "batchnorm",
+            "conv2d" => "conv",
+            word => word,
+        };
+        match (word, number) {
+            ("weight" | "bias" | "runningmean" | "runningvar", "") => word.to_string(),
+            (word, "") => format!("{word}1"),
+            (word, number) => format!("{word}{}", number.trim_start_matches('0')),
+        }
+    };
+    name.split('.').map(segment).collect::<Vec<_>>().join(".")
+}
+
 /// The slots of a network, numbered as its compiled form numbers parameters and running statistics.
 pub fn slots(network: &Network) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
@@ -51,7 +85,7 @@ pub fn names(scheme: Scheme, network: &Network, slots: &[Slot]) -> Option<Vec<St
         Scheme::Own => network.layers.iter().map(|layer| layer.name.clone()).collect(),
         Scheme::Torchvision => torchvision(&network.layers),
         Scheme::Timm => timm(&network.layers)?,
-        Scheme::Order => return None,
+        Scheme::Similar | Scheme::Order => return None,
     };
     Some(slots.iter().map(|slot| format!("{}.{}", layers[slot.layer], slot.part)).collect())
 }
@@ -83,4 +117,18 @@ fn timm(layers: &[Layer]) -> Option<Vec<String>> {
     names[second] = "pre_logits.fc2".into();
     names[head] = "head.fc".into();
     Some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_habits_meet_in_one_form() {
+        for name in ["fc1.weight", "linear1.weight", "FC.weight", "dense_1.weight"] {
+            assert_eq!(normalised(name), "linear1.weight");
+        }
+        assert_eq!(normalised("block1.conv1.batch_norm.running_var"), normalised("block_1.Conv2d_1.bn.running_var"));
+        assert_ne!(normalised("conv1.weight"), normalised("conv10.weight"));
+    }
 }

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::file::{Entry, TensorFile};
-use super::names::{self, Slot};
+use super::names::{self, Slot, normalised};
+use super::order;
 use crate::model::Network;
+use crate::visible::visible;
 
 /// How tensors are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +17,9 @@ pub enum Scheme {
     Torchvision,
     /// timm's VGG: `features.0.weight`, `pre_logits.fc1.weight`, `head.fc.bias`.
     Timm,
-    /// One layer after the other, where count and shapes fit.
+    /// Our own layer paths in other words: `fc1.weight` for `linear1.weight`.
+    Similar,
+    /// One layer after the other, where numbers in the names or the shapes leave one way.
     Order,
 }
 
@@ -26,7 +30,8 @@ impl Scheme {
             Scheme::Own => "by layer names",
             Scheme::Torchvision => "by torchvision's numbering",
             Scheme::Timm => "by timm's names",
-            Scheme::Order => "in order, by shape",
+            Scheme::Similar => "by similar layer names",
+            Scheme::Order => "in order, by numbers and shapes",
         }
     }
 }
@@ -44,6 +49,8 @@ pub struct Misshapen {
 #[derive(Debug)]
 pub struct Plan {
     pub scheme: Scheme,
+    /// What all names of the file begin with and the network's do not: `module.`; empty where there is no such thing.
+    pub prefix: String,
     /// Index of the slot, index of the file's entry.
     pub pairs: Vec<(usize, usize)>,
     /// Names that the file should have under this scheme.
@@ -60,15 +67,32 @@ impl Plan {
         self.missing.is_empty() && self.extra.is_empty() && self.misshapen.is_empty() && self.disorder.is_none()
     }
 
+    /// How the tensors were matched, as a sentence goes on after "matched".
+    pub fn describe(&self) -> String {
+        match self.prefix.as_str() {
+            "" => self.scheme.describe().to_string(),
+            prefix => {
+                format!("{}, without the prefix `{}` that all names share", self.scheme.describe(), visible(prefix))
+            }
+        }
+    }
+
     /// Everything that does not fit, a line each.
     pub fn problems(&self) -> Vec<String> {
         const MOST: usize = 8;
         let mut lines: Vec<String> = self.disorder.iter().cloned().collect();
         lines.extend(self.misshapen.iter().map(|tensor| {
-            format!("`{}` is {}, but {} wants {}", tensor.name, dims(&tensor.found), tensor.layer, dims(&tensor.wanted))
+            format!(
+                "`{}` is {}, but {} wants {}",
+                visible(&tensor.name),
+                dims(&tensor.found),
+                tensor.layer,
+                dims(&tensor.wanted)
+            )
         }));
         let mut named = |what: &str, names: &[String]| {
-            let shown = names.iter().take(MOST).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let shown =
+                names.iter().take(MOST).map(|name| format!("`{}`", visible(name))).collect::<Vec<_>>().join(", ");
             match names.len() {
                 0 => {}
                 count if count > MOST => lines.push(format!("{what}: {shown} and {} more", count - MOST)),
@@ -89,47 +113,70 @@ pub fn dims(shape: &[usize]) -> String {
     }
 }
 
-/// By the scheme whose names the file has most of; where it has none at all, in order.
+/// By names where a scheme's names are all there; else by what numbers and shapes leave, where that does not speak against the
+/// names that are there; else by the scheme that has most of them, with what is missing.
 pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
-    let entries: Vec<&Entry> = file.entries.iter().filter(|entry| counts(entry)).collect();
-    let prefix = common_prefix(&entries);
-    let by_name: HashMap<&str, usize> = (file.entries.iter().enumerate())
-        .map(|(index, entry)| (entry.name.strip_prefix(prefix).unwrap_or(&entry.name), index))
-        .collect();
-    let schemes = [Scheme::Own, Scheme::Torchvision, Scheme::Timm];
-    let named = schemes.into_iter().filter_map(|scheme| Some((scheme, names::names(scheme, network, slots)?)));
-    let counted = named.map(|(scheme, names)| {
-        let found = names.iter().filter(|name| by_name.contains_key(name.as_str())).count();
-        (found, scheme, names)
-    });
-    // The first of the best: our own names before others.
-    let best = counted.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    match best {
-        Some((found, scheme, names)) if found > 0 || slots.is_empty() => {
-            by_names(network, slots, file, scheme, &names, &by_name)
-        }
-        _ => in_order(network, slots, file, &entries),
+    let entries: Vec<&Entry> = {
+        let copies = averages(&file.entries);
+        file.entries.iter().filter(|entry| counts(entry) && !copies.contains(&entry.name.as_str())).collect()
+    };
+    let named = by_names(network, slots, file, &entries);
+    match named {
+        Some(plan) if plan.fits() => plan,
+        named => match order::by_evidence(network, slots, &entries, file.texts.get(ORDER).map(String::as_str)) {
+            Ok(pairs) if agrees(&pairs, named.as_ref(), file) => {
+                let index: HashMap<&str, usize> =
+                    file.entries.iter().enumerate().map(|(at, entry)| (entry.name.as_str(), at)).collect();
+                let pairs =
+                    pairs.into_iter().filter_map(|(slot, entry)| Some((slot, *index.get(entry.name.as_str())?)));
+                Plan { pairs: pairs.collect(), ..Plan::empty(Scheme::Order) }
+            }
+            evidence => named.unwrap_or_else(|| {
+                let reason = evidence.err().unwrap_or_default();
+                Plan { disorder: Some(in_vain(network, slots, &entries, &reason)), ..Plan::empty(Scheme::Order) }
+            }),
+        },
     }
 }
 
-/// Whether a tensor is one that a network needs; PyTorch's batch norms also count their batches, and a run's checkpoint
-/// holds the optimizer's state too.
+/// The key in a file's header under which an order of its tensors may stand, as a JSON list of their names.
+pub const ORDER: &str = "order";
+
+impl Plan {
+    fn empty(scheme: Scheme) -> Plan {
+        let (pairs, missing, extra, misshapen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Plan { scheme, prefix: String::new(), pairs, missing, extra, misshapen, disorder: None }
+    }
+}
+
+/// Whether a tensor is one that a network needs; PyTorch's batch norms also count their batches, and checkpoints hold the
+/// optimizer's state too.
 fn counts(entry: &Entry) -> bool {
-    !entry.name.ends_with("num_batches_tracked") && !entry.name.starts_with(super::MOMENT)
+    const STATE: [&str; 4] = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"];
+    let last = entry.name.rsplit('.').next().unwrap_or_default();
+    last != "num_batches_tracked" && !entry.name.starts_with("optimizer.") && !STATE.contains(&last)
 }
 
-/// `module.` or the like, where every name begins with it and it is not one of the schemes' own.
-fn common_prefix<'a>(entries: &[&'a Entry]) -> &'a str {
-    const WRAPPERS: [&str; 4] = ["module.", "model.", "net.", "state_dict."];
-    let Some(first) = entries.first() else { return "" };
-    let Some(wrapper) = WRAPPERS.into_iter().find(|wrapper| first.name.starts_with(wrapper)) else { return "" };
-    match entries.iter().all(|entry| entry.name.starts_with(wrapper)) {
-        true => &first.name[..wrapper.len()],
-        false => "",
-    }
+/// The names of running averages of the weights that stand beside the weights themselves.
+fn averages(entries: &[Entry]) -> HashSet<&str> {
+    const AVERAGES: [&str; 5] = ["ema.", "model_ema.", "ema_model.", "swa_model.", "averaged_model."];
+    let average = |name: &str| AVERAGES.iter().any(|start| name.starts_with(start));
+    let (copies, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| average(&entry.name));
+    let is_beside =
+        others.iter().filter(|entry| counts(entry)).count() >= copies.iter().filter(|entry| counts(entry)).count();
+    if is_beside { copies.into_iter().map(|entry| entry.name.as_str()).collect() } else { HashSet::new() }
 }
 
-fn shape_fits(entry: &Entry, slot: &Slot) -> bool {
+/// Lengths of what all names begin with, up to a dot: none, `module.`, `module.model.`, …
+fn prefixes(entries: &[&Entry]) -> Vec<usize> {
+    let Some(first) = entries.first() else { return vec![0] };
+    let ends = first.name.match_indices('.').map(|(at, _)| at + 1);
+    // A layer's own name is no prefix: something is left in front of `weight`.
+    let shared = ends.take_while(|&end| entries.iter().all(|entry| entry.name.starts_with(&first.name[..end])));
+    std::iter::once(0).chain(shared).collect()
+}
+
+pub fn shape_fits(entry: &Entry, slot: &Slot) -> bool {
     // timm keeps its first fully connected layer as a 7×7 convolution; its values stand in the same order.
     let flattened = |shape: &[usize]| match shape {
         [out, rest @ ..] => vec![*out, rest.iter().product()],
@@ -142,25 +189,58 @@ fn shape_fits(entry: &Entry, slot: &Slot) -> bool {
             && flattened(&entry.shape) == slot.shape
 }
 
-fn by_names(
+/// The scheme, and the prefix to be taken off, by which most tensors find their place; none where no name is known.
+fn by_names(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Option<Plan> {
+    let schemes = [Scheme::Own, Scheme::Torchvision, Scheme::Timm, Scheme::Similar];
+    let mut best: Option<Plan> = None;
+    for prefix in prefixes(entries) {
+        for scheme in schemes {
+            let Some(own) = named(scheme, network, slots) else { continue };
+            let plan = matched(network, slots, file, entries, (scheme, prefix), &own);
+            let (found, fits) = (plan.pairs.len() + plan.misshapen.len(), plan.pairs.len());
+            // Similar names count where no others do, and only all together.
+            let is_known = found > 0 && (scheme != Scheme::Similar || plan.fits()) || slots.is_empty();
+            let is_better = best
+                .as_ref()
+                .is_none_or(|best| (fits, found) > (best.pairs.len(), best.pairs.len() + best.misshapen.len()));
+            if is_known && is_better {
+                best = Some(plan);
+            }
+        }
+    }
+    best
+}
+
+fn named(scheme: Scheme, network: &Network, slots: &[Slot]) -> Option<Vec<String>> {
+    match scheme {
+        Scheme::Similar => Some(slots.iter().map(|slot| normalised(&slot.name_in(network))).collect()),
+        scheme => names::names(scheme, network, slots),
+    }
+}
+
+fn matched(
     network: &Network,
     slots: &[Slot],
     file: &TensorFile,
-    scheme: Scheme,
+    entries: &[&Entry],
+    (scheme, prefix): (Scheme, usize),
     names: &[String],
-    by_name: &HashMap<&str, usize>,
 ) -> Plan {
-    let mut plan = Plan {
-        scheme,
-        pairs: Vec::new(),
-        missing: Vec::new(),
-        extra: Vec::new(),
-        misshapen: Vec::new(),
-        disorder: None,
+    let known = |entry: &Entry| match scheme {
+        Scheme::Similar => normalised(&entry.name[prefix..]),
+        _ => entry.name[prefix..].to_string(),
     };
+    let of_file: HashSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    let mut by_name: HashMap<String, Option<usize>> = HashMap::new();
+    for (index, entry) in file.entries.iter().enumerate().filter(|(_, entry)| of_file.contains(entry.name.as_str())) {
+        // Two names that become one are none.
+        by_name.entry(known(entry)).and_modify(|other| *other = None).or_insert(Some(index));
+    }
+    let shared = entries.first().map_or("", |entry| &entry.name[..prefix]).to_string();
+    let mut plan = Plan { prefix: shared, ..Plan::empty(scheme) };
     let mut used = HashSet::new();
     for (index, (slot, name)) in slots.iter().zip(names).enumerate() {
-        let Some(&found) = by_name.get(name.as_str()) else {
+        let Some(&Some(found)) = by_name.get(name) else {
             plan.missing.push(name.clone());
             continue;
         };
@@ -177,113 +257,40 @@ fn by_names(
             });
         }
     }
-    let unused = file.entries.iter().enumerate().filter(|(index, entry)| !used.contains(index) && counts(entry));
-    plan.extra = unused.map(|(_, entry)| entry.name.clone()).collect();
+    let is_extra = |(index, entry): &(usize, &Entry)| !used.contains(index) && of_file.contains(entry.name.as_str());
+    plan.extra = file.entries.iter().enumerate().filter(is_extra).map(|(_, entry)| entry.name.clone()).collect();
     plan
 }
 
-/// A file's tensors grouped by what stands before the last dot, in a given order of their names.
-fn grouped<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
-    let layer_of = |entry: &Entry| entry.name.rsplit_once('.').map(|(layer, _)| layer.to_string());
-    let mut groups: Vec<(Option<String>, Vec<&Entry>)> = Vec::new();
-    for entry in entries {
-        let layer = layer_of(entry);
-        match groups.iter_mut().find(|(name, _)| layer.is_some() && *name == layer) {
-            Some((_, group)) => group.push(entry),
-            None => groups.push((layer, vec![entry])),
-        }
-    }
-    groups.into_iter().map(|(_, group)| group).collect()
+/// Whether what numbers and shapes say is what the names that are known say, too.
+fn agrees(pairs: &[(usize, &Entry)], named: Option<&Plan>, file: &TensorFile) -> bool {
+    let said: HashMap<usize, &str> = pairs.iter().map(|(slot, entry)| (*slot, entry.name.as_str())).collect();
+    named.is_none_or(|plan| {
+        plan.pairs.iter().all(|(slot, index)| said.get(slot) == Some(&file.entries[*index].name.as_str()))
+    })
 }
 
-/// Layers of the file given to layers of the network one after the other: in the order of their names (numbers by
-/// value), or else of their bytes, whichever fits.
-fn in_order(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Plan {
-    let mut by_name = entries.to_vec();
-    by_name.sort_by_key(|entry| natural(&entry.name));
-    let mut disorder = None;
-    for order in [by_name, entries.to_vec()] {
-        let paired = pair_up(network, slots, &grouped(&order));
-        match paired.or_else(|reason| one_by_one(slots, &order).ok_or(reason)) {
-            Ok(pairs) => {
-                let index = |entry: &Entry| file.entries.iter().position(|other| other.name == entry.name);
-                let pairs = pairs.into_iter().filter_map(|(slot, entry)| Some((slot, index(entry)?))).collect();
-                return Plan {
-                    scheme: Scheme::Order,
-                    pairs,
-                    missing: Vec::new(),
-                    extra: Vec::new(),
-                    misshapen: Vec::new(),
-                    disorder: None,
-                };
-            }
-            Err(reason) => disorder = disorder.or(Some(reason)),
-        }
+/// Why no assignment is believed: both lists side by side, and the way out.
+fn in_vain(network: &Network, slots: &[Slot], entries: &[&Entry], reason: &str) -> String {
+    const MOST: usize = 16;
+    let left: Vec<String> =
+        entries.iter().map(|entry| format!("{} {}", visible(&entry.name), dims(&entry.shape))).collect();
+    let right: Vec<String> =
+        slots.iter().map(|slot| format!("{} {}", slot.name_in(network), dims(&slot.shape))).collect();
+    let width = left.iter().take(MOST).map(|text| text.chars().count()).max().unwrap_or(0).max(12);
+    let empty = String::new();
+    let mut lines = vec![
+        format!("no name is known, and which tensor goes where cannot be told: {reason}"),
+        format!("  {:width$}    {}", "in the file", "in the network"),
+    ];
+    for at in 0..left.len().max(right.len()).min(MOST) {
+        let (one, other) = (left.get(at).unwrap_or(&empty), right.get(at).unwrap_or(&empty));
+        lines.push(format!("  {one:width$}    {other}").trim_end().to_string());
     }
-    let names = entries.iter().take(3).map(|entry| format!("`{}`", entry.name)).collect::<Vec<_>>().join(", ");
-    let reason = disorder.unwrap_or_default();
-    Plan {
-        scheme: Scheme::Order,
-        pairs: Vec::new(),
-        missing: Vec::new(),
-        extra: Vec::new(),
-        misshapen: Vec::new(),
-        disorder: Some(format!("no name is known (the file has {names}, …), and in order they do not fit: {reason}")),
+    let more = left.len().max(right.len()).saturating_sub(MOST);
+    if more > 0 {
+        lines.push(format!("  … and {more} more"));
     }
-}
-
-/// Tensor by tensor, for names that do not say which belong to one layer.
-fn one_by_one<'a>(slots: &[Slot], entries: &[&'a Entry]) -> Option<Vec<(usize, &'a Entry)>> {
-    let fit = slots.len() == entries.len() && slots.iter().zip(entries).all(|(slot, entry)| shape_fits(entry, slot));
-    fit.then(|| entries.iter().copied().enumerate().collect())
-}
-
-/// Splits digits from letters, so that `conv10` comes after `conv2`.
-fn natural(name: &str) -> Vec<(u64, String)> {
-    let mut parts = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(text);
-        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        let (number, after) = after.split_at(digits);
-        parts.push((0, word.to_string()));
-        parts.push((number.parse().unwrap_or(u64::MAX), String::new()));
-        rest = after;
-    }
-    parts
-}
-
-fn pair_up<'a>(
-    network: &Network,
-    slots: &[Slot],
-    groups: &[Vec<&'a Entry>],
-) -> Result<Vec<(usize, &'a Entry)>, String> {
-    let layers: Vec<&[Slot]> = slots.chunk_by(|one, other| one.layer == other.layer).collect();
-    if layers.len() != groups.len() {
-        return Err(format!("{} layers in the file, {} with parameters in the network", groups.len(), layers.len()));
-    }
-    let mut pairs = Vec::new();
-    let mut next = 0;
-    for (own, group) in layers.iter().zip(groups) {
-        for slot in *own {
-            let same_part = group.iter().find(|entry| entry.name.rsplit('.').next() == Some(slot.part));
-            let entry = same_part.or_else(|| group.iter().find(|entry| shape_fits(entry, slot)));
-            let layer = &network.layers[slot.layer].name;
-            match entry {
-                Some(entry) if shape_fits(entry, slot) => pairs.push((next, *entry)),
-                Some(entry) => {
-                    let (found, wanted) = (dims(&entry.shape), dims(&slot.shape));
-                    return Err(format!("`{}` is {found}, but {layer} wants {wanted}", entry.name));
-                }
-                None => return Err(format!("`{}` has no {} for {layer}", group[0].name, slot.part)),
-            }
-            next += 1;
-        }
-        if group.len() != own.len() {
-            let layer = &network.layers[own[0].layer].name;
-            return Err(format!("{layer} has {} tensors, the file's `{}` {}", own.len(), group[0].name, group.len()));
-        }
-    }
-    Ok(pairs)
+    lines.push("give the layers the file's names (`name: …` in the architecture), or the file the network's".into());
+    lines.join("\n")
 }

@@ -9,7 +9,8 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View, serialize_to_file};
 
 use super::WeightsError;
-use crate::atomic;
+use crate::files::reason;
+use crate::files::write::{self, Links};
 use crate::network::compiled::Compiled;
 use crate::network::kernels::view;
 
@@ -50,17 +51,18 @@ impl View for Saved<'_> {
 /// A tensor to be written beside a network's own: name and values, as a row.
 pub type Extra<'a> = (String, &'a [f32]);
 
-/// Writes every parameter and running statistic to a safetensors file.
-pub fn write(compiled: &Compiled, path: &Path) -> Result<(), WeightsError> {
-    write_with(compiled, &[], HashMap::new(), path)
+/// Writes every parameter and running statistic to a safetensors file, with texts in its header.
+pub fn write(compiled: &Compiled, texts: HashMap<String, String>, path: &Path) -> Result<(), WeightsError> {
+    write_with(compiled, &[], texts, path, Links::Followed)
 }
 
-/// As [`fn@write`], with more tensors and with texts in the header. Whoever reads the file sees it whole or not at all.
+/// As [`fn@write`], with more tensors. Whoever reads the file sees it whole or not at all.
 pub fn write_with(
     compiled: &Compiled,
     extras: &[Extra],
     texts: HashMap<String, String>,
     path: &Path,
+    links: Links,
 ) -> Result<(), WeightsError> {
     let mut tensors = Vec::new();
     let row = |values| Saved { values: Cow::Borrowed(values), shape: vec![values.len()], transposed: false };
@@ -76,31 +78,11 @@ pub fn write_with(
     }
     tensors.extend(extras.iter().map(|(name, values)| (name.clone(), row(values))));
     let texts = (!texts.is_empty()).then_some(texts);
-    let written = atomic::write(path, |beside| {
+    let written = write::write_as(path, links, |beside| {
         serialize_to_file(tensors, texts, beside).map_err(|error| match error {
             SafeTensorError::IoError(error) => error,
             other => io::Error::other(other.to_string()),
         })
     });
-    written.map_err(|error| WeightsError::Unwritable { path: path.display().to_string(), reason: error.to_string() })
-}
-
-/// Whether a file can be written there, so that nobody learns it only after the work. Leaves what is there alone.
-pub fn check_writable(path: &Path) -> Result<(), WeightsError> {
-    let failed = |error: std::io::Error| WeightsError::Unwritable {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    };
-    // Others would take a file by its name for what it is not.
-    let is_foreign = ["pth", "pt", "bin", "npy", "npz", "h5", "onnx"];
-    if path.extension().is_some_and(|own| is_foreign.iter().any(|known| own.eq_ignore_ascii_case(known))) {
-        let reason = "what is written is safetensors; call it NAME.safetensors".into();
-        return Err(WeightsError::Unwritable { path: path.display().to_string(), reason });
-    }
-    let existed = path.exists();
-    std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
-    if !existed {
-        std::fs::remove_file(path).map_err(failed)?;
-    }
-    Ok(())
+    written.map_err(|error| WeightsError::Unwritable { path: path.display().to_string(), reason: reason(&error) })
 }

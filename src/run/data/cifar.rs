@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{DataError, DataSet, Images, Read, Wanted, check_channels, entries, read_bytes};
+use crate::files::read;
 
 const SIDE: usize = 32;
 const IMAGE: usize = 3 * SIDE * SIDE;
@@ -24,15 +25,15 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
         return Err(DataError::Absent { path: folder.display().to_string(), reason });
     }
     wanted.check_classes(CLASSES)?;
-    let train = read(&batches, wanted)?;
+    let train = read_batches(&batches, wanted)?;
     let test = folder.join("test_batch.bin");
-    let second = if test.exists() { Some(read(&[test], wanted)?) } else { None };
-    let names = std::fs::read_to_string(folder.join("batches.meta.txt")).unwrap_or_default();
+    let second = if test.exists() { Some(read_batches(&[test], wanted)?) } else { None };
+    let names = read::text(&folder.join("batches.meta.txt"), read::SMALL).unwrap_or_default();
     let names: Vec<String> = names.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
-    Ok(Read { train, second, names: if names.len() == CLASSES { names } else { Vec::new() } })
+    Ok(Read { train, second, names: if names.len() == CLASSES { names } else { Vec::new() }, notes: Vec::new() })
 }
 
-fn read(paths: &[PathBuf], wanted: &Wanted) -> Result<DataSet, DataError> {
+fn read_batches(paths: &[PathBuf], wanted: &Wanted) -> Result<DataSet, DataError> {
     let (mut labels, mut bytes) = (Vec::new(), Vec::new());
     for path in paths {
         let damaged = |reason: String| DataError::Damaged { path: path.display().to_string(), reason };

@@ -1,58 +1,109 @@
 //! A folder of images: `train/<class>/*` and `val/<class>/*`, or the classes alone. The images stay on disk and are
 //! decoded as mini-batches need them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::{DataError, DataSet, Images, Read, Wanted, check_channels, entries};
+use crate::run::picture::{self, LeftOut};
 
-/// The classes are the folders of `train`, in the order of their names.
+/// What the folder of training images is called, in any case.
+const TRAIN: [&str; 3] = ["train", "training", "trainset"];
+/// What the folder of the other images is called; the first that is there is taken.
+const SECOND: [&str; 4] = ["val", "valid", "validation", "test"];
+/// Folders in one another that are looked into below a class.
+const DEEPEST: usize = 16;
+
+/// A class: its name and its folder.
+type Class = (String, PathBuf);
+
+/// The classes are the folders of `train`, in the order of their names; where all are numbers, in theirs.
 pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
     check_channels(wanted)?;
-    let inner = folder.join("train");
-    let train_folder = if inner.is_dir() { inner } else { folder.to_path_buf() };
-    let classes: Vec<(String, PathBuf)> = classes(&train_folder)?;
-    if classes.is_empty() {
-        let reason =
-            "there are no folders of classes; images are looked for in train/<class>/ and val/<class>/, or in \
-                      <class>/"
-                .to_string();
-        return Err(DataError::Absent { path: folder.display().to_string(), reason });
+    let part = |names: &[&str]| -> Result<Option<PathBuf>, DataError> {
+        let there: Vec<PathBuf> = entries(folder)?.into_iter().filter(|path| path.is_dir()).collect();
+        let called = |path: &PathBuf, name: &str| {
+            path.file_name().is_some_and(|own| own.to_string_lossy().eq_ignore_ascii_case(name))
+        };
+        Ok(names.iter().find_map(|name| there.iter().find(|path| called(path, name)).cloned()))
+    };
+    let absent = |reason: String| DataError::Absent { path: folder.display().to_string(), reason };
+    let (train, second) = (part(&TRAIN)?, part(&SECOND)?);
+    let train_folder = train.clone().unwrap_or_else(|| folder.to_path_buf());
+    let classes = classes(&train_folder)?;
+    if let (None, Some(second)) = (&train, &second)
+        && classes.iter().all(|(name, _)| SECOND.iter().any(|part| name.eq_ignore_ascii_case(part)))
+    {
+        let name = second.file_name().unwrap_or_default().to_string_lossy();
+        return Err(absent(format!("there is `{name}` but no `train` beside it")));
     }
-    wanted.check_classes(classes.len())?;
-    let train = images(&classes, &classes, wanted)?;
-    let second = ["val", "valid", "validation", "test"].map(|name| folder.join(name));
-    let second = match second.iter().find(|path| path.is_dir() && train_folder != folder) {
+    if classes.is_empty() {
+        return Err(absent(
+            "there are no folders of classes; images are looked for in train/<class>/ and val/<class>/, or in <class>/"
+                .into(),
+        ));
+    }
+    let names: Vec<String> = classes.iter().map(|(name, _)| name.clone()).collect();
+    wanted.check_named_classes(&names)?;
+    let mut left_out = LeftOut::default();
+    let train_set = images(&classes, &classes, wanted, &mut left_out)?;
+    let mut notes = Vec::new();
+    let second = match second.filter(|_| train.is_some()) {
         Some(path) => {
-            let own = self::classes(path)?;
-            if let Some((name, _)) = own.iter().find(|(name, _)| !classes.iter().any(|(known, _)| known == name)) {
-                let reason = format!("`{name}` is no class of {}", train_folder.display());
+            let own = self::classes(&path)?;
+            if let Some((name, _)) = own.iter().find(|(name, _)| !names.contains(name)) {
+                let reason = format!("`{name}` is no class of {}: {}", train_folder.display(), super::listed(&names));
                 return Err(DataError::Absent { path: path.display().to_string(), reason });
             }
-            Some(images(&own, &classes, wanted)?)
+            // Two parts for one purpose: what is not looked at is told.
+            let is_other = |other: &Class| {
+                SECOND.iter().any(|part| other.0.eq_ignore_ascii_case(part)) && path.file_name() != other.1.file_name()
+            };
+            if let Some((other, _)) = self::classes(folder)?.into_iter().find(is_other) {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                notes.push(format!("validation is `{name}`; `{other}` is not looked at"));
+            }
+            Some(images(&own, &classes, wanted, &mut left_out)?)
         }
         None => None,
     };
-    Ok(Read { train, second, names: classes.into_iter().map(|(name, _)| name).collect() })
+    notes.extend(left_out.words());
+    Ok(Read { train: train_set, second, names, notes })
 }
 
-fn classes(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
-    let is_hidden = |name: &str| name.starts_with('.');
-    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir()).filter_map(|path| {
-        let name = path.file_name()?.to_string_lossy().into_owned();
-        (!is_hidden(&name)).then_some((name, path))
-    });
-    Ok(folders.collect())
+/// The folders in a folder that hold a class each.
+fn classes(folder: &Path) -> Result<Vec<Class>, DataError> {
+    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir() && !picture::is_hidden(path));
+    let mut classes = Vec::new();
+    for path in folders {
+        let name = path.file_name().unwrap_or_default().to_os_string();
+        let name = name.into_string().map_err(|name| DataError::Absent {
+            path: folder.display().to_string(),
+            reason: format!("the name of the class `{}` is not UTF-8", name.to_string_lossy()),
+        })?;
+        classes.push((name, path));
+    }
+    // `2` before `10`, as whoever numbered them counts. Other names keep the order that torchvision's ImageFolder gives them.
+    if classes.iter().all(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_digit())) {
+        classes.sort_by_key(|(name, _)| {
+            (name.trim_start_matches('0').len(), name.trim_start_matches('0').to_string(), name.clone())
+        });
+    }
+    Ok(classes)
 }
 
-fn images(own: &[(String, PathBuf)], classes: &[(String, PathBuf)], wanted: &Wanted) -> Result<DataSet, DataError> {
+fn images(own: &[Class], classes: &[Class], wanted: &Wanted, left_out: &mut LeftOut) -> Result<DataSet, DataError> {
     let mut all: Vec<(usize, u32, PathBuf)> = Vec::new();
     for (name, folder) in own {
         let Some(label) = classes.iter().position(|(known, _)| known == name) else { continue };
-        let found: Vec<PathBuf> = entries(folder)?.into_iter().filter(|path| is_image(path)).collect();
+        let (mut found, mut own) = (Vec::new(), LeftOut::default());
+        collect(folder, 0, &mut HashSet::new(), &mut found, &mut own)?;
         if found.is_empty() {
-            let reason = "no PNG or JPEG files are here".to_string();
+            let beside = own.words().map_or_else(String::new, |words| format!("; {words}"));
+            let reason = format!("no images ({}) are here{beside}", picture::KINDS);
             return Err(DataError::Absent { path: folder.display().to_string(), reason });
         }
+        left_out.add(own);
         all.extend(found.into_iter().enumerate().map(|(at, file)| (at, label as u32, file)));
     }
     // The first of every class, then the second of every class: so the first images of the set are of all classes.
@@ -61,7 +112,78 @@ fn images(own: &[(String, PathBuf)], classes: &[(String, PathBuf)], wanted: &Wan
     Ok(DataSet::new(Images::Files(files), labels, wanted.architecture))
 }
 
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().map_or_else(String::new, |extension| extension.to_string_lossy().to_lowercase());
-    matches!(extension.as_str(), "png" | "jpg" | "jpeg") && path.is_file()
+/// The images of a class, also those in folders below it. A link that leads back up is followed once.
+fn collect(
+    folder: &Path,
+    depth: usize,
+    seen: &mut HashSet<PathBuf>,
+    found: &mut Vec<PathBuf>,
+    left_out: &mut LeftOut,
+) -> Result<(), DataError> {
+    if depth > DEEPEST || !seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf())) {
+        left_out.folder();
+        return Ok(());
+    }
+    for path in entries(folder)? {
+        match () {
+            _ if picture::is_hidden(&path) => left_out.hidden(),
+            _ if path.is_dir() => collect(&path, depth + 1, seen, found, left_out)?,
+            _ if picture::is_picture(&path) && path.is_file() => found.push(path),
+            _ => left_out.file(&path),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+    use crate::spec::Library;
+
+    /// Reads a folder with these files in it, for a network of so many classes.
+    fn opened(files: &[&str], classes: usize) -> Result<Read, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, "").expect("written");
+        }
+        let network = model::analyse(&Library::new(None).load("vgg11-cifar", &[]).expect("bundled")).expect("bundled");
+        let architecture = &network.architecture;
+        open(folder.path(), &Wanted { architecture, classes, seed: 0, limit: None, val_split: 0.0 })
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nested_images_of_all_kinds_are_found_and_the_rest_is_counted() {
+        let files =
+            ["a/1.png", "a/more/2.WEBP", "a/more/deep/3.tif", "a/notes.txt", "a/.DS_Store", "b/1.gif", "b/2.heic"];
+        let read = opened(&files, 2).expect("read");
+        assert_eq!((read.train.len(), read.names.join(" ")), (4, "a b".into()));
+        let told = "left out: 2 files that are no pictures (.heic 1, .txt 1), 1 file that is hidden";
+        assert_eq!(read.notes, [told]);
+    }
+
+    #[test]
+    fn parts_are_known_in_any_case_and_what_is_no_class_is_none() {
+        let read = opened(&["Train/cat/1.png", "Train/dog/1.png", "Valid/cat/1.png", "__MACOSX/x/1.png"], 2);
+        let read = read.expect("read");
+        assert_eq!((read.train.len(), read.second.map(|set| set.len())), (2, Some(1)));
+        let both = opened(&["train/a/1.png", "val/a/1.png", "test/a/1.png"], 1).expect("read");
+        assert_eq!(both.notes, ["validation is `val`; `test` is not looked at"]);
+        let only = opened(&["VAL/a/1.png", "test/a/1.png"], 2).err().expect("no training images");
+        assert!(only.contains("there is `VAL` but no `train`"), "{only}");
+    }
+
+    #[test]
+    fn classes_that_are_numbers_are_in_their_order_and_all_are_listed_where_they_do_not_fit() {
+        let numbers = opened(&["1/a.png", "10/a.png", "2/a.png"], 3).expect("read");
+        assert_eq!(numbers.names, ["1", "2", "10"]);
+        assert_eq!((0..3).map(|at| numbers.train.label(at)).collect::<Vec<_>>(), [0, 1, 2]);
+        let words = opened(&["c1/a.png", "c10/a.png", "c2/a.png"], 3).expect("read");
+        assert_eq!(words.names, ["c1", "c10", "c2"], "as torchvision orders them");
+        let refused = opened(&["cat/a.png", "dog/a.png"], 3).err().expect("two classes for three");
+        assert!(refused.contains("2 classes (cat, dog)"), "{refused}");
+    }
 }

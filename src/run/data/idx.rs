@@ -34,7 +34,11 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
     };
     let classes = train.classes().max(second.as_ref().map_or(0, DataSet::classes));
     wanted.check_classes(classes)?;
-    Ok(Read { train, second, names: Vec::new() })
+    let mut notes = Vec::new();
+    if train.labels().min() == Some(1) {
+        notes.push(format!("no image has label 0: the labels count from 1 to {}", classes - 1));
+    }
+    Ok(Read { train, second, names: Vec::new(), notes })
 }
 
 const TRAIN: &[&str] = &["train"];

@@ -21,9 +21,11 @@ pub use augment::Augment;
 pub use sample::{DataSet, Images};
 
 use super::tensors::{self, TensorError};
+use crate::files;
 use crate::network::random::mix;
 use crate::network::weights::TensorFile;
 use crate::spec::describe::{Architecture, Input};
+use crate::visible::visible;
 
 /// What `--data` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,8 +110,8 @@ impl Source {
 pub enum DataError {
     #[error("{0}")]
     Tensors(#[from] TensorError),
-    #[error("the data has {data} class{}, but the network {network}; {way_out}", if *.data == 1 { "" } else { "es" })]
-    Classes { data: usize, network: usize, way_out: String },
+    #[error("the data has {data} class{}{}, but the network {network}; {way_out}", if *.data == 1 { "" } else { "es" }, listed_in_brackets(.names))]
+    Classes { data: usize, names: Vec<String>, network: usize, way_out: String },
     #[error("{path}: label {at} is {label}, but the network has {classes} classes (0 to {}); {way_out}", .classes - 1)]
     Label { path: String, at: usize, label: f32, classes: usize, way_out: String },
     #[error("cannot read {path}: {reason}")]
@@ -125,6 +127,20 @@ pub enum DataError {
     Nothing(String),
     #[error("{0}")]
     Memory(#[from] super::machine::TooLarge),
+}
+
+fn listed_in_brackets(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(" ({})", listed(names)) }
+}
+
+/// The first of some names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 12;
+    let shown: Vec<_> = names.iter().take(MOST).map(|name| visible(name)).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// What a network and a recipe want of data.
@@ -158,14 +174,30 @@ impl Wanted<'_> {
         let Some(at) = labels.iter().position(|&label| label as usize >= self.classes) else { return Ok(()) };
         let data = labels.iter().max().map_or(0, |&label| label as usize + 1);
         let (label, path) = (labels[at] as f32, path.display().to_string());
-        Err(DataError::Label { path, at, label, classes: self.classes, way_out: self.way_out(data) })
+        let mut way_out = self.way_out(data);
+        // EMNIST's letters are 1 to 26.
+        if labels.iter().min() == Some(&1) {
+            way_out = format!("its labels count from 1 to {}, and class 0 would stay empty: {way_out}", data - 1);
+        }
+        Err(DataError::Label { path, at, label, classes: self.classes, way_out })
     }
 
     fn check_classes(&self, data: usize) -> Result<(), DataError> {
         match data == self.classes {
             true => Ok(()),
-            false => Err(DataError::Classes { data, network: self.classes, way_out: self.way_out(data) }),
+            false => self.other_classes(data, Vec::new()),
         }
+    }
+
+    fn check_named_classes(&self, names: &[String]) -> Result<(), DataError> {
+        match names.len() == self.classes {
+            true => Ok(()),
+            false => self.other_classes(names.len(), names.to_vec()),
+        }
+    }
+
+    fn other_classes(&self, data: usize, names: Vec<String>) -> Result<(), DataError> {
+        Err(DataError::Classes { data, names, network: self.classes, way_out: self.way_out(data) })
     }
 }
 
@@ -188,11 +220,13 @@ struct Read {
     train: DataSet,
     second: Option<DataSet>,
     names: Vec<String>,
+    /// What was done or left out, as sentences.
+    notes: Vec<String>,
 }
 
 /// Reads or makes the data and splits it.
 pub fn open(source: &Source, wanted: &Wanted) -> Result<Sets, DataError> {
-    let Read { train, second, names } = match source {
+    let Read { train, second, names, notes: read } = match source {
         Source::Synthetic(classes) => {
             if let Some(data) = classes {
                 wanted.check_classes(*data)?;
@@ -205,6 +239,7 @@ pub fn open(source: &Source, wanted: &Wanted) -> Result<Sets, DataError> {
         Source::Folder(path) => folder::open(path, wanted)?,
     };
     let mut notes = train.adaptation();
+    notes.extend(read);
     let limit = wanted.limit.map_or(train.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let train = train.first(limit);
     let aside = (train.len() as f64 * wanted.val_split).round() as usize;
@@ -264,24 +299,23 @@ fn from_tensors(path: &Path, wanted: &Wanted) -> Result<Read, DataError> {
         labels.push(label as u32);
     }
     let train = DataSet::new(Images::Ready(inputs), labels, wanted.architecture);
-    Ok(Read { train, second: None, names: Vec::new() })
+    Ok(Read { train, second: None, names: Vec::new(), notes: Vec::new() })
 }
 
-/// Bytes of a file, no more than `most` of them.
+/// Bytes of a file that fits into memory.
 fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
     let unreadable = |reason: String| DataError::Unreadable { path: path.display().to_string(), reason };
-    if path.is_dir() {
-        return Err(unreadable("it is a folder".into()));
-    }
-    let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    let length = std::fs::metadata(path).map_err(|error| unreadable(files::reason(&error)))?.len();
     super::machine::check(length)?;
-    std::fs::read(path).map_err(|error| unreadable(error.to_string()))
+    files::read::bytes(path, length).map_err(|error| unreadable(error.to_string()))
 }
 
 /// The names in a folder, in order.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let unreadable =
-        |error: std::io::Error| DataError::Unreadable { path: folder.display().to_string(), reason: error.to_string() };
+    let unreadable = |error: std::io::Error| DataError::Unreadable {
+        path: folder.display().to_string(),
+        reason: files::reason(&error),
+    };
     if folder.is_file() {
         let reason = "it is a file; the folder it stands in is wanted".into();
         return Err(DataError::Absent { path: folder.display().to_string(), reason });

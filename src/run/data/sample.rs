@@ -1,5 +1,6 @@
 //! One image as the network takes it, from wherever it stands.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,8 @@ use crate::network::random::mix;
 use crate::run::picture::{self, Picture};
 use crate::run::preprocess;
 use crate::spec::describe::{Architecture, Input, Preprocess};
+
+const GRAY: &str = "colours are turned into gray (0.299 R + 0.587 G + 0.114 B, rounded to a byte as Pillow does)";
 
 /// Where the images of a set stand.
 #[derive(Debug, Clone)]
@@ -54,6 +57,11 @@ impl DataSet {
 
     pub fn label(&self, at: usize) -> usize {
         self.store.labels[self.places[at] as usize] as usize
+    }
+
+    /// The labels of all images.
+    pub fn labels(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().map(|&place| self.store.labels[place as usize])
     }
 
     /// One more than the largest label of all images.
@@ -111,7 +119,7 @@ impl DataSet {
         if let Images::Bytes { channels, height, width, .. } = self.store.images {
             match (channels, input.channels) {
                 (1, 3) => notes.push("gray images are shown to the network as equal red, green and blue".into()),
-                (3, 1) => notes.push("colours are turned into gray (0.299 R + 0.587 G + 0.114 B)".into()),
+                (3, 1) => notes.push(GRAY.into()),
                 _ => {}
             }
             if (height as u64, width as u64) != (input.height, input.width) {
@@ -120,7 +128,7 @@ impl DataSet {
         }
         if matches!(self.store.images, Images::Files(_)) {
             if input.channels == 1 {
-                notes.push("colours are turned into gray (0.299 R + 0.587 G + 0.114 B)".into());
+                notes.push(GRAY.into());
             }
             notes.push(format!("images are scaled to {}×{}", input.height, input.width));
         }
@@ -177,6 +185,7 @@ impl DataSet {
             }
             Images::Files(files) => picture::read(&files[index]).map_err(|error| error.to_string())?,
         };
+        let own = preprocess::in_channels(Cow::Owned(own), input.channels);
         let fitted = match cut {
             Some(Cut { side, down, right }) => preprocess::cut(&own, *input, side, (down, right)),
             None => preprocess::fitted(&own, *input, how),

@@ -46,5 +46,10 @@ pub fn make(wanted: &Wanted) -> Result<Read, DataError> {
         }
         DataSet::new(Images::Ready(inputs), labels, wanted.architecture)
     };
-    Ok(Read { train: noisy(images, u64::MAX - 1), second: Some(noisy(images / 4, u64::MAX - 3)), names: Vec::new() })
+    Ok(Read {
+        train: noisy(images, u64::MAX - 1),
+        second: Some(noisy(images / 4, u64::MAX - 3)),
+        names: Vec::new(),
+        notes: Vec::new(),
+    })
 }

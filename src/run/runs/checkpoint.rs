@@ -1,16 +1,16 @@
 //! One file with all that a run needs to go on: parameters, running statistics and the optimizer's moments as tensors, the
 //! rest as JSON in the file's header. Weight readers see an ordinary weights file.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{CHECKPOINT, Learned, RunError, VERSION, file};
+use crate::files::write::Links;
 use crate::model::Network;
 use crate::network::kernels::view;
 use crate::network::optimizer::{Algorithm, Optimizer};
-use crate::network::weights::{self, MOMENT, TensorFile, WeightsError};
+use crate::network::weights::{self, MOMENT, Rest, TensorFile, WeightsError};
 use crate::network::{Compiled, weights::Extra};
 use crate::run::data::Sets;
 use crate::run::train::Progress;
@@ -50,9 +50,23 @@ pub struct State {
     /// Steps the optimizer has counted, for Adam's bias correction.
     pub optimizer_steps: i32,
     pub data: Data,
+    /// What the run was made of; checkpoints of an earlier convlens do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<Texts>,
     /// CRC-32 of all that was learned and of the rest of this state; checkpoints of an earlier convlens have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<u32>,
+}
+
+/// What stands in a run's folder as files too. A checkpoint holds it under its checksum, so a bit that changes there is noticed,
+/// and what the run goes on with is always what it began with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Texts {
+    pub architecture: String,
+    pub recipe: String,
+    /// Names of the classes in the order of the outputs, where the data has names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 /// CRC-32 of the state, parameters, running statistics and the optimizer's moments, in this order. A disk that forgets a bit
@@ -89,19 +103,28 @@ fn moment_name(moment: usize, parameter: &str) -> String {
 }
 
 /// Writes a checkpoint; the one before it stays until this one is whole.
-pub fn write(folder: &Path, learned: &Learned, data: Data) -> Result<State, WeightsError> {
+pub fn write(folder: &Path, learned: &Learned, data: Data, texts: Texts) -> Result<State, WeightsError> {
     let Learned { network, optimizer, progress } = *learned;
     let (optimizer_steps, moments) = optimizer.state();
-    let mut state = State { version: VERSION, progress: progress.clone(), optimizer_steps, data, checksum: None };
+    let named = (!texts.classes.is_empty()).then(|| class_names(&texts.classes));
+    let texts = Some(texts);
+    let mut state =
+        State { version: VERSION, progress: progress.clone(), optimizer_steps, data, texts, checksum: None };
     state.checksum = Some(checksum(&state, network, optimizer));
     let extras = network.parameters.iter().zip(&moments).flat_map(|(parameter, moments)| {
         let named = moments.iter().enumerate();
         named.map(|(at, values)| (moment_name(at, &parameter.name), *values)).collect::<Vec<Extra>>()
     });
     let text = serde_json::to_string(&state).unwrap_or_default();
-    let texts = HashMap::from([(KEY.to_string(), text)]);
-    weights::write_with(network, &extras.collect::<Vec<_>>(), texts, &file(folder, CHECKPOINT))?;
+    let texts = [(KEY.to_string(), text)].into_iter().chain(named).collect();
+    let path = file(folder, CHECKPOINT);
+    weights::write_with(network, &extras.collect::<Vec<_>>(), texts, &path, Links::Replaced)?;
     Ok(state)
+}
+
+/// The names of classes as a header's key and text, for whoever reads the file as weights.
+pub fn class_names(classes: &[String]) -> (String, String) {
+    (weights::CLASSES.to_string(), serde_json::json!(classes).to_string())
 }
 
 impl Checkpoint {
@@ -132,7 +155,8 @@ impl Checkpoint {
     ) -> Result<(Compiled, Optimizer), RunError> {
         let path = file(folder, CHECKPOINT);
         let damaged = |reason: String| RunError::Damaged { path: path.display().to_string(), reason };
-        let (compiled, _) = weights::read(network, &path).map_err(|error| damaged(error.to_string()))?;
+        let read = weights::read(network, &path, Rest::Refused).map_err(|error| damaged(error.to_string()))?;
+        let compiled = read.compiled;
         let mut optimizer =
             Optimizer::new(algorithm, weight_decay, &compiled).map_err(|error| damaged(error.to_string()))?;
         let mut moments = Vec::with_capacity(compiled.parameters.len());

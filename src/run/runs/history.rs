@@ -1,14 +1,17 @@
 //! What a run's `metrics.jsonl` tells, read back: curves, epochs, and what happened on the way.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 
 use super::lines::{EpochLine, Line, StepLine, rate_words, read_line};
 use super::norms::NormLines;
 use super::series::Series;
 use super::{METRICS, RunError, file};
+use crate::files::read;
 use crate::run::train::{Event, LayerNorms};
+
+/// Longest line that is read whole, in bytes; the norms of ten thousand layers take about one million.
+const LONGEST_LINE: u64 = 1 << 24;
 
 /// The curves of a run and its epochs.
 #[derive(Debug, Clone, Default)]
@@ -102,9 +105,9 @@ impl Whole {
 /// Refuses metrics that a newer convlens began. Missing ones say nothing.
 pub fn check_version(folder: &Path) -> Result<(), RunError> {
     let path = file(folder, METRICS);
-    let mut first = String::new();
-    let read = File::open(&path).and_then(|metrics| BufReader::new(metrics).read_line(&mut first));
-    match read.ok().and_then(|_| read_line(&first)) {
+    let opened = read::open(&path).ok().map(BufReader::new);
+    let first = opened.and_then(|metrics| read::lines(metrics, LONGEST_LINE).next()?.ok());
+    match first.and_then(|first| read_line(std::str::from_utf8(&first).ok()?)) {
         Some(Line::Start(value)) => known_version(&value, &path),
         _ => Ok(()),
     }
@@ -120,15 +123,13 @@ fn known_version(start: &serde_json::Value, path: &Path) -> Result<(), RunError>
 /// Reads every line of a run's metrics.
 pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
     let path = file(folder, METRICS);
-    let failed = |error: std::io::Error| RunError::NoRun {
-        path: folder.display().to_string(),
-        reason: format!("{METRICS}: {error}"),
-    };
-    let reader = BufReader::new(File::open(&path).map_err(failed)?);
+    let failed =
+        |reason: String| RunError::NoRun { path: folder.display().to_string(), reason: format!("{METRICS}: {reason}") };
+    let reader = BufReader::new(read::open(&path).map_err(|error| failed(error.to_string()))?);
     let Whole { mut steps, mut norms, mut history } = Whole::default();
     let mut unreadable = 0;
-    for line in reader.split(b'\n') {
-        let line = line.map_err(failed)?;
+    for line in read::lines(reader, LONGEST_LINE) {
+        let line = line.map_err(|error| failed(crate::files::reason(&error)))?;
         let Some(line) = std::str::from_utf8(&line).ok().and_then(read_line) else {
             unreadable += u64::from(!line.is_empty());
             continue;

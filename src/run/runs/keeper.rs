@@ -1,23 +1,25 @@
 //! Writing a run's folder: made once, locked while a process trains in it, added to as training goes on.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::checkpoint::{self, Data, State};
+use super::checkpoint::{self, Data, State, Texts};
 use super::lines;
 use super::lock::{contents, is_same, lock, sweep};
+use super::reopened::is_unlearned;
 use super::summary::{Status, Summary};
-use super::{ARCHITECTURE, CHECKPOINT, LOCK, METRICS, RECIPE, RunError, STATE, file, unwritable};
-use crate::atomic;
+use super::{ARCHITECTURE, CHECKPOINT, CLASSES, LOCK, METRICS, RECIPE, RunError, STATE, file, unwritable};
+use crate::files::write;
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
 use crate::run::train::evaluate::Evaluation;
 use crate::run::train::{Event, Progress};
 use crate::spec::recipe::RunRecipe;
+use crate::visible::visible;
 
 /// What a run's folder says of it from the start.
 #[derive(Debug, Clone)]
@@ -29,6 +31,15 @@ pub struct About {
     pub start: Value,
     pub summary: Summary,
     pub data: Data,
+    /// Names of the classes, where the data has some.
+    pub classes: Vec<String>,
+}
+
+impl About {
+    fn texts(&self) -> Texts {
+        let (architecture, recipe) = (self.architecture.clone(), self.recipe.to_text());
+        Texts { architecture, recipe, classes: self.classes.clone() }
+    }
 }
 
 /// The folder of a run that goes on.
@@ -41,6 +52,8 @@ pub struct Keeper {
     pub(super) lock: File,
     /// The step of the last checkpoint.
     pub(super) last: Option<u64>,
+    /// Whether the recipe is another than the last checkpoint's.
+    pub(super) is_changed: bool,
 }
 
 /// How long a folder that is being taken away is waited for before it is made once more.
@@ -80,12 +93,21 @@ impl Keeper {
         let name = || folder.display().to_string();
         let there = contents(folder)?;
         // In a folder of something else not even a lock is left behind.
-        if !there.is_empty() && !there.iter().any(|name| name == RECIPE || name == CHECKPOINT) {
+        if !there.is_empty() && !there.iter().any(|name| name == RECIPE || name == CHECKPOINT) && !is_unlearned(folder)
+        {
             return Err(RunError::NotEmpty(name()));
         }
         let lock = lock(folder)?;
         if !contents(folder)?.is_empty() {
-            return Err(RunError::Taken(name()));
+            // What was ended before it had learned anything may begin once more.
+            if !is_unlearned(folder) {
+                return Err(RunError::Taken(name()));
+            }
+            let told = file(folder, METRICS);
+            match fs::remove_file(&told) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(&told, &error, None)),
+                _ => {}
+            }
         }
         sweep(folder);
         Self::begin(folder, about, lock)
@@ -108,9 +130,14 @@ impl Keeper {
 
     fn begin(folder: &Path, about: About, lock: File) -> Result<Keeper, RunError> {
         let metrics = write_head(folder, &about, &[])?;
-        let mut keeper = Keeper { folder: folder.to_path_buf(), about, metrics, lock, last: None };
+        let mut keeper = Keeper { folder: folder.to_path_buf(), about, metrics, lock, last: None, is_changed: false };
         keeper.summarise(Status::Running, None)?;
         Ok(keeper)
+    }
+
+    /// Whether a checkpoint is to be written before the first step: there is none yet, or its recipe is another.
+    pub fn owes_checkpoint(&self) -> bool {
+        self.last.is_none() || self.is_changed
     }
 
     /// Adds an event to the metrics.
@@ -187,7 +214,7 @@ impl Keeper {
         let path = file(&self.folder, CHECKPOINT);
         self.metrics.sync_data().map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))?;
         self.hold()?;
-        let written = checkpoint::write(&self.folder, learned, self.about.data);
+        let written = checkpoint::write(&self.folder, learned, self.about.data, self.about.texts());
         let state = written.map_err(|error| RunError::Unwritable {
             path: path.display().to_string(),
             reason: match error {
@@ -197,6 +224,7 @@ impl Keeper {
             last: self.last,
         })?;
         self.last = Some(progress.step);
+        self.is_changed = false;
         self.hold()?;
         write_state(&self.folder, &state).map_err(|error| unwritable(&file(&self.folder, STATE), &error, self.last))?;
         self.append(&Event::Checkpoint { step: progress.step, path: path.clone() })?;
@@ -291,9 +319,13 @@ impl Keeper {
 fn write_head(folder: &Path, about: &About, told: &[u8]) -> Result<File, RunError> {
     let text = |name: &str, text: &str| {
         let path = file(folder, name);
-        atomic::write_text(&path, text).map_err(|error| unwritable(&path, &error, None))
+        write::write_text_unlinked(&path, text).map_err(|error| unwritable(&path, &error, None))
     };
     text(ARCHITECTURE, &about.architecture)?;
+    if !about.classes.is_empty() {
+        text(CLASSES, &class_lines(&about.classes))?;
+    }
+    // Last of those that a run needs to begin again: where it is, the others are.
     text(RECIPE, &about.recipe.to_text())?;
     let mut metrics = open_metrics(folder)?;
     let begun = metrics.metadata().is_ok_and(|metadata| metadata.len() > 0);
@@ -307,8 +339,13 @@ fn write_head(folder: &Path, about: &About, told: &[u8]) -> Result<File, RunErro
     }
     // Whole or not at all: a part of it would be taken for all.
     let path = file(folder, METRICS);
-    atomic::write(&path, |beside| fs::write(beside, told)).map_err(failed)?;
+    write::write_unlinked(&path, |beside| write::fill(beside, told)).map_err(failed)?;
     open_metrics(folder)
+}
+
+/// One name a line; a line break in a name is made visible.
+pub(super) fn class_lines(classes: &[String]) -> String {
+    classes.iter().map(|name| format!("{}\n", visible(name))).collect()
 }
 
 fn append_line(metrics: &mut File, value: &Value) -> io::Result<()> {
@@ -316,14 +353,16 @@ fn append_line(metrics: &mut File, value: &Value) -> io::Result<()> {
 }
 
 pub(super) fn write_state(folder: &Path, state: &State) -> io::Result<()> {
-    atomic::write_text(&file(folder, STATE), &(serde_json::to_string_pretty(state)? + "\n"))
+    // The texts stand beside it as files.
+    let short = State { texts: None, ..state.clone() };
+    write::write_text_unlinked(&file(folder, STATE), &(serde_json::to_string_pretty(&short)? + "\n"))
 }
 
 /// Opens the metrics to add to them, after a whole line.
 pub(super) fn open_metrics(folder: &Path) -> Result<File, RunError> {
     let path = file(folder, METRICS);
     let open = || -> io::Result<File> {
-        let mut metrics = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
+        let mut metrics = write::open_to_append(&path)?;
         if metrics.seek(SeekFrom::End(0))? > 0 {
             metrics.seek(SeekFrom::End(-1))?;
             let mut last = [0];

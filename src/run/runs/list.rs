@@ -52,11 +52,11 @@ const TAIL: u64 = 1 << 16;
 /// A run that goes on, or was killed, is further than its last checkpoint; the end of its metrics says how far.
 fn bring_up_to_date(summary: &mut Summary, folder: &Path) {
     use std::io::{Read, Seek, SeekFrom};
-    let Ok(mut metrics) = std::fs::File::open(folder.join(METRICS)) else { return };
+    let Ok(mut metrics) = crate::files::read::open(&folder.join(METRICS)) else { return };
     let Ok(metadata) = metrics.metadata() else { return };
     let mut bytes = Vec::new();
     let from = SeekFrom::Start(metadata.len().saturating_sub(TAIL));
-    if metrics.seek(from).and_then(|_| metrics.read_to_end(&mut bytes)).is_err() {
+    if metrics.seek(from).and_then(|_| metrics.take(TAIL).read_to_end(&mut bytes)).is_err() {
         return;
     }
     for line in bytes.split(|byte| *byte == b'\n').filter_map(|line| read_line(std::str::from_utf8(line).ok()?)) {

@@ -1,18 +1,18 @@
 //! Whose a run's folder is: the lock that a process holds while it trains there, and what else lies in it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use super::{LOCK, RunError, file, unwritable};
-use crate::atomic;
+use crate::files::write;
 
 /// Locks a folder for this process; the system lets go of it whatever ends the process.
 pub fn lock(folder: &Path) -> Result<File, RunError> {
     let path = file(folder, LOCK);
     let failed = |error: io::Error| unwritable(&path, &error, None);
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    let lock = write::open_lock(&path).map_err(failed)?;
     // Whoever only asks whether a run goes on holds the lock for a moment, too.
     for _ in 0..10 {
         match lock.try_lock() {
@@ -45,13 +45,13 @@ pub fn is_same(_: &File, path: &Path) -> bool {
 pub fn contents(folder: &Path) -> Result<Vec<std::ffi::OsString>, RunError> {
     let entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error, None))?;
     let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
-    Ok(names.filter(|name| name != LOCK && !name.to_string_lossy().starts_with(atomic::PREFIX)).collect())
+    Ok(names.filter(|name| name != LOCK && !name.to_string_lossy().starts_with(write::PREFIX)).collect())
 }
 
 /// Removes what a kill left of a checkpoint that was being written.
 pub fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(atomic::PREFIX) {
+        if entry.file_name().to_string_lossy().starts_with(write::PREFIX) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -59,6 +59,6 @@ pub fn sweep(folder: &Path) {
 
 /// Whether a process trains in a folder.
 pub fn is_busy(folder: &Path) -> bool {
-    let Ok(lock) = File::open(file(folder, LOCK)) else { return false };
+    let Ok(lock) = crate::files::read::open(&file(folder, LOCK)) else { return false };
     matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }

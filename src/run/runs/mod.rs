@@ -5,7 +5,8 @@
 //!   architecture.yaml        resolved: needs no other file
 //!   recipe.yaml              data and recipe, nothing left out
 //!   metrics.jsonl            one event a line, only ever appended to
-//!   checkpoint.safetensors   parameters, running statistics, the optimizer's state; the run's state in its header
+//!   classes.txt              names of the classes, one a line in the order of the outputs, where the data has names
+//!   checkpoint.safetensors   parameters, running statistics, the optimizer's state; the run's state, recipe and architecture in its header
 //!   state.json               that state again, for people and scripts
 //!   summary.json             where the run stands, in a few figures
 //!   lock                     held while a process trains here
@@ -29,11 +30,12 @@ pub mod tensorboard;
 
 use std::path::{Path, PathBuf};
 
+pub use checkpoint::class_names;
 pub use history::History;
 pub use keeper::{About, Closing, Keeper, Learned};
 pub use lines::{event as event_json, finish as finish_json, rate_words};
 pub use list::{Found, find, list};
-pub use reopened::Reopened;
+pub use reopened::{Reopened, recipe_of as recipe, unlearned};
 pub use summary::{Status, Summary};
 
 /// The version of `state.json`, `metrics.jsonl` and `summary.json` that is written.
@@ -83,6 +85,13 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const STATE: &str = "state.json";
 const SUMMARY: &str = "summary.json";
 const LOCK: &str = "lock";
+const CLASSES: &str = "classes.txt";
+
+/// The names of a run's classes, in the order of the outputs; none where its data had none.
+pub fn classes(folder: &Path) -> Vec<String> {
+    let text = crate::files::read::text(&file(folder, CLASSES), crate::run::labels::LARGEST).unwrap_or_default();
+    text.lines().map(str::to_string).collect()
+}
 
 /// What `--data` named, with no more of a path than its last part: `idx:…/fashion-mnist`.
 pub fn short_data(data: &str) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{RunError, SUMMARY, VERSION, file, now};
-use crate::atomic;
+use crate::files::{read, write};
 
 /// What became of a run, as its folder says. Whether a process trains in it right now, its lock says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,13 +55,13 @@ impl Summary {
     pub fn write(&mut self, folder: &Path) -> std::io::Result<()> {
         self.updated = now();
         let text = serde_json::to_string_pretty(self)?;
-        atomic::write_text(&file(folder, SUMMARY), &(text + "\n"))
+        write::write_text_unlinked(&file(folder, SUMMARY), &(text + "\n"))
     }
 
     pub fn read(folder: &Path) -> Result<Summary, RunError> {
         let path = file(folder, SUMMARY);
         let name = folder.display().to_string();
-        let text = std::fs::read_to_string(&path)
+        let text = read::text(&path, read::SMALL)
             .map_err(|error| RunError::NoRun { path: name.clone(), reason: format!("{SUMMARY}: {error}") })?;
         let value: serde_json::Value = serde_json::from_str(&text)
             .map_err(|error| RunError::Damaged { path: path.display().to_string(), reason: error.to_string() })?;

@@ -16,7 +16,7 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
     let (started, seconds) =
         run.summary.as_ref().map_or((super::now() as f64, 0.0), |own| (own.started as f64, own.seconds));
     // TensorBoard knows an event file by this part of its name.
-    let path = folder.join(format!("events.out.tfevents.{}.{}", started as u64, run.id));
+    let path = folder.join(format!("events.out.tfevents.{}.{}", started as u64, crate::files::name::safe(&run.id)));
     let last = whole.steps.last().map_or(1, |step| step.step).max(1) as f64;
     let write = || -> Result<(), tfrecord::Error> {
         let mut writer = EventWriter::create(&path, EventWriterConfig { auto_flush: false })?;

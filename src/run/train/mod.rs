@@ -150,7 +150,7 @@ impl Training<'_> {
             paused: false,
         };
         self.progress.finished = false;
-        if self.progress.step == 0 {
+        if self.progress.step == 0 || self.keeper.as_ref().is_some_and(Keeper::owes_checkpoint) {
             // That it can be written at all is known before the work.
             self.keep(&mut session, on)?;
         }

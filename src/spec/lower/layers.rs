@@ -9,7 +9,7 @@ use crate::spec::describe::{Block, Item, Layer, Operation};
 use crate::spec::kinds::{self, KINDS, Kind};
 use crate::spec::limits;
 use crate::spec::node::{Entry, Mark, Node, Value, shorten};
-use crate::spec::problem::{Problem, Problems, did_you_mean};
+use crate::spec::problem::{Problem, Problems};
 
 /// What reading the layers needs from the rest of the file.
 pub struct LayerReader<'a, 'p> {
@@ -135,7 +135,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         let help = match kind {
             "fc" | "dense" => Some("did you mean `linear`?".to_string()),
             "bn" | "batchnorm" => Some("did you mean `batch_norm`?".to_string()),
-            _ => did_you_mean(kind, known),
+            _ => self.problems.suggest(kind, known),
         };
         let message = format!("there is no layer kind `{}`", shorten(kind));
         self.problems.push(Problem::new(mark, message, ITEM).help(help));
@@ -327,7 +327,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
                         format!("a block has no key `{}`", shorten(&entry.key)),
                         format!("expected {}", values::one_of(KEYS)),
                     )
-                    .help(did_you_mean(&entry.key, KEYS)),
+                    .help(self.problems.suggest(&entry.key, KEYS)),
                 );
             }
         }
@@ -374,16 +374,14 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             if self.used_overrides.contains(&index) || self.too_many {
                 continue;
             }
-            // Looking for what was meant takes a while in a large network, and nobody reads a hundredth suggestion.
-            let suggest = self.problems.len() < limits::PROBLEMS;
             let (message, help) = match entry.key.rsplit_once('.') {
-                _ if self.block_paths.contains(&entry.key) => (format!("`{}` is a block", entry.key), None),
+                _ if self.block_paths.contains(&entry.key) => (format!("`{}` is a block", shorten(&entry.key)), None),
                 Some((layer, brought)) if self.paths.contains(&entry.key) => {
                     (format!("`{brought}` comes with `{layer}`; change it there"), None)
                 }
                 _ => (
                     format!("there is no layer `{}`", shorten(&entry.key)),
-                    suggest.then(|| did_you_mean(&entry.key, &self.paths)).flatten(),
+                    self.problems.suggest(&entry.key, &self.paths),
                 ),
             };
             self.problems.push(

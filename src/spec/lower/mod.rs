@@ -12,7 +12,7 @@ use super::describe::{Architecture, Preprocess};
 use super::extend::Document;
 use super::kinds::{self, KINDS, TOP_LEVEL};
 use super::node::{Entry, Node, Value, shorten};
-use super::problem::{Problem, Problems, did_you_mean};
+use super::problem::{Problem, Problems};
 use super::recipe::Recipe;
 use operation::{Defaults, check_doubles, check_keys};
 
@@ -26,7 +26,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
                     format!("a file has no key `{}`", shorten(&entry.key)),
                     format!("expected {}", values::one_of(TOP_LEVEL)),
                 )
-                .help(did_you_mean(&entry.key, TOP_LEVEL)),
+                .help(problems.suggest(&entry.key, TOP_LEVEL)),
             );
         }
     }
@@ -129,7 +129,7 @@ fn defaults<'a>(node: Option<&'a Node>, problems: &mut Problems) -> Defaults<'a>
                     format!("there is no layer kind `{}`", shorten(&entry.key)),
                     format!("expected {}", values::one_of(&names)),
                 )
-                .help(did_you_mean(&entry.key, &names)),
+                .help(problems.suggest(&entry.key, &names)),
             );
             continue;
         };

@@ -6,8 +6,9 @@ use super::short::{Out, Short};
 use super::values::{self, PaddingWord};
 use crate::spec::describe::{Activation, BatchNorm, Conv, Groups, Linear, Lrn, Norm, Operation, Pair, Pool};
 use crate::spec::kinds::{ACTIVATIONS, Kind, NORMS};
+use crate::spec::node::shorten;
 use crate::spec::node::{Entry, Mark, Node, Value};
-use crate::spec::problem::{Problem, Problems, did_you_mean};
+use crate::spec::problem::{Problem, Problems};
 
 /// The `defaults:` of a file, kind by kind.
 #[derive(Default)]
@@ -209,7 +210,7 @@ impl<'a, 'p> Reader<'a, 'p> {
                         format!("`{word}` is not a number of features"),
                         "expected a whole number from 1 to 2^24, or `classes`",
                     )
-                    .help(did_you_mean(word, ["classes"])),
+                    .help(self.problems.suggest(word, ["classes"])),
                 );
                 None
             }
@@ -317,8 +318,12 @@ pub fn check_keys(kind: &Kind, fields: &[&Entry], problems: &mut Problems) {
                 false => format!("expected {}", values::one_of(&names)),
             };
             problems.push(
-                Problem::new(entry.key_mark, format!("`{}` has no field `{}`", kind.name, entry.key), expected)
-                    .help(did_you_mean(&entry.key, &names)),
+                Problem::new(
+                    entry.key_mark,
+                    format!("`{}` has no field `{}`", kind.name, shorten(&entry.key)),
+                    expected,
+                )
+                .help(problems.suggest(&entry.key, &names)),
             );
         }
     }
@@ -331,7 +336,7 @@ pub fn check_doubles(entries: &[Entry], problems: &mut Problems) {
         if !seen.insert(entry.key.as_str()) {
             problems.push(Problem::new(
                 entry.key_mark,
-                format!("`{}` stands here a second time", entry.key),
+                format!("`{}` stands here a second time", shorten(&entry.key)),
                 "expected each key once",
             ));
         }

@@ -2,10 +2,11 @@
 
 use super::operation::check_doubles;
 use super::values;
-use crate::spec::describe::{Input, Preprocess};
+use crate::spec::describe::{ChannelOrder, Input, Preprocess};
+use crate::spec::kinds::PREPROCESS;
 use crate::spec::limits;
-use crate::spec::node::{Entry, Node, Value};
-use crate::spec::problem::{Problem, Problems, did_you_mean};
+use crate::spec::node::{Entry, Node, Value, shorten};
+use crate::spec::problem::{Problem, Problems};
 use crate::spec::recipe::{self, Recipe};
 
 /// `[channels, height, width]`.
@@ -13,6 +14,20 @@ pub fn input(node: &Node, problems: &mut Problems) -> Option<Input> {
     match &node.value {
         Value::List(items) if items.len() == 3 => {
             let sizes: Vec<Option<u64>> = items.iter().map(|item| values::count(item, problems)).collect();
+            if let [Some(height), Some(width), Some(3)] = sizes[..]
+                && height == width
+                && height > 16
+            {
+                problems.push(
+                    Problem::new(
+                        node.mark,
+                        format!("this is {height} channels of {width}×3 pixels; channels come first here"),
+                        "expected `[channels, height, width]`",
+                    )
+                    .help(Some(format!("did you mean `[3, {height}, {width}]`?"))),
+                );
+                return None;
+            }
             Some(Input { channels: sizes[0]?, height: sizes[1]?, width: sizes[2]? })
         }
         other => {
@@ -45,10 +60,10 @@ pub fn entries<'a>(section: &str, node: &'a Node, keys: &[&str], problems: &mut 
             problems.push(
                 Problem::new(
                     entry.key_mark,
-                    format!("`{section}` has no key `{}`", entry.key),
+                    format!("`{section}` has no key `{}`", shorten(&entry.key)),
                     format!("expected {}", values::one_of(keys)),
                 )
-                .help(did_you_mean(&entry.key, keys)),
+                .help(problems.suggest(&entry.key, keys)),
             );
         }
     }
@@ -57,7 +72,7 @@ pub fn entries<'a>(section: &str, node: &'a Node, keys: &[&str], problems: &mut 
 
 pub fn preprocess(node: &Node, channels: Option<u64>, problems: &mut Problems) -> Preprocess {
     let mut preprocess = Preprocess::default();
-    for entry in entries("preprocess", node, &["resize", "mean", "std", "scale"], problems) {
+    for entry in entries("preprocess", node, PREPROCESS, problems) {
         let value = &entry.value;
         match entry.key.as_str() {
             "resize" => preprocess.resize = values::count(value, problems),
@@ -65,6 +80,15 @@ pub fn preprocess(node: &Node, channels: Option<u64>, problems: &mut Problems) -
                 let scale = values::number(value, "a number other than 0", |s| s != 0.0, problems);
                 preprocess.scale = scale.unwrap_or(1.0);
             }
+            "channels" => match values::word(value, &["rgb", "bgr"], problems) {
+                Some("bgr") if channels.is_some_and(|channels| channels != 3) => problems.push(Problem::new(
+                    value.mark,
+                    format!("`bgr` is for 3 channels, and the input has {}", channels.unwrap_or(0)),
+                    "expected no `channels`",
+                )),
+                Some("bgr") => preprocess.channels = ChannelOrder::Bgr,
+                _ => {}
+            },
             "mean" => {
                 if let Some(mean) = per_channel(value, channels, "a number", |_| true, problems) {
                     preprocess.mean = mean;

@@ -3,7 +3,7 @@
 use crate::spec::describe::{Groups, Pair};
 use crate::spec::limits;
 use crate::spec::node::{Node, Value};
-use crate::spec::problem::{Problem, Problems, did_you_mean};
+use crate::spec::problem::{Problem, Problems};
 
 /// A whole number within `range`.
 pub fn whole(node: &Node, range: std::ops::RangeInclusive<u64>, problems: &mut Problems) -> Option<u64> {
@@ -71,7 +71,7 @@ pub fn padding(node: &Node, problems: &mut Problems) -> Option<PaddingWord> {
                     format!("no padding is called `{word}`"),
                     "expected `same`, `valid`, a whole number, or `[height, width]`",
                 )
-                .help(did_you_mean(word, ["same", "valid"])),
+                .help(problems.suggest(word, ["same", "valid"])),
             );
             None
         }
@@ -89,7 +89,7 @@ pub fn groups(node: &Node, problems: &mut Problems) -> Option<Groups> {
                     format!("`{word}` is not a number of groups"),
                     "expected a whole number of at least 1, or `depthwise`",
                 )
-                .help(did_you_mean(word, ["depthwise"])),
+                .help(problems.suggest(word, ["depthwise"])),
             );
             None
         }
@@ -162,7 +162,7 @@ pub fn word(node: &Node, words: &[&'static str], problems: &mut Problems) -> Opt
             format!("{} does not fit here", node.value.describe()),
             format!("expected {}", one_of(words)),
         )
-        .help(did_you_mean(given, words)),
+        .help(problems.suggest(given, words)),
     );
     None
 }

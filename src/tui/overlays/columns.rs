@@ -2,13 +2,13 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 use super::{list, popup};
 use crate::tui::columns::COLUMNS;
 use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::Region;
-use crate::tui::screens::text::left;
+use crate::tui::screens::text::{left, styled_span};
 use crate::tui::state::{Overlay, State};
 use crate::tui::update;
 
@@ -36,9 +36,9 @@ pub fn draw(state: &State, cursor: usize, frame_: &mut Frame, area: Rect, region
     let lines = COLUMNS.iter().map(|look| {
         let mark = if state.table.columns.contains(&look.column) { "x" } else { " " };
         Line::from(vec![
-            Span::styled(format!(" [{mark}] {}", left(look.heading, 8)), theme.text),
-            Span::styled(look.words, theme.dim),
+            styled_span(format!(" [{mark}] {}", left(look.heading, 8)), theme.text),
+            styled_span(look.words, theme.dim),
         ])
     });
-    list(frame_, inside, lines.collect(), cursor, theme, regions);
+    list(frame_, inside, lines.collect(), Some(cursor), theme, regions);
 }

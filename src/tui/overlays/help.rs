@@ -2,12 +2,12 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::popup;
 use crate::tui::keys::table::Overlay as OverlayAction;
-use crate::tui::screens::text::{left, wrapped};
+use crate::tui::screens::text::{left, styled_line, styled_span, wrapped};
 use crate::tui::state::{Overlay, State};
 
 const WIDTH: u16 = 72;
@@ -33,14 +33,14 @@ fn lines(state: &State) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for (keys, words) in state.keys.overview(state.context_beneath()) {
         if words.is_empty() {
-            lines.push(Line::styled(keys, theme.accent));
+            lines.push(styled_line(keys, theme.accent));
             continue;
         }
         let mut keys = keys;
         for part in wrapped(&words, room) {
             let part = part.spans.into_iter().map(|span| span.content.into_owned()).collect::<String>();
             let own = left(&std::mem::take(&mut keys), KEYS);
-            lines.push(Line::from(vec![Span::styled(own, theme.key), Span::styled(part, theme.text)]));
+            lines.push(Line::from(vec![styled_span(own, theme.key), styled_span(part, theme.text)]));
         }
     }
     lines

@@ -18,7 +18,7 @@ use super::state::{Overlay, State};
 use super::theme::Theme;
 use super::update::find;
 
-pub use prompt::{ask_path, completed, expanded};
+pub use prompt::{ask_path, completed, expanded, looked_up};
 
 pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
     match &state.overlay {
@@ -98,20 +98,20 @@ fn popup(frame_: &mut Frame, area: Rect, (width, height): (u16, u16), title: &st
     inside
 }
 
-/// Lines of a list with a cursor in it, scrolled so that it is seen; each line can be clicked.
+/// Lines of a list, with a cursor where there is something to choose, scrolled so that it is seen; each line can be clicked.
 fn list(
     frame_: &mut Frame,
     inside: Rect,
     lines: Vec<Line<'static>>,
-    cursor: usize,
+    cursor: Option<usize>,
     theme: &Theme,
     regions: &mut Vec<Region>,
 ) {
     let room = usize::from(inside.height);
-    let offset = (cursor + 1).saturating_sub(room);
+    let offset = cursor.map_or(0, |cursor| (cursor + 1).saturating_sub(room));
     let shown = lines.into_iter().enumerate().skip(offset).take(room);
     let shown: Vec<Line> =
-        shown.map(|(at, line)| if at == cursor { line.style(theme.selected) } else { line }).collect();
+        shown.map(|(at, line)| if Some(at) == cursor { line.style(theme.selected) } else { line }).collect();
     for (at, y) in (inside.y..inside.bottom()).take(shown.len()).enumerate() {
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Line(offset + at) });
     }

@@ -4,13 +4,13 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 use super::{list, popup};
 use crate::tui::keys::table::{Overlay as OverlayAction, Window};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Region};
-use crate::tui::screens::text::{left, right};
+use crate::tui::screens::text::{left, right, styled_line, styled_span};
 use crate::tui::state::overlay::Palette;
 use crate::tui::state::{Overlay, State};
 use crate::tui::update;
@@ -105,19 +105,12 @@ pub fn draw(state: &State, palette: &Palette, frame_: &mut Frame, area: Rect, re
     let inside = popup(frame_, area, (76, 18), &title, theme);
     let width = usize::from(inside.width);
     if offers.is_empty() {
-        list(
-            frame_,
-            inside,
-            vec![Line::styled(" nothing is called so", theme.bad)],
-            usize::MAX,
-            theme,
-            &mut Vec::new(),
-        );
+        list(frame_, inside, vec![styled_line(" nothing is called so", theme.bad)], None, theme, &mut Vec::new());
         return;
     }
     let lines = offers.iter().map(|offer| {
         let words = left(&format!(" {}", offer.words), width.saturating_sub(13));
-        Line::from(vec![Span::styled(words, theme.text), Span::styled(right(&offer.beside, 12), theme.key)])
+        Line::from(vec![styled_span(words, theme.text), styled_span(right(&offer.beside, 12), theme.key)])
     });
-    list(frame_, inside, lines.collect(), palette.cursor, theme, regions);
+    list(frame_, inside, lines.collect(), Some(palette.cursor), theme, regions);
 }

@@ -2,14 +2,13 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
-use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::{list, popup};
 use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::{Effect, Region};
 use crate::tui::screens::edit;
-use crate::tui::screens::text::wrapped;
+use crate::tui::screens::text::{styled_line, wrapped};
 use crate::tui::state::overlay::{Answer, Question};
 use crate::tui::state::{Overlay, State};
 use crate::tui::update;
@@ -54,7 +53,7 @@ pub fn draw(state: &State, question: &Question, frame_: &mut Frame, area: Rect, 
     let words = Rect { height: tall.min(inside.height), ..inside }.inner(Margin::new(1, 0));
     frame_.render_widget(Paragraph::new(text), words);
     let from = (tall + 1).min(inside.height);
-    let answers = Rect { y: inside.y + from, height: inside.height - from, ..inside };
-    let lines = question.answers.iter().map(|(words, _)| Line::styled(format!("  {words}"), theme.text));
-    list(frame_, answers, lines.collect(), question.cursor, theme, regions);
+    let answers = Rect { y: inside.y + from, height: inside.height.saturating_sub(from), ..inside };
+    let lines = question.answers.iter().map(|(words, _)| styled_line(format!("  {words}"), theme.text));
+    list(frame_, answers, lines.collect(), Some(question.cursor), theme, regions);
 }

@@ -9,7 +9,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
 use super::kernels;
-use super::text::{bar, fitting_title, frame, left, right};
+use super::text::{bar, fitting_title, frame, left, plain_span, right, styled_line, styled_span};
 use crate::model::compare::{self, Cell, Row};
 use crate::model::figures::{self, field_text, grouped, short, signed, signed_short};
 use crate::model::{Layer, Network, Shape};
@@ -190,7 +190,7 @@ fn draw_table(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<R
         let words = format!(" {}", left(id, own.name.saturating_sub(1)));
         let difference = if at > 0 { "Δ" } else { "" };
         let number = right(state.compare.number.name(), own.number);
-        heading.push(Span::styled(
+        heading.push(styled_span(
             left(&format!("{words}{number} {}", right(difference, own.difference)), width),
             theme.dim,
         ));
@@ -234,7 +234,7 @@ impl Columns {
 /// A block's heading; once it was timed, with how long each architecture took for it and its ratio to the first.
 fn block_line(state: &State, name: &str, width: usize) -> Line<'static> {
     let theme = &state.theme;
-    let Some(times) = times(state) else { return Line::styled(name.to_string(), theme.accent) };
+    let Some(times) = times(state) else { return styled_line(name.to_string(), theme.accent) };
     let seconds = |network: &Network, timing: &Timing| -> Option<f64> {
         let inside = |layer: &Layer| layer.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
         let own = network.layers.iter().zip(&timing.layers).filter(|(layer, _)| inside(layer));
@@ -254,9 +254,9 @@ fn block_line(state: &State, name: &str, width: usize) -> Line<'static> {
         let rest = format!(" {}", right(&ratio, columns.difference));
         let used = columns.name + columns.number + columns.difference + 1;
         [
-            Span::styled(heading, theme.accent),
-            Span::styled(time, theme.bar),
-            Span::styled(left(&rest, rest.width() + width.saturating_sub(used)), style),
+            styled_span(heading, theme.accent),
+            styled_span(time, theme.bar),
+            styled_span(left(&rest, rest.width() + width.saturating_sub(used)), style),
         ]
     });
     Line::from(cells.collect::<Vec<_>>())
@@ -314,30 +314,30 @@ fn cell_spans(state: &State, row: &Row, at: usize, width: usize, largest: u128) 
     let columns = Columns::of(width, at > 0);
     let Some(cell) = &row.cells[at] else {
         let words = left("  ·", width);
-        return vec![Span::styled(words, theme.dim)];
+        return vec![styled_span(words, theme.dim)];
     };
     let first = row.cells[0].as_ref();
     let alike =
         at > 0 && first.is_some_and(|first| value(first, number) == value(cell, number) && first.kernel == cell.kernel);
     let style = if alike || value(cell, number) == 0 { theme.dim } else { theme.text };
     let mut spans = vec![
-        Span::styled(left(&format!("  {}", cell_name(row, cell)), columns.name), style),
-        Span::styled(right(&value_text(cell, number, columns.number), columns.number), style),
+        styled_span(left(&format!("  {}", cell_name(row, cell)), columns.name), style),
+        styled_span(right(&value_text(cell, number, columns.number), columns.number), style),
     ];
     let mut used = columns.name + columns.number;
     if columns.difference > 0 {
         let difference = value(cell, number) as i128 - first.map_or(0, |first| value(first, number) as i128);
         let style = if difference > 0 { theme.bad } else { theme.good };
         let text = signed_short(difference).replace(' ', "");
-        spans.push(Span::styled(format!(" {}", right(&text, columns.difference)), style));
+        spans.push(styled_span(format!(" {}", right(&text, columns.difference)), style));
         used += columns.difference + 1;
     }
     if columns.bar > 0 {
         let share = value(cell, number) as f64 / largest.max(1) as f64;
-        spans.push(Span::styled(format!(" {}", bar(share, columns.bar)), theme.bar));
+        spans.push(styled_span(format!(" {}", bar(share, columns.bar)), theme.bar));
         used += columns.bar + 1;
     }
-    spans.push(Span::raw(" ".repeat(width.saturating_sub(used))));
+    spans.push(plain_span(" ".repeat(width.saturating_sub(used))));
     spans
 }
 
@@ -406,13 +406,13 @@ fn draw_totals(state: &State, frame_: &mut Frame, area: Rect) {
             let text: String = cells
                 .map(|(at, (cell, width))| if at == 0 { left(&format!(" {cell}"), width) } else { right(cell, width) })
                 .collect();
-            Line::styled(text, if at == 0 { theme.dim } else { theme.text })
+            styled_line(text, if at == 0 { theme.dim } else { theme.text })
         })
         .collect();
     let room = usize::from(area.height.saturating_sub(2));
     let left_over = room.saturating_sub(lines.len());
     let words = compare::verdict(&networks).into_iter().take(left_over);
-    lines.extend(words.map(|words| Line::styled(format!(" {words}"), theme.dim)));
+    lines.extend(words.map(|words| styled_line(format!(" {words}"), theme.dim)));
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 

@@ -6,12 +6,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::canvas::{Canvas, Points, Rectangle};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::plane::{self, View, click_places, fitting};
-use super::text::{bar, fitting_title, frame, left, right};
+use super::text::{bar, fitting_title, frame, left, plain_span, right, styled_span};
 use super::{Screen, forward, layers};
 use crate::model::figures::{self, grouped};
 use crate::model::unit::{self, seen};
@@ -127,7 +127,7 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
     let (upper, below) = (panes.table, panes.working);
     let tiny = panes.class == SizeClass::Tiny;
     let chart_width = if tiny || upper.width < 2 * CHART_WIDTH - 20 { 0 } else { CHART_WIDTH.min(upper.width / 2) };
-    let plane = Rect { width: upper.width - chart_width, ..upper };
+    let plane = Rect { width: upper.width.saturating_sub(chart_width), ..upper };
     let chart = Rect { x: upper.x + plane.width, width: chart_width, ..upper };
     draw_plane(state, network, layer, frame_, plane, regions);
     draw_growth(state, network, layer, frame_, chart, regions);
@@ -268,10 +268,10 @@ fn draw_growth(
         let share = size(own).unwrap_or(0.0) / longest;
         lines.push(
             Line::from(vec![
-                Span::styled(left(&own.name, name_width), theme.text),
-                Span::styled(right(&figures::field(own), 8), theme.text),
-                Span::raw(" "),
-                Span::styled(bar(share, bar_width), theme.bar),
+                styled_span(left(&own.name, name_width), theme.text),
+                styled_span(right(&figures::field(own), 8), theme.text),
+                plain_span(" "),
+                styled_span(bar(share, bar_width), theme.bar),
             ])
             .style(style),
         );
@@ -360,7 +360,7 @@ fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Fr
     let lines: Vec<Line> = lines
         .into_iter()
         .map(|(label, text)| {
-            Line::from(vec![Span::styled(left(&format!(" {label}"), 11), theme.dim), Span::styled(text, theme.text)])
+            Line::from(vec![styled_span(left(&format!(" {label}"), 11), theme.dim), styled_span(text, theme.text)])
         })
         .collect();
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);

@@ -4,10 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::Marker;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Paragraph, Wrap};
 
-use super::text::{bar, frame, left, right};
+use super::text::{bar, frame, left, plain_span, right, styled_line, styled_span};
 use crate::model::figures::{grouped, short};
 use crate::model::kernel_study::{Candidate, Study};
 use crate::run::measure::Timing;
@@ -87,10 +87,10 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
     frame_.render_widget(block, area);
     let sliders = Rect { height: (SLIDERS as u16).min(inside.height), ..inside };
     draw_sliders(state, frame_, sliders, regions);
-    let table_height = (candidates.len() as u16 + 1).min(inside.height - sliders.height);
+    let table_height = (candidates.len() as u16 + 1).min(inside.height.saturating_sub(sliders.height));
     let table = Rect { y: sliders.bottom(), height: table_height, ..inside };
     draw_table(state, &candidates, frame_, table);
-    let rest = Rect { y: table.bottom(), height: inside.height - sliders.height - table_height, ..inside };
+    let rest = Rect { y: table.bottom(), height: inside.height.saturating_sub(sliders.height + table_height), ..inside };
     if rest.height >= 5 && panes.class != SizeClass::Tiny {
         draw_curves(state, frame_, rest);
     }
@@ -102,7 +102,7 @@ fn areas(panes: &Panes) -> (Rect, Rect) {
     let (upper, below) = (panes.table, panes.working);
     let given = if panes.class == SizeClass::Compact { below.height.min(1) } else { 0 };
     let upper = Rect { height: upper.height + given, ..upper };
-    (upper, Rect { y: below.y + given, height: below.height - given, ..below })
+    (upper, Rect { y: below.y + given, height: below.height.saturating_sub(given), ..below })
 }
 
 fn draw_sliders(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
@@ -114,10 +114,10 @@ fn draw_sliders(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec
         let style = theme.row(at == state.compare.slider, state.pane == Pane::Main);
         let width = usize::from(area.width).saturating_sub(26).min(40);
         Line::from(vec![
-            Span::styled(left(&format!(" {name}"), 14), theme.text),
-            Span::styled(right(&grouped(number), 8), theme.text),
-            Span::raw("  "),
-            Span::styled(bar(number as f64 / most[at], width), theme.bar),
+            styled_span(left(&format!(" {name}"), 14), theme.text),
+            styled_span(right(&grouped(number), 8), theme.text),
+            plain_span("  "),
+            styled_span(bar(number as f64 / most[at], width), theme.bar),
         ])
         .style(style)
     });
@@ -139,7 +139,7 @@ fn draw_table(state: &State, candidates: &[Candidate], frame_: &mut Frame, area:
             .collect::<String>()
     };
     let heading = ["", "weights", "", "MACs", "values", "ReLUs", if times.is_some() { "ms" } else { "" }];
-    let mut lines = vec![Line::styled(cells(heading.map(str::to_string)), theme.dim)];
+    let mut lines = vec![styled_line(cells(heading.map(str::to_string)), theme.dim)];
     let first = &candidates[0];
     let largest = candidates.iter().map(|candidate| candidate.macs).max().unwrap_or(1);
     for (at, candidate) in candidates.iter().enumerate() {
@@ -160,8 +160,8 @@ fn draw_table(state: &State, candidates: &[Candidate], frame_: &mut Frame, area:
         };
         let share = candidate.macs as f64 / largest as f64;
         lines.push(Line::from(vec![
-            Span::styled(text, theme.text),
-            Span::styled(format!("  {}", bar(share, room)), theme.bar),
+            styled_span(text, theme.text),
+            styled_span(format!("  {}", bar(share, room)), theme.bar),
         ]));
     }
     frame_.render_widget(Paragraph::new(lines), area);
@@ -218,7 +218,7 @@ fn draw_words(state: &State, candidates: &[Candidate], frame_: &mut Frame, area:
     let mut lines: Vec<Line> =
         sentences(&state.compare.study).into_iter().map(|text| Line::from(format!(" {text}"))).collect();
     for candidate in candidates {
-        lines.push(Line::styled(format!(" {}  {}", left(&candidate.label, 22), candidate.formula), theme.dim));
+        lines.push(styled_line(format!(" {}  {}", left(&candidate.label, 22), candidate.formula), theme.dim));
     }
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }

@@ -2,10 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::text::{bar, fitting_title, frame, left, right};
+use super::text::{bar, fitting_title, frame, left, plain_line, plain_span, right, styled_line, styled_span};
 use crate::model::figures::{self, bytes, grouped, short};
 use crate::model::formulas;
 use crate::model::{Layer, Network};
@@ -101,17 +101,17 @@ fn words(state: &State, entry: &Entry) -> Vec<Line<'static>> {
     let theme = &state.theme;
     match &entry.opened {
         Opened::Network(_) => Vec::new(),
-        Opened::Unreadable(reason) => vec![Line::styled(reason.clone(), theme.bad)],
+        Opened::Unreadable(reason) => vec![styled_line(reason.clone(), theme.bad)],
         Opened::Problems(report) => {
             let plural = if report.count() == 1 { "" } else { "s" };
             let count = format!("{} problem{plural}; e mends the file here", report.count());
-            let mut lines = vec![Line::styled(count, theme.bad)];
+            let mut lines = vec![styled_line(count, theme.bad)];
             for diagnostic in &report.diagnostics {
                 lines.push(Line::default());
-                lines.push(Line::from(diagnostic.to_string()));
-                lines.push(Line::styled(format!("    {}", diagnostic.source_line.trim_end()), theme.dim));
+                lines.push(plain_line(diagnostic.to_string()));
+                lines.push(styled_line(format!("    {}", diagnostic.source_line.trim_end()), theme.dim));
                 let caret = " ".repeat(diagnostic.place.column.saturating_sub(1)) + &"^".repeat(diagnostic.width);
-                lines.push(Line::styled(format!("    {caret}"), theme.bad));
+                lines.push(styled_line(format!("    {caret}"), theme.bad));
             }
             lines
         }
@@ -155,7 +155,7 @@ fn draw_table(
         let align = if column.number { right } else { left };
         heading += &format!(" {}", align(column.heading, column.width));
     }
-    let mut lines = vec![Line::styled(heading, theme.dim)];
+    let mut lines = vec![styled_line(heading, theme.dim)];
     let rows = entry.rows();
     for (at, row) in rows.iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
         let style = theme.row(at == entry.cursor, has_keys);
@@ -213,9 +213,9 @@ fn table_line(
     let has_lint = entry.has_lints(row);
     let mut spans = match has_lint {
         true => {
-            vec![Span::styled(left(&name, name_width.saturating_sub(2)), name_style), Span::styled("! ", theme.warn)]
+            vec![styled_span(left(&name, name_width.saturating_sub(2)), name_style), styled_span("! ", theme.warn)]
         }
-        false => vec![Span::styled(left(&name, name_width), name_style)],
+        false => vec![styled_span(left(&name, name_width), name_style)],
     };
     let is_layer = matches!(row.kind, RowKind::Layer { .. });
     let first = &network.layers[row.layers().start];
@@ -249,8 +249,8 @@ fn table_line(
             }
         };
         let align = if column.number { right } else { left };
-        spans.push(Span::raw(" "));
-        spans.push(Span::styled(align(&text, column.width), style));
+        spans.push(plain_span(" "));
+        spans.push(styled_span(align(&text, column.width), style));
     }
     Line::from(spans)
 }
@@ -345,11 +345,11 @@ fn draw_working(state: &State, entry: &Entry, network: &Network, frame_: &mut Fr
     // No more than can be seen: a closed block may hide thousands.
     let lints = entry.lints_at(row).take(usize::from(area.height)).map(|lint| {
         let text = format!("{}; try {}", lint.message, lint.advice);
-        Line::from(vec![Span::styled(left(" !", 9), theme.warn), Span::styled(text, theme.warn)])
+        Line::from(vec![styled_span(left(" !", 9), theme.warn), styled_span(text, theme.warn)])
     });
     let lines: Vec<Line> = lints
         .chain(working(network, row).into_iter().map(|(label, text)| {
-            Line::from(vec![Span::styled(left(&format!(" {label}"), 9), theme.dim), Span::styled(text, theme.text)])
+            Line::from(vec![styled_span(left(&format!(" {label}"), 9), theme.dim), styled_span(text, theme.text)])
         }))
         .collect();
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);

@@ -2,10 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use super::text::{frame, left, right};
+use super::text::{frame, left, right, styled_line, styled_span};
 use crate::model::figures::short;
 use crate::tui::layout::visible_rows;
 use crate::tui::msg::{Region, Target};
@@ -25,7 +25,7 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
     for (at, line) in visible.enumerate() {
         let index = match line {
             ListLine::Heading(words) => {
-                lines.push(Line::styled(left(words, width), theme.dim));
+                lines.push(styled_line(left(words, width), theme.dim));
                 continue;
             }
             ListLine::Entry(index) => index,
@@ -45,7 +45,7 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
         };
         let name = left(&format!("{mark}{}", entry.id), width.saturating_sub(8));
         let row = theme.row(index == state.selected, has_keys);
-        let spans = vec![Span::styled(name, theme.text), Span::styled(right(&figure, 8.min(width)), style)];
+        let spans = vec![styled_span(name, theme.text), styled_span(right(&figure, 8.min(width)), style)];
         lines.push(Line::from(spans).style(row));
         let area = Rect { y: inside.y + at as u16, height: 1, ..inside };
         regions.push(Region { area, target: Target::Architecture(index) });

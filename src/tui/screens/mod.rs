@@ -109,3 +109,10 @@ impl Screen {
         SCREENS.iter().find(|face| face.screen == self).unwrap_or(&SCREENS[0])
     }
 }
+
+/// Makes what is drawn next and takes long to make: pictures at the size of their pane. Asked for before each painting, apart
+/// from what decides.
+pub fn prepare(state: &mut State) {
+    field::refresh(state);
+    forward::refresh(state);
+}

@@ -1,12 +1,46 @@
-//! Pieces that every screen draws with: cells of a width, and framed panes.
+//! Pieces that every screen draws with: spans and lines, cells of a width, framed panes. All text that is drawn passes through
+//! one of them, where what others wrote is made visible; `clippy.toml` keeps the screens from ratatui's own.
+
+#![allow(clippy::disallowed_methods, reason = "this is the place that the others are sent to")]
+
+use std::borrow::Cow;
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::tui::theme::Theme;
+use crate::visible::{visible, visible_lines};
+
+/// What a text looks like where it can be obeyed by a terminal.
+fn safe<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    match text.into() {
+        Cow::Borrowed(text) => visible(text),
+        Cow::Owned(text) => match visible(&text) {
+            Cow::Owned(safe) => Cow::Owned(safe),
+            Cow::Borrowed(_) => Cow::Owned(text),
+        },
+    }
+}
+
+pub fn plain_span<'a>(text: impl Into<Cow<'a, str>>) -> Span<'a> {
+    Span::raw(safe(text))
+}
+
+pub fn styled_span<'a>(text: impl Into<Cow<'a, str>>, style: impl Into<Style>) -> Span<'a> {
+    Span::styled(safe(text), style)
+}
+
+pub fn plain_line<'a>(text: impl Into<Cow<'a, str>>) -> Line<'a> {
+    Line::from(plain_span(text))
+}
+
+/// A line whose style reaches to the end of the pane.
+pub fn styled_line<'a>(text: impl Into<Cow<'a, str>>, style: impl Into<Style>) -> Line<'a> {
+    Line::from(plain_span(text)).style(style)
+}
 
 /// Cut to `width` columns with `…`, or filled up with spaces on the right.
 pub fn left(text: &str, width: usize) -> String {
@@ -23,6 +57,7 @@ pub fn right(text: &str, width: usize) -> String {
 }
 
 fn cut(text: &str, width: usize) -> String {
+    let text = &*visible(text);
     if text.width() <= width {
         return text.to_string();
     }
@@ -41,6 +76,7 @@ fn cut(text: &str, width: usize) -> String {
 
 /// The end of a text that fits into `width` columns, with `…` before it if something is cut: of a path its own name.
 pub fn tail(text: &str, width: usize) -> String {
+    let text = &*visible(text);
     let mut kept = text;
     while kept.width() + usize::from(kept.len() < text.len()) > width {
         let Some(first) = kept.chars().next() else { return String::new() };
@@ -51,7 +87,8 @@ pub fn tail(text: &str, width: usize) -> String {
 
 /// A text broken into lines of at most `width` columns.
 pub fn wrapped(text: &str, width: u16) -> Vec<Line<'static>> {
-    textwrap::wrap(text, usize::from(width.max(1))).into_iter().map(|line| Line::from(line.into_owned())).collect()
+    let text = visible_lines(text);
+    textwrap::wrap(&text, usize::from(width.max(1))).into_iter().map(|line| Line::from(line.into_owned())).collect()
 }
 
 /// A bar of `share` (0 to 1) in eighths of a column.

@@ -88,6 +88,8 @@ pub struct State {
     pub mouse: bool,
     /// The folder that new architectures are offered to be saved in.
     pub new_files: PathBuf,
+    /// The user's home folder, for paths that begin with `~`.
+    pub home: Option<PathBuf>,
     /// Whether unsaved text can be kept for a later start.
     pub keeps: bool,
     pub toasts: Vec<Toast>,
@@ -120,6 +122,7 @@ impl State {
             found: String::new(),
             mouse: true,
             new_files: PathBuf::from("architectures"),
+            home: None,
             keeps: true,
             toasts: Vec::new(),
             working: None,

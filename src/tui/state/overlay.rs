@@ -80,7 +80,7 @@ impl Purpose {
         match self {
             Purpose::SaveAs { .. } => "Save as",
             Purpose::Search => "Search in the text (a regular expression)",
-            Purpose::Photo => "A photo, PNG or JPEG",
+            Purpose::Photo => "A photo: PNG, JPEG, WebP, …",
             Purpose::Train(TrainSetting::Data) => "idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE; empty: synthetic",
             Purpose::Train(TrainSetting::Recipe) => "Recipe: epochs=10 batch=64 lr=0.03 schedule=cosine, or paper",
             Purpose::Setting(Setting::Input) => "A photo, a folder of photos, .npy or .safetensors; empty: noise",

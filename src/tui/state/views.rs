@@ -179,7 +179,7 @@ impl Default for ForwardView {
 #[derive(Debug, Clone)]
 pub struct Look {
     /// The run, by where it is kept.
-    pub run: usize,
+    pub run: u64,
     pub method: Method,
     pub class: usize,
     pub heat: Heat,
@@ -209,7 +209,7 @@ impl Shows {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     /// The run, by where it is kept.
-    pub run: usize,
+    pub run: u64,
     pub layer: usize,
     pub shows: Shows,
     pub page: usize,

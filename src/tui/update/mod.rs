@@ -48,6 +48,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Photos(photos) => forward::chosen(state, photos),
+        Msg::LookedUp { of, stands } => overlays::looked_up(state, &of, stands),
         Msg::Completed { of, completion } => {
             overlays::completed(state, &of, completion);
             Vec::new()
@@ -92,8 +93,6 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         entry.sort(sort);
     }
     compare::refresh(state);
-    field::refresh(state);
-    forward::refresh(state);
     keep_in_view(state);
     effects
 }

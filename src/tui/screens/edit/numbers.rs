@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
@@ -11,7 +11,7 @@ use crate::model::compare::{Cell, Row};
 use crate::model::figures::{self, field_text, grouped, short};
 use crate::model::memory::{self, OptimizerState};
 use crate::model::{Network, Shape};
-use crate::tui::screens::text::{fitting_title, frame, left, right, tail};
+use crate::tui::screens::text::{fitting_title, frame, left, right, styled_span, tail};
 use crate::tui::state::{Editor, Entry, Pane, State};
 use crate::tui::theme::Theme;
 
@@ -75,10 +75,10 @@ pub fn draw(state: &State, entry: &Entry, editor: &Editor, frame_: &mut Frame, a
     let line = |texts: [(&str, Style); 4]| {
         let [own, shape, weights, work] = texts;
         Line::from(vec![
-            Span::styled(left(own.0, name), own.1),
-            Span::styled(if output > 0 { left(&format!(" {}", shape.0), output) } else { String::new() }, shape.1),
-            Span::styled(right(weights.0, params), weights.1),
-            Span::styled(right(work.0, macs), work.1),
+            styled_span(left(own.0, name), own.1),
+            styled_span(if output > 0 { left(&format!(" {}", shape.0), output) } else { String::new() }, shape.1),
+            styled_span(right(weights.0, params), weights.1),
+            styled_span(right(work.0, macs), work.1),
         ])
     };
     let mut lines = vec![line(["  name", "output", "params", "MACs"].map(|text| (text, theme.dim)))];
@@ -186,14 +186,14 @@ pub fn draw_totals(state: &State, editor: &Editor, frame_: &mut Frame, area: Rec
         _ => String::new(),
     };
     let lines = totals(saved.map(|network| &**network), now).into_iter().map(|(label, old, new)| {
-        let mut spans = vec![Span::styled(left(&format!(" {label}"), 10), theme.dim)];
+        let mut spans = vec![styled_span(left(&format!(" {label}"), 10), theme.dim)];
         match old {
             Some(old) => spans.extend([
-                Span::styled(format!("{old} → "), theme.dim),
-                Span::styled(new, theme.text),
-                Span::styled(more(label), theme.text),
+                styled_span(format!("{old} → "), theme.dim),
+                styled_span(new, theme.text),
+                styled_span(more(label), theme.text),
             ]),
-            None => spans.push(Span::styled(new, theme.dim)),
+            None => spans.push(styled_span(new, theme.dim)),
         }
         Line::from(spans)
     });

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
@@ -12,7 +12,7 @@ use super::numbers;
 use crate::tui::layout::{Panes, SizeClass};
 use crate::tui::msg::{Region, Target};
 use crate::tui::screens::layers;
-use crate::tui::screens::text::{fitting_title, frame, left};
+use crate::tui::screens::text::{fitting_title, frame, left, plain_line, styled_line, styled_span};
 use crate::tui::state::{Editor, Entry, Pane, State};
 use crate::tui::theme::Theme;
 
@@ -26,7 +26,7 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
         return;
     }
     let numbers_width = if panes.class == SizeClass::Tiny { 0 } else { (area.width * 9 / 20).min(64) };
-    let text = Rect { width: area.width - numbers_width, ..area };
+    let text = Rect { width: area.width.saturating_sub(numbers_width), ..area };
     let beside = Rect { x: text.right(), width: numbers_width, ..area };
     draw_text(state, entry, editor, frame_, text, regions);
     numbers::draw(state, entry, editor, frame_, beside);
@@ -50,7 +50,7 @@ fn draw_text(state: &State, entry: &Entry, editor: &Editor, frame_: &mut Frame, 
     frame_.render_widget(&editor.area, inside);
     let (top, first_column) = editor.area.scroll_offset();
     let gutter = editor.area.line_number_width().min(inside.width);
-    let text = Rect { x: inside.x + gutter, width: inside.width - gutter, ..inside };
+    let text = Rect { x: inside.x + gutter, width: inside.width.saturating_sub(gutter), ..inside };
     let own = entry.origin.display();
     dress(editor, &own, (usize::from(top), usize::from(first_column)), text, frame_.buffer_mut(), theme);
     for (at, y) in (text.y..text.bottom()).enumerate() {
@@ -164,8 +164,8 @@ fn draw_offer(
     let lines = completion.candidates.iter().enumerate().skip(offset).take(shown).map(|(at, own)| {
         let style = if at == completion.at { theme.selected } else { theme.marked };
         Line::from(vec![
-            Span::styled(left(&format!(" {}", own.text), widest + 2), theme.text),
-            Span::styled(left(&own.words, words + 2), theme.dim),
+            styled_span(left(&format!(" {}", own.text), widest + 2), theme.text),
+            styled_span(left(&own.words, words + 2), theme.dim),
         ])
         .style(style)
     });
@@ -182,7 +182,7 @@ fn draw_problems(state: &State, editor: &Editor, frame_: &mut Frame, area: Rect,
     if let Some(reason) = &editor.unreadable {
         let block = frame(" It cannot be read ", theme, false);
         frame_.render_widget(
-            Paragraph::new(reason.as_str()).style(theme.bad).wrap(Wrap { trim: false }).block(block),
+            Paragraph::new(plain_line(reason.as_str())).style(theme.bad).wrap(Wrap { trim: false }).block(block),
             area,
         );
         return;
@@ -205,11 +205,11 @@ fn draw_problems(state: &State, editor: &Editor, frame_: &mut Frame, area: Rect,
         let style = theme.row(at == editor.problem, has_keys);
         let y = inside.y + lines.len() as u16;
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Problem(at) });
-        let words = vec![Span::styled(place, theme.dim), Span::styled(problem.message.clone(), theme.bad)];
+        let words = vec![styled_span(place, theme.dim), styled_span(problem.message.clone(), theme.bad)];
         lines.push(Line::from(words).style(style));
         if at == editor.problem {
             let help = problem.help.as_ref().map_or(String::new(), |help| format!(" ({help})"));
-            lines.push(Line::styled(format!("    {}{help}", problem.expected), theme.text));
+            lines.push(styled_line(format!("    {}{help}", problem.expected), theme.text));
         }
     }
     frame_.render_widget(Paragraph::new(lines).block(block), area);

@@ -3,17 +3,18 @@
 mod pictures;
 mod view;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::figures::grouped;
 use crate::run::LayerRun;
+use crate::run::labels::LabelFiles;
 use crate::run::live::{Input, Ran, Request, Weights};
 use crate::spec::Origin;
 use crate::tui::keys::Action;
 use crate::tui::keys::table::{Forward, Setting};
 use crate::tui::layout::SizeClass;
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, Standing};
 use crate::tui::overlays;
 use crate::tui::screens::layers;
 use crate::tui::state::State;
@@ -57,21 +58,40 @@ fn chosen_for<'a>(files: &'a [(Origin, PathBuf)], origin: &Origin) -> Option<&'a
 }
 
 /// Takes another file for an architecture, or none.
-fn choose(files: &mut Vec<(Origin, PathBuf)>, origin: Option<Origin>, text: &str) -> Result<(), String> {
+fn choose(
+    files: &mut Vec<(Origin, PathBuf)>,
+    origin: Option<Origin>,
+    path: Option<Result<PathBuf, String>>,
+) -> Result<(), String> {
     let Some(origin) = origin else { return Ok(()) };
-    let path = (!text.is_empty()).then(|| file(text)).transpose()?;
+    let path = path.transpose()?;
     files.retain(|(own, _)| *own != origin);
     files.extend(path.map(|path| (origin, path)));
     Ok(())
 }
 
+/// The file that a setting needs to be there, as it was typed.
+pub fn file_of(setting: Setting, text: &str) -> Option<String> {
+    let is_file = match setting {
+        Setting::Weights | Setting::Labels => true,
+        // Photos are found, one or a folder of them.
+        Setting::Input => is_tensors(Path::new(text)),
+        _ => false,
+    };
+    is_file.then(|| text.to_string())
+}
+
+fn is_tensors(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    ["npy", "safetensors"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
 /// A file that was typed, if there is one.
-fn file(text: &str) -> Result<PathBuf, String> {
-    let path = overlays::expanded(text);
-    match (path.is_dir(), path.exists()) {
-        (true, _) => Err(format!("{} is a folder", path.display())),
-        (_, false) => Err(format!("there is no {}", path.display())),
-        _ => Ok(path),
+fn file(path: PathBuf, stands: Standing) -> Result<PathBuf, String> {
+    match stands {
+        Standing::Folder => Err(format!("{} is a folder", path.display())),
+        Standing::Nothing => Err(format!("there is no {}", path.display())),
+        Standing::File => Ok(path),
     }
 }
 
@@ -84,7 +104,7 @@ pub fn request(state: &State) -> Option<Request> {
         Origin::File(file) => file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels)),
         Origin::Bundled(_) => labels.into(),
     });
-    let labels = chosen_for(&view.labels, &entry.origin).cloned().or(own);
+    let labels = LabelFiles { chosen: chosen_for(&view.labels, &entry.origin).cloned(), own };
     let weights = chosen_for(&view.weights, &entry.origin);
     Some(Request {
         network,
@@ -186,7 +206,7 @@ fn ask(state: &mut State, setting: Setting) {
 }
 
 /// Takes a setting that was typed, or says what would be right. A new photo or new weights are run at once.
-pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect>, String> {
+pub fn set(state: &mut State, setting: Setting, text: &str, stands: Standing) -> Result<Vec<Effect>, String> {
     let count = |most: usize| match text.parse::<usize>() {
         Ok(count) if (1..=most).contains(&count) => Ok(count),
         _ => Err(format!("expected a number from 1 to {most}")),
@@ -194,6 +214,8 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
     let classes = state.entry().and_then(|entry| entry.network()?.layers.last()).map(|last| last.output.elements());
     let origin = state.entry().map(|entry| entry.origin.clone());
     let names = ran(state).and_then(|ran| ran.labels.clone());
+    let path = overlays::expanded(text, state.home.as_deref());
+    let chosen = (!text.is_empty()).then(|| file(path.clone(), stands));
     let view = &mut state.forward;
     match setting {
         Setting::Input if text.is_empty() => {
@@ -201,16 +223,14 @@ pub fn set(state: &mut State, setting: Setting, text: &str) -> Result<Vec<Effect
             view.input = Input::Noise(view.seed);
         }
         Setting::Input => {
-            let path = overlays::expanded(text);
-            let ending = path.extension().unwrap_or_default();
-            if !["npy", "safetensors"].iter().any(|known| ending.eq_ignore_ascii_case(known)) {
+            if !is_tensors(&path) {
                 return Ok(vec![Effect::FindPhotos(path)]);
             }
-            view.input = Input::Tensors(file(text)?);
+            view.input = Input::Tensors(file(path, stands)?);
             view.photos.clear();
         }
-        Setting::Labels => choose(&mut view.labels, origin, text)?,
-        Setting::Weights => choose(&mut view.weights, origin, text)?,
+        Setting::Labels => choose(&mut view.labels, origin, chosen)?,
+        Setting::Weights => choose(&mut view.weights, origin, chosen)?,
         Setting::Batch => view.batch = count(4096)?,
         Setting::Runs => view.runs = count(10_000)?,
         Setting::Threads if text.is_empty() => view.threads = None,
@@ -286,7 +306,7 @@ pub fn took(state: &mut State, ran: Ran) -> Vec<Effect> {
     view.rans.push(Arc::new(ran));
     let surplus = view.rans.len().saturating_sub(KEPT);
     view.rans.drain(..surplus);
-    let kept: Vec<usize> = view.rans.iter().map(|ran| Arc::as_ptr(ran) as usize).collect();
+    let kept: Vec<u64> = view.rans.iter().map(|ran| ran.number).collect();
     view.looks.retain(|look| kept.contains(&look.run));
     look(state)
 }
@@ -304,7 +324,7 @@ fn look(state: &mut State) -> Vec<Effect> {
         state.tell("the network does not end in classes, so there is nothing it looks for");
         return Vec::new();
     };
-    let run = Arc::as_ptr(ran) as usize;
+    let run = ran.number;
     if state.forward.looks.iter().any(|look| (look.run, look.method, look.class) == (run, method, class)) {
         return Vec::new();
     }

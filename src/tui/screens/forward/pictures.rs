@@ -28,7 +28,7 @@ pub fn refresh(state: &mut State) {
     let drawn = ran(state).filter(|_| size.0 > 0 && size.1 > 0).and_then(|ran| {
         let layer = state.entry()?.last_layer()?.index;
         let subject = Subject {
-            run: Arc::as_ptr(ran) as usize,
+            run: ran.number,
             layer,
             shows: state.forward.shows,
             page: state.forward.page,

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 use ratatui_image::Image;
 
@@ -15,7 +15,7 @@ use crate::run::live::{self, BINS, Output, Ran};
 use crate::tui::layout::{Panes, SizeClass, visible_rows};
 use crate::tui::msg::{Region, Target};
 use crate::tui::screens::layers;
-use crate::tui::screens::text::{bar, fitting_title, frame, left, right, tail};
+use crate::tui::screens::text::{bar, fitting_title, frame, left, right, styled_line, styled_span, tail};
 use crate::tui::state::views::Shows;
 use crate::tui::state::{Entry, Pane, State};
 use crate::tui::tree::Row;
@@ -39,8 +39,8 @@ pub(super) fn areas(panes: &Panes, turned: bool) -> Areas {
     let width = match panes.class {
         SizeClass::Tiny if turned => table.width,
         SizeClass::Tiny => 0,
-        SizeClass::Compact => table.width / 2 - 4,
-        SizeClass::Full => PICTURES_WIDTH.max(table.width / 2),
+        SizeClass::Compact => (table.width / 2).saturating_sub(4),
+        SizeClass::Full => PICTURES_WIDTH.max(table.width / 2).min(table.width),
     };
     Areas {
         table: Rect { width: table.width - width, ..table },
@@ -119,7 +119,7 @@ fn draw_table(
         _ => format!(" {} ", network.architecture.name),
     };
     let next = fitting_title(&next_run(state), area);
-    let block = frame(fitting_title(&title, area), theme, has_keys).title_bottom(Line::styled(next, theme.dim));
+    let block = frame(fitting_title(&title, area), theme, has_keys).title_bottom(styled_line(next, theme.dim));
     let inside = block.inner(area);
     let width = usize::from(inside.width);
     let given = |from: usize, columns: usize| if width >= from { columns } else { 0 };
@@ -131,7 +131,7 @@ fn draw_table(
         + &left("", bars)
         + &right(if speed > 0 { "GFLOP/s" } else { "" }, speed)
         + &left(if by > 0 { " by" } else { "" }, by);
-    let mut lines = vec![Line::styled(heading, theme.dim)];
+    let mut lines = vec![styled_line(heading, theme.dim)];
     let first_broken = runs.iter().filter(|run| run.statistics.non_finite > 0).map(|run| run.index).min();
     for (at, row) in entry.rows().iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
         let style = theme.row(at == entry.cursor, has_keys);
@@ -147,24 +147,24 @@ fn draw_table(
         let gflops = 2.0 * macs as f64 * images as f64 / run.seconds.max(1e-12) / 1e9;
         let algorithm = last.and_then(|ran| ran.algorithms.get(row.layers().start).copied().flatten());
         let mut spans = vec![
-            Span::styled(left(&words, name), if run.non_finite > 0 { theme.bad } else { lit }),
-            Span::styled(right(&if run.ended { format!("{:.3}", 1e3 * run.seconds) } else { "·".into() }, MS), lit),
+            styled_span(left(&words, name), if run.non_finite > 0 { theme.bad } else { lit }),
+            styled_span(right(&if run.ended { format!("{:.3}", 1e3 * run.seconds) } else { "·".into() }, MS), lit),
         ];
         let part = if run.ended { run.seconds / total } else { 0.0 };
         if share > 0 {
             let text = if run.ended { format!("{:.0}%", 100.0 * part) } else { String::new() };
-            spans.push(Span::styled(right(&text, share), lit));
+            spans.push(styled_span(right(&text, share), lit));
         }
         if bars > 0 {
-            spans.push(Span::styled(format!(" {}", bar(part, bars - 1)), theme.bar));
+            spans.push(styled_span(format!(" {}", bar(part, bars.saturating_sub(1))), theme.bar));
         }
         if speed > 0 {
             let text = if run.ended && macs > 0 { format!("{gflops:.1}") } else { String::new() };
-            spans.push(Span::styled(right(&text, speed), lit));
+            spans.push(styled_span(right(&text, speed), lit));
         }
         if by > 0 {
             let text = algorithm.filter(|_| run.ended && row.layers().len() <= 3).unwrap_or_default();
-            spans.push(Span::styled(left(&format!(" {text}"), by), theme.dim));
+            spans.push(styled_span(left(&format!(" {text}"), by), theme.dim));
         }
         lines.push(Line::from(spans).style(style));
         let y = inside.y + (at - entry.offset) as u16 + 1;
@@ -204,7 +204,7 @@ fn draw_pictures(state: &State, frame_: &mut Frame, area: Rect) {
         return;
     };
     let pages = if drawn.pages > 1 {
-        format!(" · {}/{}", state.forward.page.min(drawn.pages - 1) + 1, drawn.pages)
+        format!(" · {}/{}", state.forward.page.min(drawn.pages.saturating_sub(1)) + 1, drawn.pages)
     } else {
         String::new()
     };
@@ -268,7 +268,7 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
     let lines: Vec<Line> = lines
         .into_iter()
         .map(|(label, text)| {
-            Line::from(vec![Span::styled(left(&format!(" {label}"), 9), theme.dim), Span::styled(text, theme.text)])
+            Line::from(vec![styled_span(left(&format!(" {label}"), 9), theme.dim), styled_span(text, theme.text)])
         })
         .collect();
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, half), theme, false)), half);
@@ -284,17 +284,17 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
             let name = left(&format!(" {}", label(ran, class)), (width / 2).min(28));
             let bar_width = width.saturating_sub((width / 2).min(28) + 9);
             lines.push(Line::from(vec![
-                Span::styled(name, theme.text),
-                Span::styled(right(&format!("{:.1}%", 100.0 * probability), 8), theme.text),
-                Span::styled(format!(" {}", bar(probability, bar_width)), theme.bar),
+                styled_span(name, theme.text),
+                styled_span(right(&format!("{:.1}%", 100.0 * probability), 8), theme.text),
+                styled_span(format!(" {}", bar(probability, bar_width)), theme.bar),
             ]));
         }
         if let Some(broken) = ran.forward.layers.iter().find(|run| run.statistics.non_finite > 0) {
             let name = &ran.network.layers[broken.index].name;
-            lines = vec![Line::styled(format!(" no answer: values stop being finite at {name}"), theme.bad)];
+            lines = vec![styled_line(format!(" no answer: values stop being finite at {name}"), theme.bad)];
         } else if ran.made.is_random && !ran.top.is_empty() {
             lines.truncate(4);
-            lines.push(Line::styled(" random weights: the answer means nothing", theme.dim));
+            lines.push(styled_line(" random weights: the answer means nothing", theme.dim));
         }
     }
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, rest), theme, false)), rest);

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::model::figures::grouped;
@@ -12,7 +12,7 @@ use crate::run::runs::norms::NormLines;
 use crate::run::train::evaluate::Judged;
 use crate::tui::layout::visible_rows;
 use crate::tui::msg::{Region, Target};
-use crate::tui::screens::text::{frame, left, right, tail, wrapped};
+use crate::tui::screens::text::{frame, left, plain_span, right, styled_line, styled_span, tail, wrapped};
 use crate::tui::state::training::{Below, Shown, TrainView};
 use crate::tui::state::{Pane, State};
 use crate::tui::theme::{Theme, Tones};
@@ -38,13 +38,13 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
     }
     let (theme, view) = (&state.theme, &state.train);
     let names = [(Below::Layers, "Layers"), (Below::Samples, "Images"), (Below::Runs, "Runs"), (Below::Notes, "Notes")];
-    let mut titles = vec![Span::raw(" ")];
+    let mut titles = vec![plain_span(" ")];
     let count = notes(view).len();
     for (below, name) in names {
         // That there is something to note is seen from the other panes.
         let number = if below == Below::Notes && count > 0 { format!(" {count}") } else { String::new() };
         let style = if below == view.below { theme.marked.patch(theme.accent) } else { theme.dim };
-        titles.extend([Span::styled(name, style), Span::styled(number, theme.warn), Span::raw(" ")]);
+        titles.extend([styled_span(name, style), styled_span(number, theme.warn), plain_span(" ")]);
     }
     let block = frame(Line::from(titles), theme, state.pane == Pane::Main);
     let inside = block.inner(area);
@@ -130,7 +130,7 @@ fn draw_layers(norms: &NormLines, offset: usize, theme: &Theme, frame_: &mut Fra
         + &right("|gradient|", 11)
         + &right("Δ/weight", 11)
         + if line > 0 { "  gradient" } else { "" };
-    let mut lines = vec![Line::styled(heading, theme.dim)];
+    let mut lines = vec![styled_line(heading, theme.dim)];
     for own in norms.0.iter().skip(offset).take(room) {
         let Some(last) = own.norms.last() else { continue };
         let ratio = last.update / last.weight.max(1e-30);
@@ -145,11 +145,11 @@ fn draw_layers(norms: &NormLines, offset: usize, theme: &Theme, frame_: &mut Fra
         let number = |value: f64| right(&format!("{value:.2e}"), 11);
         let gradients = own.norms.iter().map(|own| own.gradient);
         lines.push(Line::from(vec![
-            Span::styled(left(&format!(" {}", tail(&own.layer, name.saturating_sub(2))), name), theme.text),
-            Span::styled(if weights > 0 { number(last.weight) } else { String::new() }, theme.text),
-            Span::styled(number(last.gradient), theme.text),
-            Span::styled(number(ratio), style),
-            Span::styled(format!("  {}", sparkline(gradients, line.saturating_sub(2))), theme.bar),
+            styled_span(left(&format!(" {}", tail(&own.layer, name.saturating_sub(2))), name), theme.text),
+            styled_span(if weights > 0 { number(last.weight) } else { String::new() }, theme.text),
+            styled_span(number(last.gradient), theme.text),
+            styled_span(number(ratio), style),
+            styled_span(format!("  {}", sparkline(gradients, line.saturating_sub(2))), theme.bar),
         ]));
     }
     frame_.render_widget(Paragraph::new(lines), area);
@@ -165,9 +165,9 @@ fn draw_runs(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Re
         let laid = view.laid.iter().position(|(id, _)| *id == run.id);
         let is_shown = view.shown.as_ref().is_some_and(|shown| shown.id == run.id);
         let mark = match (laid, is_shown) {
-            (Some(at), _) => Span::styled(format!("━{} ", at + 1), styles[at.min(2)]),
-            (None, true) => Span::styled(" ━ ", theme.bar),
-            (None, false) => Span::raw("   "),
+            (Some(at), _) => styled_span(format!("━{} ", at + 1), styles[at.min(2)]),
+            (None, true) => styled_span(" ━ ", theme.bar),
+            (None, false) => plain_span("   "),
         };
         let percent = |value: Option<f64>| value.map_or_else(|| "–".into(), |value| format!("{:.2}%", 100.0 * value));
         let words = match &run.summary {
@@ -182,8 +182,13 @@ fn draw_runs(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Re
         let style = theme.row(at == view.run_cursor, state.pane == Pane::Main);
         let name = usize::from(area.width / 3).clamp(12, 28);
         lines.push(
-            Line::from(vec![mark, Span::raw(left(&run.id, name)), Span::raw(left(run.status(), 9)), Span::raw(words)])
-                .style(style),
+            Line::from(vec![
+                mark,
+                plain_span(left(&run.id, name)),
+                plain_span(left(run.status(), 9)),
+                plain_span(words),
+            ])
+            .style(style),
         );
         let y = area.y + (at - offset) as u16;
         regions.push(Region { area: Rect { y, height: 1, ..area }, target: Target::Run(at) });
@@ -223,7 +228,7 @@ fn draw_samples(shown: &Shown, theme: &Theme, frame_: &mut Frame, area: Rect) {
         let mut words = vec![format!("{mark}{}", name(judged.class))];
         words.extend((!is_right).then(|| format!(" is {}", name(judged.label))));
         let lines: Vec<Line> =
-            words.iter().map(|own| Line::styled(tail_cut(own, usize::from(wide) + 1), style)).collect();
+            words.iter().map(|own| styled_line(tail_cut(own, usize::from(wide) + 1), style)).collect();
         let under = Rect { y: tile.y + tile.height, width: wide + 1, height: CAPTION, ..tile }.intersection(area);
         frame_.render_widget(Paragraph::new(lines), under);
     }

@@ -5,14 +5,14 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::Marker;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
 use crate::model::figures::grouped;
 use crate::run::runs::History;
 use crate::run::runs::history::Curve;
 use crate::run::runs::series::Series;
-use crate::tui::screens::text::{fitting_title, frame};
+use crate::tui::screens::text::{fitting_title, frame, styled_span};
 use crate::tui::theme::Theme;
 
 /// What a chart is drawn of.
@@ -117,14 +117,14 @@ impl Plot<'_> {
         }
         let label = |value: f64| {
             let value = if self.log_scale { 10f64.powf(value) } else { value };
-            Span::styled(format!("{:>6}", self.number(value)), theme.dim)
+            styled_span(format!("{:>6}", self.number(value)), theme.dim)
         };
-        let x_label = |step: u64| Span::styled(grouped(step), theme.dim);
+        let x_label = |step: u64| styled_span(grouped(step), theme.dim);
         let chart = Chart::new(sets)
             .block(block)
             .x_axis(Axis::default().style(theme.dim).bounds([1.0, last as f64]).labels(
                 // Numbers that touch would be read as one.
-                match last > 3 && usize::from(inside.width - MARGIN) > 5 * grouped(last).len() {
+                match last > 3 && usize::from(inside.width.saturating_sub(MARGIN)) > 5 * grouped(last).len() {
                     true => vec![x_label(1), x_label(last.div_ceil(2)), x_label(last)],
                     false => vec![x_label(1), x_label(last)],
                 },
@@ -137,7 +137,7 @@ impl Plot<'_> {
             .legend_position(None);
         frame_.render_widget(chart, area);
         // Numbers tell other runs' lines apart where colours do not.
-        let plane = Rect { x: inside.x + MARGIN, width: inside.width - MARGIN, height: inside.height - 2, ..inside };
+        let plane = Rect { x: inside.x + MARGIN, width: inside.width.saturating_sub(MARGIN), height: inside.height.saturating_sub(2), ..inside };
         for (number, (points, style)) in others.iter().enumerate() {
             let cell = points.last().map(|point| cell_of(*point, last as f64, (low, high), plane));
             if let Some(cell) = cell.and_then(|cell| frame_.buffer_mut().cell_mut(cell)) {
@@ -208,15 +208,15 @@ fn bounds(least: f64, most: f64, curve: Curve, log_scale: bool) -> (f64, f64) {
 /// The line above the charts: what each colour is.
 pub fn legend<'a>(theme: &Theme, laid: impl Iterator<Item = (&'a str, Style)>) -> Line<'a> {
     let mut spans = vec![
-        Span::styled(" ░", theme.dim),
-        Span::styled(" each step  ", theme.dim),
-        Span::styled("━", theme.bar),
-        Span::styled(" smoothed  ", theme.dim),
-        Span::styled("•", theme.warn),
-        Span::styled(" validation", theme.dim),
+        styled_span(" ░", theme.dim),
+        styled_span(" each step  ", theme.dim),
+        styled_span("━", theme.bar),
+        styled_span(" smoothed  ", theme.dim),
+        styled_span("•", theme.warn),
+        styled_span(" validation", theme.dim),
     ];
     for ((id, style), number) in laid.zip(NUMBERS) {
-        spans.extend([Span::styled(format!("  ━{number} "), style), Span::styled(id, theme.dim)]);
+        spans.extend([styled_span(format!("  ━{number} "), style), styled_span(id, theme.dim)]);
     }
     Line::from(spans)
 }

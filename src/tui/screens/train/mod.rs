@@ -12,7 +12,7 @@ use crate::run::train::Command;
 use crate::spec::recipe::Recipe;
 use crate::tui::keys::table::{Train, TrainSetting};
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, Training};
+use crate::tui::msg::{Effect, Standing, Training};
 use crate::tui::overlays;
 use crate::tui::screens::Screen;
 use crate::tui::state::overlay::Purpose;
@@ -56,7 +56,9 @@ fn begin(state: &State) -> Option<Begin> {
         data: state.train.data.clone(),
         recipe,
         weights: None,
+        partial: false,
         out: Out::Next(runs::FOLDER.into()),
+        id: None,
         force: false,
     })
 }
@@ -129,18 +131,28 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
     })
 }
 
+/// The file or folder that a setting needs to be there, as it was typed.
+pub fn file_of(setting: TrainSetting, text: &str) -> Option<String> {
+    let (_, path) = text.split_once(':').filter(|_| setting == TrainSetting::Data)?;
+    // Whether the kind is known is said when it is set.
+    let source: Source = text.parse().ok()?;
+    source.path().map(|_| path.to_string())
+}
+
 /// Takes a setting that was typed, or says what would be right.
-pub fn set(state: &mut State, setting: TrainSetting, text: &str) -> Result<(), String> {
+pub fn set(state: &mut State, setting: TrainSetting, text: &str, stands: Standing) -> Result<(), String> {
     match setting {
         TrainSetting::Data if text.is_empty() => state.train.data = Source::Synthetic(None),
         TrainSetting::Data => {
             // A path after the kind may begin at the user's home folder.
-            let text = match text.split_once(":~/") {
-                Some((kind, rest)) => format!("{kind}:{}", overlays::expanded(&format!("~/{rest}")).display()),
+            let text = match text.split_once(':') {
+                Some((kind, path)) => {
+                    format!("{kind}:{}", overlays::expanded(path, state.home.as_deref()).display())
+                }
                 None => text.to_string(),
             };
             let source: Source = text.parse()?;
-            if let Some(path) = source.path().filter(|path| !path.exists()) {
+            if let Some(path) = source.path().filter(|_| stands == Standing::Nothing) {
                 return Err(format!("there is no {}", path.display()));
             }
             state.train.data = source;

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::below;
@@ -12,7 +12,7 @@ use crate::run::runs::history::Curve;
 use crate::run::runs::{self, History};
 use crate::tui::layout::{Panes, SizeClass};
 use crate::tui::msg::Region;
-use crate::tui::screens::text::{bar, fitting_title, frame, left, tail, wrapped};
+use crate::tui::screens::text::{bar, fitting_title, frame, left, plain_line, styled_line, styled_span, tail, wrapped};
 use crate::tui::state::training::{Below, Shown, TrainView};
 use crate::tui::state::{Pane, State};
 use unicode_width::UnicodeWidthStr;
@@ -36,7 +36,7 @@ fn areas(panes: &Panes, shown: Below) -> Areas {
     let wanted = if panes.class == SizeClass::Full { BELOW } else { BELOW_COMPACT };
     let below = if table.height >= wanted + 8 { wanted } else { 0 };
     let legend = Rect { height: 1.min(table.height), ..table };
-    let charts = Rect { y: table.y + legend.height, height: table.height - legend.height - below, ..table };
+    let charts = Rect { y: table.y + legend.height, height: table.height.saturating_sub(legend.height + below), ..table };
     let half = charts.width / 2;
     let accuracy = Rect { x: charts.x + half, width: charts.width - half, ..charts };
     let has_room = below > 0 || shown == Below::Layers;
@@ -235,7 +235,7 @@ fn in_a_line<'a>(shown: &Shown, view: &TrainView, room: usize) -> Line<'a> {
     };
     let lines = standing(shown, live, elsewhere(view, shown), room / 2);
     let (step, run, speed) = (word(&lines, "step"), word(&lines, "run"), word(&lines, "speed"));
-    Line::raw(fitting([format!(" {step} · {run} · {speed}"), format!(" {step} · {run}"), format!(" {step}")], room))
+    plain_line(fitting([format!(" {step} · {run} · {speed}"), format!(" {step} · {run}"), format!(" {step}")], room))
 }
 
 fn best(history: &History) -> Option<(f64, u64)> {
@@ -263,19 +263,19 @@ fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
     let half = Rect { width: area.width * 3 / 5, ..area };
     let rest = Rect { x: area.x + half.width, width: area.width - half.width, ..area };
     let live = view.live.as_ref().map(|live| (live.paused, live.stopping));
-    let label = |label: &str| Span::styled(left(&format!(" {label}"), 8), theme.dim);
+    let label = |label: &str| styled_span(left(&format!(" {label}"), 8), theme.dim);
     let lines: Vec<Line> = match &view.shown {
         Some(shown) => {
             let width = usize::from(half.width.saturating_sub(3));
             let share = shown.history.loss.last_step() as f64 / shown.about.total_steps.max(1) as f64;
             let mut lines: Vec<Line> = standing(shown, live, elsewhere(view, shown), width.saturating_sub(7))
                 .into_iter()
-                .map(|(name, words)| Line::from(vec![label(name), Span::styled(words, theme.text)]))
+                .map(|(name, words)| Line::from(vec![label(name), styled_span(words, theme.text)]))
                 .collect();
-            lines.push(Line::styled(format!(" {}", bar(share, width)), theme.bar));
+            lines.push(styled_line(format!(" {}", bar(share, width)), theme.bar));
             lines
         }
-        None => vec![Line::styled(" no run on the charts", theme.dim)],
+        None => vec![styled_line(" no run on the charts", theme.dim)],
     };
     let title = match &view.live {
         Some(live) if live.paused => " Paused ",
@@ -297,7 +297,7 @@ fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
     let width = rest.width.saturating_sub(2);
     let mut lines = vec![Line::from(vec![
         label("data"),
-        Span::styled(tail(&data, usize::from(width).saturating_sub(9)), theme.text),
+        styled_span(tail(&data, usize::from(width).saturating_sub(9)), theme.text),
     ])];
     lines.extend(wrapped(&format!(" recipe {recipe}"), width));
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(title, rest), theme, false)), rest);
