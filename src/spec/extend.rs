@@ -42,6 +42,9 @@ impl Document {
         let mut seen = HashSet::new();
         for entry in entries {
             if !seen.insert(entry.key.clone()) {
+                if !problems.wants() {
+                    continue;
+                }
                 problems.push(Problem::new(
                     entry.key_mark,
                     format!("`{}` stands here a second time", shorten(&entry.key)),

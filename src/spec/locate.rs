@@ -19,19 +19,40 @@ pub struct Place {
     pub path: String,
 }
 
-/// Finds node number `node` of `text`.
-pub fn locate(text: &str, node: u32) -> Place {
+/// Finds node number `node` of `text`, and adds to `read` how many bytes were read for it. The reader takes in all it is
+/// given before the first node, so it is given the beginning alone where the node stands there.
+pub fn locate(text: &str, node: u32, read: &mut usize) -> Place {
+    const FIRST: usize = 1 << 14;
+    let mut length = FIRST;
+    loop {
+        let end = (0..=length.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        *read += end;
+        let (place, is_found) = locate_in(&text[..end], node);
+        if is_found || end == text.len() {
+            return place;
+        }
+        length *= 4;
+    }
+}
+
+/// The place of a node, and whether it is there.
+fn locate_in(text: &str, node: u32) -> (Place, bool) {
     let counter = Cell::new(0);
     let walk =
         Walk { numbering: Numbering { counter: &counter, source: 0 }, target: node, steps: &RefCell::new(Vec::new()) };
     let failure = LocateSeed(walk).deserialize(serde_yaml::Deserializer::from_str(text)).err();
+    let is_found = failure.as_ref().is_some_and(|failure| failure.to_string().contains(HERE));
     let location = failure.and_then(|error| error.location());
-    Place {
+    let place = Place {
         line: location.as_ref().map_or(1, |location| location.line()),
         column: location.as_ref().map_or(1, |location| location.column()),
         path: render_path(&walk.steps.borrow()),
-    }
+    };
+    (place, is_found)
 }
+
+/// What reading fails with on purpose.
+const HERE: &str = "the node that is looked for";
 
 enum Step {
     Index(usize),
@@ -97,7 +118,7 @@ struct LocateVisitor<'a> {
 
 impl LocateVisitor<'_> {
     fn here<E: Error>(&self) -> Result<(), E> {
-        if self.fail { Err(E::custom("here")) } else { Ok(()) }
+        if self.fail { Err(E::custom(HERE)) } else { Ok(()) }
     }
 }
 
@@ -191,7 +212,7 @@ struct FailAtKey<'a>(Walk<'a>);
 impl FailAtKey<'_> {
     fn at<E: Error>(&self, key: String) -> Result<(), E> {
         self.0.enter(Step::Key(key));
-        Err(E::custom("here"))
+        Err(E::custom(HERE))
     }
 }
 

@@ -76,6 +76,12 @@ impl Problems {
         self.list.is_empty()
     }
 
+    /// Whether one more would be listed; if not, it is counted, and its words need not be made.
+    pub fn wants(&mut self) -> bool {
+        self.beyond += usize::from(self.is_full());
+        !self.is_full()
+    }
+
     /// Whether there are as many as are listed.
     fn is_full(&self) -> bool {
         self.list.len() >= limits::PROBLEMS
@@ -92,13 +98,11 @@ impl Problems {
         let (mut diagnostics, mut unlisted, mut read) = (Vec::new(), self.beyond, 0);
         for problem in self.list {
             let Some(source) = sources.0.get(usize::from(problem.mark.source)) else { continue };
-            // To find a place the text is read once more.
-            if read > 0 && read + source.text.len() > limits::PLACED_BYTES {
+            if read > limits::PLACED_BYTES {
                 unlisted += 1;
                 continue;
             }
-            read += source.text.len();
-            let place = locate(&source.text, problem.mark.node);
+            let place = locate(&source.text, problem.mark.node, &mut read);
             diagnostics.push(Diagnostic::new(source, place, problem));
         }
         Report { diagnostics, unlisted }

@@ -67,7 +67,7 @@ pub fn press(state: &mut State, script: &str) -> Vec<Effect> {
     keys.into_iter().flat_map(|key| send(state, Msg::Key(key))).collect()
 }
 
-fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
+pub fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut others = Vec::new();
     for effect in update(state, msg) {
         match effect {

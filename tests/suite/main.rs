@@ -5,12 +5,16 @@
 mod arithmetic;
 mod commands;
 mod common;
+mod evidence;
 mod explorer;
 mod files;
 mod fixtures;
 mod forward;
+mod fuzz;
+mod hostile;
 mod mended;
 mod numbers;
+mod promises;
 mod pseudo_terminal;
 mod readme;
 mod runs;

@@ -18,6 +18,8 @@ pub struct LayerReader<'a, 'p> {
     /// `override` entries by layer path, in the order they apply.
     pub overrides: &'a [Entry],
     pub problems: &'p mut Problems,
+    /// Which of them are about a path.
+    changes: HashMap<&'a str, Vec<usize>>,
     used_overrides: HashSet<usize>,
     layers: usize,
     too_many: bool,
@@ -61,7 +63,12 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         overrides: &'a [Entry],
         problems: &'p mut Problems,
     ) -> Self {
+        let mut changes: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, entry) in overrides.iter().enumerate() {
+            changes.entry(&entry.key).or_default().push(index);
+        }
         LayerReader {
+            changes,
             defaults,
             classes,
             overrides,
@@ -209,17 +216,16 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         .unwrap_or_else(|| format!("{}{count}", written.kind.name));
         let path = scope.join(&name);
         self.claim(&path, mark);
-        for (index, entry) in self.overrides.iter().enumerate() {
-            if entry.key == path {
-                self.used_overrides.insert(index);
-                match &entry.value.value {
-                    Value::Map(fields) => written.fields.extend(fields),
-                    other => self.problems.push(Problem::new(
-                        entry.value.mark,
-                        format!("{} does not change a layer", other.describe()),
-                        "expected fields: `{out: 128, kernel: 1}`",
-                    )),
-                }
+        for &index in self.changes.get(path.as_str()).into_iter().flatten() {
+            let entry = &self.overrides[index];
+            self.used_overrides.insert(index);
+            match &entry.value.value {
+                Value::Map(fields) => written.fields.extend(fields),
+                other => self.problems.push(Problem::new(
+                    entry.value.mark,
+                    format!("{} does not change a layer", other.describe()),
+                    "expected fields: `{out: 128, kernel: 1}`",
+                )),
             }
         }
         let read = Reader::new(written, &self.defaults, self.classes, self.problems).read();
@@ -371,7 +377,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
 
     fn check_overrides(&mut self) {
         for (index, entry) in self.overrides.iter().enumerate() {
-            if self.used_overrides.contains(&index) || self.too_many {
+            if self.used_overrides.contains(&index) || self.too_many || !self.problems.wants() {
                 continue;
             }
             let (message, help) = match entry.key.rsplit_once('.') {

@@ -19,7 +19,7 @@ use operation::{Defaults, check_doubles, check_keys};
 /// Reads the description. `None` when a part of it could not be said at all; the problems tell why.
 pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<Architecture> {
     for entry in &document.entries {
-        if !TOP_LEVEL.contains(&entry.key.as_str()) {
+        if !TOP_LEVEL.contains(&entry.key.as_str()) && problems.wants() {
             problems.push(
                 Problem::new(
                     entry.key_mark,

@@ -312,7 +312,7 @@ fn default_of<'a>(defaults: &Defaults<'a>, kind: &str, field: &str) -> Option<&'
 pub fn check_keys(kind: &Kind, fields: &[&Entry], problems: &mut Problems) {
     let names: Vec<&str> = kind.fields.iter().map(|field| field.name).collect();
     for entry in fields {
-        if kind.field(&entry.key).is_none() {
+        if kind.field(&entry.key).is_none() && problems.wants() {
             let expected = match names.is_empty() {
                 true => format!("`{}` takes no fields", kind.name),
                 false => format!("expected {}", values::one_of(&names)),
@@ -333,7 +333,7 @@ pub fn check_keys(kind: &Kind, fields: &[&Entry], problems: &mut Problems) {
 pub fn check_doubles(entries: &[Entry], problems: &mut Problems) {
     let mut seen = HashSet::new();
     for entry in entries {
-        if !seen.insert(entry.key.as_str()) {
+        if !seen.insert(entry.key.as_str()) && problems.wants() {
             problems.push(Problem::new(
                 entry.key_mark,
                 format!("`{}` stands here a second time", shorten(&entry.key)),

@@ -56,7 +56,7 @@ pub fn entries<'a>(section: &str, node: &'a Node, keys: &[&str], problems: &mut 
     };
     check_doubles(entries, problems);
     for entry in entries {
-        if !keys.contains(&entry.key.as_str()) {
+        if !keys.contains(&entry.key.as_str()) && problems.wants() {
             problems.push(
                 Problem::new(
                     entry.key_mark,

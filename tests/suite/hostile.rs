@@ -1,0 +1,234 @@
+//! Text of others that a terminal would obey: whatever holds it, nothing that is printed or drawn does.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use convlens::files::name::safe;
+use convlens::tui::msg::Msg;
+use convlens::tui::state::views::Shows;
+use convlens::tui::theme;
+use convlens::visible::{must_be_escaped, visible};
+use proptest::prelude::*;
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::explorer::{painted, press, state, text, update};
+
+/// Sequences that write to the clipboard, retitle the window and clear the screen, C1 controls, marks of direction.
+const HOSTILE: &str = "x\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}2J\u{9d}0;t\u{9c}\u{202e}\u{7f}\u{200f}y";
+
+/// A text as a double-quoted scalar of YAML and JSON alike.
+fn quoted(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_ascii_graphic() || c == ' ' => c.to_string(),
+        c => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    };
+    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
+}
+
+/// A name that a file can have.
+fn file_name(text: &str) -> String {
+    text.replace(['/', '\0', '\n'], "_")
+}
+
+/// A folder whose every file says `text` wherever it can.
+fn folder_of(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let write = |name: &str, content: &str| {
+        let path = at(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, content).expect("written");
+    };
+    let (own, named) = (quoted(text), file_name(text));
+    let net = format!(
+        "name: {own}\nsummary: {own}\nsource: {own}\naliases: [{own}]\ninput: [3, 8, 8]\nlabels: labels.txt\n\
+         layers: [conv: {{out: 2, activation: relu}}, global_avgpool, flatten, linear: 2]\n"
+    );
+    write("net.yaml", &net);
+    write("other.yaml", &net.replace("out: 2", "out: 3"));
+    write(&format!("architectures/{named}.yaml"), &net);
+    write(&format!("architectures/bad-{named}.yaml"), "layers: 3");
+    write("labels.txt", &format!("{}\n{}\n", text.replace('\n', " "), "second"));
+    let bad = [
+        format!("{own}: 1"),
+        format!("input: {own}"),
+        format!("layers: [conv: {{{own}: 3}}]"),
+        format!("layers: [{own}]"),
+        format!("layers: [conv: {{out: 2, name: {own}}}]"),
+        format!("extends: {own}"),
+        format!("layers: [conv3-2]\noverride: {{{own}: {{out: 1}}}}"),
+        format!("train: {{{own}: 1}}"),
+        format!("# {}\nlayers: 3", text.replace('\n', " ")),
+        text.to_string(),
+    ];
+    for (at, content) in bad.iter().enumerate() {
+        write(&format!("bad{at}.yaml"), content);
+    }
+    let values = [0u8; 4 * 2 * 3 * 3 * 3];
+    let tensor = |shape: Vec<usize>| {
+        let bytes = 4 * shape.iter().product::<usize>();
+        TensorView::new(Dtype::F32, shape, &values[..bytes]).expect("sound")
+    };
+    let tensors = [(format!("{text}.weight"), tensor(vec![2, 3, 3, 3])), (format!("{text}.bias"), tensor(vec![2]))];
+    let texts = std::collections::HashMap::from([("classes".to_string(), serde_json::json!([text]).to_string())]);
+    safetensors::serialize_to_file(tensors, Some(texts), &at("w.safetensors")).expect("written");
+    for class in [named.clone(), format!("{named}2")] {
+        std::fs::create_dir_all(at(&format!("data/{class}"))).expect("made");
+        for image in 0..2u8 {
+            let picture = image::RgbImage::from_pixel(8, 8, image::Rgb([100 * image, 0, 0]));
+            picture.save(at(&format!("data/{class}/{image}.png"))).expect("written");
+        }
+        write(&format!("data/{class}/note.{named}"), "");
+    }
+    std::fs::copy(at(&format!("data/{named}/0.png")), at(&format!("{named}.png"))).expect("copied");
+    write("no-image.png", text);
+    write("config/convlens/keys.yaml", &format!("{own}: {{{own}: {own}}}"));
+    folder
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convlens"));
+    let command = command.args(arguments).current_dir(folder).env("XDG_CONFIG_HOME", folder.join("none"));
+    command.output().expect("started")
+}
+
+/// What was printed, with nothing in it that a terminal obeys.
+fn clean(arguments: &[&str], output: &Output) -> String {
+    let mut all = String::new();
+    for stream in [&output.stdout, &output.stderr] {
+        let text = String::from_utf8(stream.clone()).expect("UTF-8");
+        let bad = text.chars().find(|&c| c != '\n' && must_be_escaped(c));
+        assert!(bad.is_none(), "{arguments:?} prints {bad:?}: {text:?}");
+        assert!(!text.contains("panicked"), "{arguments:?}: {text}");
+        all += &text;
+    }
+    all
+}
+
+/// Every command on every field that `text` stands in.
+fn all_commands_are_clean(text: &str) {
+    let folder = folder_of(text);
+    let (at, named) = (folder.path(), file_name(text));
+    let photo = format!("{named}.png");
+    let set = format!("{named}=1");
+    let train = ["train", "net.yaml", "--data", "folder:data", "--epochs", "1", "--batch", "2"];
+    let first = run(at, &[&train[..], &["--save", "trained.safetensors"]].concat());
+    let told = clean(&train, &first);
+    assert!(first.status.success(), "{told}");
+    // What a run's folder says of itself is text of others too.
+    let run_folder = std::fs::read_dir(at.join("runs")).expect("runs").next().expect("one").expect("read").path();
+    let id = run_folder.file_name().expect("a name").to_str().expect("UTF-8").to_string();
+    assert!(!id.chars().any(must_be_escaped), "{id:?}");
+    let summary = run_folder.join("summary.json");
+    let mut value: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&summary).expect("read")).expect("JSON");
+    for key in ["architecture", "name", "data", "reason"] {
+        value[key] = text.into();
+    }
+    std::fs::write(&summary, value.to_string()).expect("written");
+    let metrics = run_folder.join("metrics.jsonl");
+    let told = std::fs::read_to_string(&metrics).expect("read");
+    let warning = serde_json::json!({"event": "warning", "step": 1, "text": text});
+    std::fs::write(&metrics, told + &warning.to_string() + "\n").expect("written");
+    let mut commands: Vec<Vec<&str>> = vec![
+        vec!["show", "net.yaml"],
+        vec!["explain", "net.yaml"],
+        vec!["explain", "net.yaml", text],
+        vec!["compare", "net.yaml", "other.yaml"],
+        vec!["list"],
+        vec!["check", "net.yaml", "architectures"],
+        vec!["show", text],
+        vec!["show", "net.yaml", "--set", &set],
+        vec!["show", "net.yaml", text],
+        vec!["--dir", text, "list"],
+        vec!["forward", "net.yaml", "--image", &photo],
+        vec!["forward", "net.yaml", "--image", &photo, "--labels", "labels.txt"],
+        vec!["forward", "net.yaml", "--image", &photo, "--weights", "trained.safetensors"],
+        vec!["forward", "net.yaml", "--image", "no-image.png"],
+        vec!["forward", "net.yaml", "--image", "."],
+        vec!["forward", "net.yaml", "--weights", "w.safetensors"],
+        vec!["forward", "net.yaml", "--image", &photo, "--save-features", "maps"],
+        vec!["weights", "w.safetensors"],
+        vec!["weights", "w.safetensors", "net.yaml"],
+        vec!["weights", "trained.safetensors", "net.yaml"],
+        vec!["field", "net.yaml", text],
+        vec!["runs", "list"],
+        vec!["runs", "show", &id],
+        vec!["runs", "compare", &id, &id],
+        vec!["runs", "show", text],
+        vec!["train", "net.yaml", "--data", "folder:data", "--set", "classes=7", "--no-out"],
+        vec!["train", "--resume", text],
+    ];
+    let bad: Vec<String> = (0..10).map(|at| format!("bad{at}.yaml")).collect();
+    commands.extend(bad.iter().map(|file| vec!["check", file.as_str()]));
+    for arguments in &commands {
+        for format in ["table", "csv", "markdown", "json"] {
+            let all = [&arguments[..], &["--format", format]].concat();
+            let output = run(at, &all);
+            clean(&all, &output);
+            if format == "json" && output.status.success() {
+                let printed: Result<serde_json::Value, _> = serde_json::from_slice(&output.stdout);
+                assert!(printed.is_ok(), "{all:?}");
+            }
+        }
+        let coloured = [&arguments[..], &["--color", "always"]].concat();
+        let output = run(at, &coloured);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        // Only what sets colours is left once the text's own sequences are visible.
+        assert_eq!(convlens::visible::visible_styled(&errors), errors, "{coloured:?}");
+    }
+    let mut keys = Command::new(env!("CARGO_BIN_EXE_convlens"));
+    let keys = keys.arg("keys").env("XDG_CONFIG_HOME", at.join("config")).output().expect("started");
+    clean(&["keys"], &keys);
+    // Pictures are called after layers and photos.
+    for entry in std::fs::read_dir(at.join("maps")).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().expect("UTF-8");
+        assert_eq!(name, safe(&name));
+    }
+}
+
+#[test]
+fn no_command_lets_a_sequence_of_others_reach_the_terminal() {
+    all_commands_are_clean(HOSTILE);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #[test]
+    fn no_text_at_all_reaches_the_terminal_raw(text in "[\\x01-\\x09\\x0b-\\x1f\\x7f-\\u{9f}\\u{200b}-\\u{202e}a\\\\\"]{6,24}") {
+        all_commands_are_clean(&text);
+    }
+}
+
+#[test]
+fn json_gives_the_text_as_it_is() {
+    let folder = folder_of(HOSTILE);
+    let output = run(folder.path(), &["weights", "w.safetensors", "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let mut names: Vec<&str> =
+        value["tensors"].as_array().expect("tensors").iter().filter_map(|tensor| tensor["name"].as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, [format!("{HOSTILE}.bias"), format!("{HOSTILE}.weight")]);
+    // A person sees it, and sees that it is there.
+    let shown = run(folder.path(), &["weights", "w.safetensors", "--format", "csv"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(&*visible(HOSTILE)));
+}
+
+#[test]
+fn the_explorer_shows_text_of_others_as_escapes() {
+    for (width, height) in [(120, 40), (80, 24), (40, 12)] {
+        let mut state = state(width, height, theme::DARK);
+        update(&mut state, Msg::Complain(HOSTILE.into()));
+        for screen in 1..=6 {
+            press(&mut state, &screen.to_string());
+            state.forward.shows = Shows::Maps;
+            let buffer = painted(&state);
+            for cell in buffer.content() {
+                assert!(!cell.symbol().chars().any(must_be_escaped), "screen {screen}: {:?}", cell.symbol());
+            }
+        }
+        update(&mut state, Msg::Complain(HOSTILE.into()));
+        assert!(text(&painted(&state)).contains("\\u{1b}"), "{}", text(&painted(&state)));
+    }
+}
