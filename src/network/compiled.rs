@@ -8,7 +8,9 @@ use dfdx::prelude::*;
 use super::init::{self, Init};
 use super::kernels::conv::Algorithm;
 use super::kernels::heap::keep_memory;
+use super::kernels::view;
 use super::kernels::winograd::Transformed;
+use super::ops::Values;
 use super::ops::activation::activate;
 use super::ops::adaptive_avgpool::adaptive_avgpool;
 use super::ops::avgpool::avgpool;
@@ -21,10 +23,10 @@ use super::ops::lrn::lrn;
 use super::ops::maxpool::maxpool;
 use super::ops::softmax::softmax;
 use super::ops::tape::Wants;
-use super::ops::{Row, Values};
 use super::parameters::{Parameter, Role, Running, row, shapes_of};
 use super::random::mix;
-use crate::model::{Layer, Network, Operation, Shape, Source};
+use crate::model::{Layer, Network, Operation, Shape, Source, Window};
+use crate::spec::describe::{Activation, BatchNorm, Lrn};
 
 /// Whether dropout drops and batch norms use the mini-batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Compiled {
     pub device: Cpu,
     /// How convolutions are computed; each the cheapest way without it.
     pub conv_algorithm: Option<Algorithm>,
+    /// What each layer does, with the places of its parameters.
+    steps: Vec<Step>,
     /// Whether no gradients of convs' and linears' parameters are worked out: only the input's are wanted.
     pub frozen: bool,
     /// Weights transformed for Winograd, by layer; made by the first evaluation and kept until parameters change.
@@ -72,9 +76,11 @@ impl Compiled {
         let device = Cpu::default();
         // Freed buffers go back to the system: dfdx's cache would keep every intermediate of the largest run.
         device.disable_cache();
-        let mut parameters = Vec::new();
+        let mut parameters: Vec<Parameter> = Vec::new();
         let mut running = Vec::new();
+        let mut steps = Vec::new();
         for layer in &network.layers {
+            steps.push(Step::of(layer, parameters.len(), running.len()));
             for (role, shape) in shapes_of(layer) {
                 parameters.push(Parameter {
                     layer: layer.index,
@@ -93,7 +99,7 @@ impl Compiled {
         let transforms = vec![OnceLock::new(); network.layers.len()];
         let finite = vec![OnceLock::new(); network.layers.len()];
         let layers = network.layers.clone();
-        Compiled { layers, parameters, running, device, conv_algorithm: None, frozen: false, transforms, finite }
+        Compiled { layers, parameters, running, device, conv_algorithm: None, steps, frozen: false, transforms, finite }
     }
 
     /// To be called when parameters have changed: what was worked out from them is forgotten.
@@ -123,16 +129,7 @@ impl Compiled {
     pub fn batch(&self, values: Vec<f32>) -> Values {
         let (channels, height, width) = self.input_dims();
         let images = values.len() / (channels * height * width).max(1);
-        self.device.tensor_from_vec(values, (images, channels, height, width))
-    }
-
-    fn parameters_of(&self, layer: usize) -> (Option<&Row>, Option<&Row>) {
-        let of = |role| {
-            let index = self.parameters.partition_point(|parameter| parameter.layer < layer);
-            let own = self.parameters[index..].iter().take_while(|parameter| parameter.layer == layer);
-            own.into_iter().find(|parameter| parameter.role == role).map(|parameter| &parameter.values)
-        };
-        (of(Role::Weight), of(Role::Bias))
+        view::tensor(&self.device, values, (images, channels, height, width))
     }
 
     /// Runs every layer. `after` sees each output as it is made and may end the run, which then gives `None`.
@@ -145,11 +142,50 @@ impl Compiled {
         wants_input_gradient: bool,
         after: impl FnMut(usize, &Values) -> ControlFlow<()>,
     ) -> Option<Values<T>> {
-        self.forward_between(0..self.layers.len(), input, mode, wants_input_gradient, after)
+        self.walk(0..self.layers.len(), input, mode, wants_input_gradient, after)
+    }
+
+    /// As [`Compiled::forward`] through the layers before `end` only.
+    pub fn forward_to<T: Tape<f32, Cpu>>(
+        &mut self,
+        end: usize,
+        input: Values<T>,
+        mode: Mode,
+        wants_input_gradient: bool,
+        after: impl FnMut(usize, &Values) -> ControlFlow<()>,
+    ) -> Option<Values<T>> {
+        self.walk(0..end, input, mode, wants_input_gradient, after)
     }
 
     /// As [`Compiled::forward`] through some of the layers only: `input` is what the layer before the first of them gave.
+    ///
+    /// # Errors
+    ///
+    /// Where one of them reads what another layer before them gave, which then is not there.
     pub fn forward_between<T: Tape<f32, Cpu>>(
+        &mut self,
+        range: Range<usize>,
+        input: Values<T>,
+        mode: Mode,
+        wants_input_gradient: bool,
+        after: impl FnMut(usize, &Values) -> ControlFlow<()>,
+    ) -> Result<Option<Values<T>>, CutError> {
+        let given = range.start.checked_sub(1).map_or(Source::Input, Source::Layer);
+        for layer in &self.layers[range.clone()] {
+            let inside = |source: &Source| matches!(source, Source::Layer(from) if range.contains(from));
+            if let Some(source) = layer.inputs.iter().find(|source| **source != given && !inside(source)) {
+                let reads = match source {
+                    Source::Layer(from) => self.layers[*from].name.clone(),
+                    Source::Input => "the input".into(),
+                };
+                return Err(CutError { layer: layer.name.clone(), reads });
+            }
+        }
+        Ok(self.walk(range, input, mode, wants_input_gradient, after))
+    }
+
+    /// Layers one after the other. What those of `range` read is `input`, or comes from one of them.
+    fn walk<T: Tape<f32, Cpu>>(
         &mut self,
         range: Range<usize>,
         input: Values<T>,
@@ -176,9 +212,8 @@ impl Compiled {
                 outputs[from] = None;
             }
             drop(current.take());
-            let (weight, bias) = self.parameters_of(index);
-            wanted[index] = wants || weight.is_some() && !self.frozen;
-            let own = running.iter_mut().find(|running| running.layer == index).map(|own| &mut own.statistics);
+            let step = &self.steps[index];
+            wanted[index] = wants || step.has_parameters() && !self.frozen;
             let extras = Extras {
                 mode,
                 wants: Wants { input: wants, parameters: !self.frozen },
@@ -186,7 +221,7 @@ impl Compiled {
                 transformed: (!T::OWNS_TAPE).then(|| &self.transforms[index]),
                 finite: (!T::OWNS_TAPE).then(|| &self.finite[index]),
             };
-            let output = apply(&self.layers[index], input.put_tape(tape), weight, bias, own, extras);
+            let output = apply(step, input.put_tape(tape), &self.parameters, &mut running, extras);
             let (output, new_tape) = output.split_tape();
             tape = new_tape;
             if after(index, &output).is_break() {
@@ -228,6 +263,63 @@ fn conv_shape(layer: &Layer, algorithm: Option<Algorithm>) -> Option<ConvShape> 
     Some(ConvShape { window: *window, groups: *groups as usize, out_channels, out_height, out_width, algorithm })
 }
 
+/// A part of a network that cannot be run by itself.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{layer}` reads {reads}, so the network cannot be cut between them")]
+pub struct CutError {
+    pub layer: String,
+    pub reads: String,
+}
+
+/// What a layer does, with all that it needs for it: parameters and running statistics by their places, sizes. A layer with
+/// parameters that are not there cannot be said.
+#[derive(Debug, Clone)]
+enum Step {
+    Conv { weight: usize, bias: Option<usize>, shape: ConvShape },
+    Linear { weight: usize, bias: Option<usize>, out: usize },
+    BatchNorm { weight: usize, bias: usize, running: usize, norm: BatchNorm },
+    MaxPool { window: Window, out: (usize, usize) },
+    AvgPool { window: Window, out: (usize, usize) },
+    AdaptiveAvgPool { out: (usize, usize) },
+    Flatten,
+    Softmax,
+    Lrn(Lrn),
+    Dropout { p: f64, layer: u64 },
+    Activation(Activation),
+}
+
+impl Step {
+    /// What a layer does whose parameters come from `parameter` on, in the order of [`shapes_of`], and its running statistics
+    /// at `running`.
+    fn of(layer: &Layer, parameter: usize, running: usize) -> Step {
+        let (channels, rows, columns) = dims(layer.output);
+        let (weight, out) = (parameter, (rows, columns));
+        let bias = (layer.biases > 0).then_some(parameter + 1);
+        match &layer.operation {
+            Operation::Conv { window, groups, .. } => {
+                let (window, groups) = (*window, *groups as usize);
+                let (out_channels, out_height, out_width) = (channels, rows, columns);
+                let shape = ConvShape { window, groups, out_channels, out_height, out_width, algorithm: None };
+                Step::Conv { weight, bias, shape }
+            }
+            Operation::Linear { .. } => Step::Linear { weight, bias, out: channels },
+            Operation::BatchNorm(norm) => Step::BatchNorm { weight, bias: parameter + 1, running, norm: *norm },
+            Operation::MaxPool { window, .. } => Step::MaxPool { window: *window, out },
+            Operation::AvgPool { window, .. } => Step::AvgPool { window: *window, out },
+            Operation::AdaptiveAvgPool | Operation::GlobalAvgPool => Step::AdaptiveAvgPool { out },
+            Operation::Flatten => Step::Flatten,
+            Operation::Softmax => Step::Softmax,
+            Operation::Lrn(settings) => Step::Lrn(*settings),
+            Operation::Dropout { p } => Step::Dropout { p: *p, layer: layer.index as u64 },
+            Operation::Activation(activation) => Step::Activation(*activation),
+        }
+    }
+
+    fn has_parameters(&self) -> bool {
+        matches!(self, Step::Conv { .. } | Step::Linear { .. } | Step::BatchNorm { .. })
+    }
+}
+
 /// What a layer needs to know beside its input and parameters.
 #[derive(Clone, Copy)]
 struct Extras<'a> {
@@ -239,40 +331,33 @@ struct Extras<'a> {
 }
 
 fn apply<T: Tape<f32, Cpu>>(
-    layer: &Layer,
+    step: &Step,
     input: Values<T>,
-    weight: Option<&Row>,
-    bias: Option<&Row>,
-    running: Option<&mut Statistics>,
+    parameters: &[Parameter],
+    running: &mut [Running],
     extras: Extras,
 ) -> Values<T> {
-    let (channels, rows, columns) = dims(layer.output);
     let Extras { mode, wants, algorithm, transformed, finite } = extras;
-    match (&layer.operation, weight) {
-        (Operation::Conv { .. }, Some(weight)) => match conv_shape(layer, algorithm) {
-            Some(shape) => conv(input, weight, bias, &shape, wants, transformed),
-            None => input,
-        },
-        (Operation::Linear { .. }, Some(weight)) => linear(input, weight, bias, channels, wants, finite),
-        (Operation::BatchNorm(norm), Some(weight)) => match (bias, running) {
-            (Some(bias), Some(running)) => {
-                let momentum = matches!(mode, Mode::Train { .. }).then_some(norm.momentum);
-                batch_norm(input, (weight, bias), running, norm.eps, momentum)
-            }
+    let row = |index: usize| &parameters[index].values;
+    match *step {
+        Step::Conv { weight, bias, shape } => {
+            conv(input, row(weight), bias.map(row), &ConvShape { algorithm, ..shape }, wants, transformed)
+        }
+        Step::Linear { weight, bias, out } => linear(input, row(weight), bias.map(row), out, wants, finite),
+        Step::BatchNorm { weight, bias, running: at, norm } => {
+            let momentum = matches!(mode, Mode::Train { .. }).then_some(norm.momentum);
+            batch_norm(input, (row(weight), row(bias)), &mut running[at].statistics, norm.eps, momentum)
+        }
+        Step::MaxPool { window, out } => maxpool(input, window, out),
+        Step::AvgPool { window, out } => avgpool(input, window, out),
+        Step::AdaptiveAvgPool { out } => adaptive_avgpool(input, out),
+        Step::Flatten => flatten(input),
+        Step::Softmax => softmax(input),
+        Step::Lrn(settings) => lrn(input, settings),
+        Step::Dropout { p, layer } => match mode {
+            Mode::Train { dropout_seed: Some(seed) } if p > 0.0 => dropout(input, p, mix(seed, layer)),
             _ => input,
         },
-        (Operation::MaxPool { window, .. }, _) => maxpool(input, *window, (rows, columns)),
-        (Operation::AvgPool { window, .. }, _) => avgpool(input, *window, (rows, columns)),
-        (Operation::AdaptiveAvgPool | Operation::GlobalAvgPool, _) => adaptive_avgpool(input, (rows, columns)),
-        (Operation::Flatten, _) => flatten(input),
-        (Operation::Softmax, _) => softmax(input),
-        (Operation::Lrn(settings), _) => lrn(input, *settings),
-        (Operation::Dropout { p }, _) => match mode {
-            Mode::Train { dropout_seed: Some(seed) } if *p > 0.0 => dropout(input, *p, mix(seed, layer.index as u64)),
-            _ => input,
-        },
-        (Operation::Activation(activation), _) => activate(input, *activation),
-        // Conv, linear and batch norm always have their weight: `filled` makes it from the same layers.
-        (Operation::Conv { .. } | Operation::Linear { .. } | Operation::BatchNorm(_), None) => input,
+        Step::Activation(activation) => activate(input, activation),
     }
 }

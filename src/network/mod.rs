@@ -12,5 +12,5 @@ pub mod parameters;
 pub mod random;
 pub mod weights;
 
-pub use compiled::{Compiled, Mode};
+pub use compiled::{Compiled, CutError, Mode};
 pub use ops::{Dims, Values};

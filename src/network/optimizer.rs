@@ -108,7 +108,9 @@ impl Optimizer {
         let (algorithm, weight_decay, steps) = (self.algorithm, self.weight_decay, self.steps);
         let squares = parameters.with_max_len(1).map(|((parameter, moments), gradient)| {
             let before = observed.then(|| view::values(&parameter.values).to_vec());
+            let place = view::place_of(&parameter.values);
             update(algorithm, weight_decay, steps, lr, &mut parameter.values, moments, gradient)?;
+            view::keep_exposed(&mut parameter.values, place);
             let (before, after) = (before.unwrap_or_default(), view::values(&parameter.values));
             Ok(Squares {
                 weight: before.iter().map(|&w| f64::from(w).powi(2)).sum(),

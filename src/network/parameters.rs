@@ -2,6 +2,7 @@
 
 use dfdx::prelude::*;
 
+use super::kernels::view;
 use super::ops::Row;
 use super::ops::batch_norm::Statistics;
 use crate::model::{Layer, Operation, Shape};
@@ -86,5 +87,5 @@ pub fn shapes_of(layer: &Layer) -> Vec<(Role, Vec<usize>)> {
 /// A parameter filled with `values` in storage order.
 pub fn row(device: &Cpu, values: Vec<f32>) -> Row {
     let length = values.len();
-    device.tensor_from_vec(values, (length,))
+    view::tensor(device, values, (length,))
 }

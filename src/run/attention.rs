@@ -8,7 +8,7 @@ use dfdx::prelude::*;
 use crate::model::unit::Span;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::kernels::view;
-use crate::network::{Compiled, Mode, Values};
+use crate::network::{Compiled, CutError, Mode, Values};
 
 /// A non-negative value for every pixel of a plane, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +124,7 @@ pub fn effective(
     let whole = (0..samples.max(1)).try_for_each(|sample| {
         let input = network.batch(inputs(sample));
         let output = frozen(network, |network| {
-            network.forward_between(0..layer + 1, input.leaky_trace(), Mode::Evaluate, true, |_, _| after(sample))
+            network.forward_to(layer + 1, input.leaky_trace(), Mode::Evaluate, true, |_, _| after(sample))
         })?;
         let (_, maps, rows, columns) = *output.shape();
         let mut chosen = vec![0.0; maps * rows * columns];
@@ -154,7 +154,7 @@ fn frozen<T>(network: &mut Compiled, work: impl FnOnce(&mut Compiled) -> T) -> T
 /// The gradient of Σ `weights`·output with respect to `input`.
 fn gradient_of(output: Values<OwnedTape<f32, Cpu>>, weights: Vec<f32>, input: &Values) -> Vec<f32> {
     let shape = *output.shape();
-    let weights = output.device().tensor_from_vec(weights, shape);
+    let weights = view::tensor(output.device(), weights, shape);
     let gradients = (output * weights).sum::<Rank0, _>().backward();
     gradients.get(input).as_vec()
 }
@@ -185,6 +185,8 @@ pub enum LookError {
     Class { class: usize, classes: usize },
     #[error("the network has no map with more than one place before its classes, so there is nowhere to look")]
     NoMap,
+    #[error("there is no last map: {0}")]
+    Cut(#[from] CutError),
 }
 
 /// Where in one image the network looks for a class, over the input's rows and columns.
@@ -213,9 +215,8 @@ fn one_hot(classes: usize, class: usize) -> Vec<f32> {
 fn gradient_input(network: &mut Compiled, input: Values, class: usize) -> Heat {
     let (_, height, width) = network.input_dims();
     let mut heat = Heat { height, width, values: vec![0.0; height * width] };
-    let (range, go_on) = (0..scores(network), |_: usize, _: &_| ControlFlow::Continue(()));
-    let output =
-        frozen(network, |network| network.forward_between(range, input.leaky_trace(), Mode::Evaluate, true, go_on));
+    let (end, go_on) = (scores(network), |_: usize, _: &_| ControlFlow::Continue(()));
+    let output = frozen(network, |network| network.forward_to(end, input.leaky_trace(), Mode::Evaluate, true, go_on));
     let Some(output) = output else { return heat };
     let weights = one_hot(network.outputs(), class);
     let gradient = gradient_of(output, weights, &input);
@@ -242,13 +243,13 @@ fn grad_cam(network: &mut Compiled, input: Values, class: usize) -> Result<Heat,
     }
     let target = if is_map(&target) { target } else { last_map };
     let go_on = |_: usize, _: &_| ControlFlow::Continue(());
-    let Some(map) = network.forward_between(0..target + 1, input, Mode::Evaluate, false, go_on) else {
+    let Some(map) = network.forward_to(target + 1, input, Mode::Evaluate, false, go_on) else {
         return Err(LookError::NoMap);
     };
     let (_, channels, rows, columns) = *map.shape();
     let output = frozen(network, |network| {
         network.forward_between(target + 1..end, map.leaky_trace(), Mode::Evaluate, true, go_on)
-    });
+    })?;
     let Some(output) = output else { return Err(LookError::NoMap) };
     let gradient = gradient_of(output, one_hot(network.outputs(), class), &map);
     let values = view::values(&map);

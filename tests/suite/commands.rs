@@ -139,7 +139,11 @@ fn what_is_not_there_is_said_with_the_nearest_name() {
 fn weights_that_do_not_fit_are_named_tensor_by_tensor() {
     let weights = project("tests/fixtures/plain3x3.safetensors");
     let weights = weights.to_str().expect("UTF-8");
-    fails(&["forward", "tests/fixtures/plain3x3.yaml", "--weights", weights], 1, &["do not fit", "cannot be told", "in the network", "conv1.weight 8×3×3×3"]);
+    fails(
+        &["forward", "tests/fixtures/plain3x3.yaml", "--weights", weights],
+        1,
+        &["do not fit", "cannot be told", "in the network", "conv1.weight 8×3×3×3"],
+    );
 }
 
 #[test]

@@ -62,8 +62,20 @@ fn mutated(sound: &[u8], dice: &mut Dice) -> Vec<u8> {
                 bytes.splice(at..at, part);
             }
             _ => {
-                let words: [&[u8]; 12] =
-                    [b"[", b"{", b": ", b"- ", b"\n", b"&a ", b"*a", b"\xff\xff\xff\xff", b"\0", b"9999999999", b"-1", b"\x1b"];
+                let words: [&[u8]; 12] = [
+                    b"[",
+                    b"{",
+                    b": ",
+                    b"- ",
+                    b"\n",
+                    b"&a ",
+                    b"*a",
+                    b"\xff\xff\xff\xff",
+                    b"\0",
+                    b"9999999999",
+                    b"-1",
+                    b"\x1b",
+                ];
                 let word = words.choose(dice).expect("one");
                 bytes.splice(at..at, word.iter().copied());
             }
@@ -75,10 +87,54 @@ fn mutated(sound: &[u8], dice: &mut Dice) -> Vec<u8> {
 /// Words of the file's own language in any order.
 fn yaml(dice: &mut Dice) -> String {
     const WORDS: [&str; 48] = [
-        "input: ", "[3, 8, 8]", "layers: ", "- ", "\n", "  ", "conv", "conv3-8", ": ", "{", "}", "[", "]", ", ", "out: ", "8",
-        "kernel: ", "5", "maxpool", "block: ", "repeat: ", "1000000", "x3", "name: ", "a", "flatten", "linear: ", "classes",
-        "classes: ", "override: ", "block1.conv1", "extends: ", "vgg16", "defaults: ", "padding: ", "same", "stack: ", "M",
-        "groups: ", "depthwise", "-1", "1e9", "\"", "'", "&x ", "*x", "# ", "train: ",
+        "input: ",
+        "[3, 8, 8]",
+        "layers: ",
+        "- ",
+        "\n",
+        "  ",
+        "conv",
+        "conv3-8",
+        ": ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ", ",
+        "out: ",
+        "8",
+        "kernel: ",
+        "5",
+        "maxpool",
+        "block: ",
+        "repeat: ",
+        "1000000",
+        "x3",
+        "name: ",
+        "a",
+        "flatten",
+        "linear: ",
+        "classes",
+        "classes: ",
+        "override: ",
+        "block1.conv1",
+        "extends: ",
+        "vgg16",
+        "defaults: ",
+        "padding: ",
+        "same",
+        "stack: ",
+        "M",
+        "groups: ",
+        "depthwise",
+        "-1",
+        "1e9",
+        "\"",
+        "'",
+        "&x ",
+        "*x",
+        "# ",
+        "train: ",
     ];
     (0..dice.random_range(1..120)).map(|_| *WORDS.choose(dice).expect("one")).collect()
 }
@@ -100,7 +156,8 @@ fn readers(time: Duration) {
         model::analyse(&loaded).expect("bundled")
     };
     let mut picture_bytes = Vec::new();
-    for format in [image::ImageFormat::Png, image::ImageFormat::Bmp, image::ImageFormat::Gif, image::ImageFormat::WebP] {
+    for format in [image::ImageFormat::Png, image::ImageFormat::Bmp, image::ImageFormat::Gif, image::ImageFormat::WebP]
+    {
         let mut bytes = std::io::Cursor::new(Vec::new());
         let own = image::RgbImage::from_fn(9, 7, |x, y| image::Rgb([x as u8 * 20, y as u8 * 30, 7]));
         own.write_to(&mut bytes, format).expect("encoded");
@@ -114,7 +171,9 @@ fn readers(time: Duration) {
     let tried = for_a_while(time, |dice| match dice.random_range(0..8) {
         0..3 => {
             let text = match dice.random_bool(0.5) {
-                true => String::from_utf8_lossy(&mutated(texts.choose(dice).expect("one").as_bytes(), dice)).into_owned(),
+                true => {
+                    String::from_utf8_lossy(&mutated(texts.choose(dice).expect("one").as_bytes(), dice)).into_owned()
+                }
                 false => yaml(dice),
             };
             let sets = [("classes".to_string(), "7".to_string()), (yaml(dice), yaml(dice))];

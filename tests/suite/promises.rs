@@ -90,8 +90,10 @@ fn memory_is_what_an_operation_keeps_and_no_more() {
 
 #[test]
 fn layers_are_compared_with_those_of_their_shape() {
-    let one = network("input: [3, 8, 8]\nlayers: [block: {name: b, layers: [conv3-8, conv3-16]}, flatten, linear: 2]\n");
-    let other = "input: [3, 8, 8]\nlayers: [block: {name: b, layers: [conv3-8, conv5-12, conv3-16]}, flatten, linear: 2]\n";
+    let one =
+        network("input: [3, 8, 8]\nlayers: [block: {name: b, layers: [conv3-8, conv3-16]}, flatten, linear: 2]\n");
+    let other =
+        "input: [3, 8, 8]\nlayers: [block: {name: b, layers: [conv3-8, conv5-12, conv3-16]}, flatten, linear: 2]\n";
     let rows = compare::rows(&[&one, &network(other)]);
     let names = |row: &compare::Row| {
         let name = |cell: &Option<compare::Cell>| cell.as_ref().map_or("–".to_string(), |cell| cell.name.clone());
@@ -113,9 +115,9 @@ fn for_and_against(folder: &Path) -> Compiled {
         ("linear1.weight", vec![2, 1], bytes(&[-1.0, 1.0])),
         ("linear1.bias", vec![2], bytes(&[0.0, 0.0])),
     ];
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("sound"))
-    });
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("sound")));
     let path = folder.join("w.safetensors");
     safetensors::serialize_to_file(views, None, &path).expect("written");
     weights::read(&own, &path, Rest::Refused).expect("read").compiled
@@ -132,6 +134,18 @@ fn grad_cam_shows_what_speaks_for_a_class_and_nothing_of_what_speaks_against_it(
     assert!(speaks.values.windows(2).all(|pair| pair[0] <= pair[1]) && speaks.values[15] > 0.0, "{speaks:?}");
 }
 
+#[test]
+fn a_network_is_not_cut_across_what_a_layer_reads() {
+    let own = network("input: [1, 4, 4]\nlayers: [conv1-1, relu, conv1-1, flatten, linear: 2]\n");
+    let mut compiled = Compiled::initialised(&own, Init::Kaiming, 1);
+    let map = || Cpu::default().tensor_from_vec(vec![1.0; 16], (1usize, 1usize, 4usize, 4usize));
+    let between = |compiled: &mut Compiled| compiled.forward_between(2..5, map(), Mode::Evaluate, false, go_on);
+    assert!(between(&mut compiled).expect("a chain").is_some());
+    compiled.layers[2].inputs = vec![model::Source::Layer(0)];
+    let error = between(&mut compiled).err().expect("what conv1 gave is not there");
+    assert_eq!(error.to_string(), "`conv2` reads conv1, so the network cannot be cut between them");
+}
+
 const NET: &str = "name: Small\ninput: [1, 8, 8]\nclasses: 3\ndefaults:\n  conv: {norm: batch, activation: relu}\n\
                    layers: [conv3-6, maxpool, conv3-8, flatten, fc-classes]\n";
 
@@ -142,7 +156,8 @@ fn wanted(folder: &Path, more: Recipe) -> Begin {
             let place = folder.join(format!("data/{part}/{class}"));
             std::fs::create_dir_all(&place).expect("made");
             for image in 0..4u8 {
-                let pixel = |x: u32, y: u32| image::Luma([(x as u8 * (class * 9 + 1)).wrapping_add(y as u8 * image * 5)]);
+                let pixel =
+                    |x: u32, y: u32| image::Luma([(x as u8 * (class * 9 + 1)).wrapping_add(y as u8 * image * 5)]);
                 image::GrayImage::from_fn(8, 8, pixel).save(place.join(format!("{image}.png"))).expect("written");
             }
         }
@@ -284,7 +299,11 @@ fn a_bit_that_changes_anywhere_in_a_checkpoint_is_noticed() {
         assert!(text.contains(from), "{text}");
         std::fs::write(run.join(name), text.replace(from, to)).expect("written");
         let session = session::resume(&run, &longer).expect("the checkpoint is sound");
-        assert!(session.notes.iter().any(|note| note.contains(name) && note.contains("is not what")), "{:?}", session.notes);
+        assert!(
+            session.notes.iter().any(|note| note.contains(name) && note.contains("is not what")),
+            "{:?}",
+            session.notes
+        );
         drop(session);
         let again = std::fs::read_to_string(run.join(name)).expect("read");
         assert!(again.contains(from) && !again.contains(to), "{again}");
@@ -393,7 +412,8 @@ fn a_run_that_was_ended_before_it_had_learned_anything_begins_anew_in_its_folder
     for gone in ["checkpoint.safetensors", "state.json"] {
         std::fs::remove_file(run.join(gone)).expect("removed");
     }
-    std::fs::write(run.join("metrics.jsonl"), "{\"event\":\"start\",\"version\":1}\n{\"event\":\"sta").expect("written");
+    std::fs::write(run.join("metrics.jsonl"), "{\"event\":\"start\",\"version\":1}\n{\"event\":\"sta")
+        .expect("written");
     std::fs::write(run.join(".convlens-half"), "half a checkpoint").expect("written");
     let session = session::resume(&run, &Change::default()).expect("begun anew");
     assert!(session.notes[0].contains("begins anew from its recipe and seed"), "{:?}", session.notes);
@@ -421,7 +441,9 @@ fn links_in_a_runs_folder_lead_nowhere() {
     let run = folder.path().join("run");
     let outside = folder.path().join("outside");
     let longer = |epochs| Change { epochs: Some(epochs), ..Change::default() };
-    for (epochs, name) in [(3, "state.json"), (4, "summary.json"), (5, "recipe.yaml"), (6, "architecture.yaml"), (7, "classes.txt")] {
+    for (epochs, name) in
+        [(3, "state.json"), (4, "summary.json"), (5, "recipe.yaml"), (6, "architecture.yaml"), (7, "classes.txt")]
+    {
         std::fs::write(&outside, "theirs").expect("written");
         std::fs::remove_file(run.join(name)).expect("removed");
         symlink(&outside, run.join(name)).expect("linked");
@@ -435,7 +457,8 @@ fn links_in_a_runs_folder_lead_nowhere() {
         let kept = std::fs::read(run.join(name)).expect("there");
         std::fs::remove_file(run.join(name)).expect("removed");
         symlink(&outside, run.join(name)).expect("linked");
-        let refused = session::resume(&run, &longer(9)).err().unwrap_or_else(|| panic!("{name} was followed")).to_string();
+        let refused =
+            session::resume(&run, &longer(9)).err().unwrap_or_else(|| panic!("{name} was followed")).to_string();
         assert!(refused.contains("a link"), "{name}: {refused}");
         assert!(!outside.exists(), "{name} made what it leads to");
         std::fs::remove_file(run.join(name)).expect("removed");

@@ -303,8 +303,12 @@ const SMALL: &str =
 
 /// A folder with a small network, and the explorer opened on it at the training screen.
 fn training_screen(recipe: &str) -> Screen {
+    training_screen_of(SMALL, recipe)
+}
+
+fn training_screen_of(network: &str, recipe: &str) -> Screen {
     let home = home();
-    std::fs::write(home.path().join("work/architectures/small.yaml"), SMALL).expect("written");
+    std::fs::write(home.path().join("work/architectures/small.yaml"), network).expect("written");
     let mut screen = Screen::open_at(home, &[], &["explore", "small"], 30, 100);
     screen.shows("Small");
     screen.press("6");
@@ -355,6 +359,33 @@ fn a_run_is_begun_paused_stepped_stopped_and_kept() {
     assert_eq!(summary["status"], "stopped", "leaving keeps the run: {summary}");
     let step = summary["step"].as_u64().expect("a step");
     resumes(&screen, &(step + 3).to_string());
+}
+
+#[test]
+fn leaving_a_long_step_says_what_is_waited_for_and_ctrl_c_ends_it_at_once() {
+    let slow = "name: Small\ninput: [3, 64, 64]\nclasses: 3\n\
+                layers: [conv3-64 x8, maxpool, conv3-64 x4, global_avgpool, flatten, fc-classes]\n";
+    let mut screen = training_screen_of(slow, "batch=64 epochs=100000");
+    screen.press("\r");
+    let checkpoint = screen.home.path().join("work/runs/small-1/checkpoint.safetensors");
+    let began = Instant::now();
+    while !checkpoint.exists() {
+        assert!(began.elapsed() < PATIENCE, "no checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    screen.press("q");
+    screen.shows("small-1 is being trained");
+    screen.press("j\r");
+    // On the screen that was there before, with the terminal given back.
+    screen.shows("stopping after this step and saving the run");
+    assert!(!screen.parser.screen().alternate_screen());
+    let began = Instant::now();
+    screen.press("\x03");
+    let status = screen.closes();
+    assert_eq!(status.exit_code(), 130, "{status:?}");
+    assert!(began.elapsed() < Duration::from_secs(10), "a step of many seconds is not waited for");
+    let bytes = std::fs::read(checkpoint).expect("there");
+    safetensors::SafeTensors::deserialize(&bytes).expect("the last checkpoint is whole");
 }
 
 #[test]

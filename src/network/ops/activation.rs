@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn relu_lets_not_a_number_through_and_its_gradient_at_zero_is_zero() {
         let device = Cpu::default();
-        let input: Values = device.tensor_from_vec(vec![f32::NAN, 0.0, -0.0, 1.0], (1, 4, 1, 1));
+        let input: Values = view::tensor(&device, vec![f32::NAN, 0.0, -0.0, 1.0], (1, 4, 1, 1));
         let output = activate(input.leaky_trace(), Activation::Relu);
         assert!(view::values(&output)[0].is_nan());
         let mut gradients = output.sum::<Rank0, _>().backward();

@@ -38,7 +38,7 @@ mod tests {
         // with factors 2/3, 1, 1, 1/2: the last window starts at 5 and has one row of input and one of padding.
         let pair = Pair::square;
         let window = Window { kernel: pair(3), stride: pair(2), padding: pair(1), dilation: pair(1) };
-        let ones: Values = Cpu::default().tensor_from_vec(vec![1.0; 36], (1, 1, 6, 6));
+        let ones: Values = view::tensor(&Cpu::default(), vec![1.0; 36], (1, 1, 6, 6));
         let output = avgpool(ones, window, (4, 4));
         let factors = [2.0 / 3.0, 1.0, 1.0, 0.5];
         for (position, &value) in view::values(&output).iter().enumerate() {

@@ -27,9 +27,9 @@ pub fn against(
     definition: impl Fn(&[f64], &[Vec<f64>]) -> Vec<f64>,
 ) {
     let device = Cpu::default();
-    let input: Values = device.tensor_from_vec(numbers(count(dims), 1), dims);
+    let input: Values = view::tensor(&device, numbers(count(dims), 1), dims);
     let rows: Vec<Row> = (parameters.iter().enumerate())
-        .map(|(at, &length)| device.tensor_from_vec(numbers(length, at as u64 + 2), (length,)))
+        .map(|(at, &length)| view::tensor(&device, numbers(length, at as u64 + 2), (length,)))
         .collect();
     let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
     let output = operation(input.leaky_trace(), &rows);
@@ -40,7 +40,7 @@ pub fn against(
 
     // The loss is Σ w·y with fixed weights w, so that every output counts differently.
     let weights = numbers(expected.len(), 99);
-    let factors: Values = device.tensor_from_vec(weights.clone(), *output.shape());
+    let factors: Values = view::tensor(&device, weights.clone(), *output.shape());
     let mut gradients = (output * factors).sum::<Rank0, _>().backward();
     let loss = |output: Vec<f64>| -> f64 { output.iter().zip(&weights).map(|(y, &w)| y * f64::from(w)).sum() };
     let differences = |length: usize, at: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {

@@ -13,7 +13,7 @@ use crate::network::kernels::view;
 use crate::network::kernels::winograd::Transformed;
 
 /// What is fixed about a conv layer.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct ConvShape {
     pub window: Window,
     pub groups: usize,
@@ -184,11 +184,11 @@ mod tests {
             };
             let taps = (kernel * kernel) as usize;
             let device = Cpu::default();
-            let input: Values = device.tensor_from_vec(check::numbers(count(dims), 1), dims);
+            let input: Values = view::tensor(&device, check::numbers(count(dims), 1), dims);
             // As large as He et al. draw them, so that outputs are near 1.
             let scale = (2.0f32 / (40.0 * taps as f32)).sqrt() * 1.7;
             let weight: Vec<f32> = check::numbers(50 * 40 * taps, 2).into_iter().map(|value| value * scale).collect();
-            let weight: Row = device.tensor_from_vec(weight, (50 * 40 * taps,));
+            let weight: Row = view::tensor(&device, weight, (50 * 40 * taps,));
             let run = |algorithm| {
                 let shape = ConvShape {
                     window,

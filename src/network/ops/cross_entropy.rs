@@ -5,6 +5,7 @@ use dfdx::losses::cross_entropy_with_logits_loss;
 use dfdx::prelude::*;
 
 use super::Values;
+use crate::network::kernels::view;
 
 /// `logits` is `[N, classes, 1, 1]`; every label is below `classes`. With `smoothing` ε a label's target is 1 − ε + ε/K and
 /// every other class's ε/K (Szegedy et al. 2016; PyTorch's `label_smoothing`).
@@ -19,7 +20,7 @@ pub fn cross_entropy<T: Tape<f32, Cpu>>(
     for (image, label) in labels.iter().enumerate() {
         targets[image * classes + label] = (1.0 - smoothing + others) as f32;
     }
-    let targets = logits.device().tensor_from_vec(targets, (images, classes));
+    let targets = view::tensor(logits.device(), targets, (images, classes));
     cross_entropy_with_logits_loss(logits.reshape_like(&(images, classes)), targets)
 }
 
@@ -29,13 +30,13 @@ mod tests {
 
     #[test]
     fn the_loss_of_even_logits_is_the_logarithm_of_the_number_of_classes() {
-        let logits: Values = Cpu::default().tensor_from_vec(vec![3.0; 2 * 10], (2, 10, 1, 1));
+        let logits: Values = view::tensor(&Cpu::default(), vec![3.0; 2 * 10], (2, 10, 1, 1));
         assert!((cross_entropy(logits, &[4, 9], 0.0).array() - 10f32.ln()).abs() < 1e-6);
     }
 
     #[test]
     fn huge_logits_give_a_finite_loss_and_the_gradient_softmax_minus_target() {
-        let logits: Values = Cpu::default().tensor_from_vec(vec![1e4, 0.0, -1e4], (1, 3, 1, 1));
+        let logits: Values = view::tensor(&Cpu::default(), vec![1e4, 0.0, -1e4], (1, 3, 1, 1));
         let loss = cross_entropy(logits.leaky_trace(), &[1], 0.0);
         assert_eq!(loss.array(), 1e4);
         let mut gradients = loss.backward();
@@ -46,7 +47,7 @@ mod tests {
     fn smoothed_labels_are_pytorchs() {
         // F.cross_entropy(torch.tensor([[1., 2., 4.]]), torch.tensor([2]), label_smoothing=0.3):
         // the log-probabilities are −3.16985, −2.16985, −0.16985, weighted by 0.1, 0.1 and 0.8.
-        let logits: Values = Cpu::default().tensor_from_vec(vec![1.0, 2.0, 4.0], (1, 3, 1, 1));
+        let logits: Values = view::tensor(&Cpu::default(), vec![1.0, 2.0, 4.0], (1, 3, 1, 1));
         let expected = 0.1 * 3.169_846 + 0.1 * 2.169_846 + 0.8 * 0.169_846;
         assert!((cross_entropy(logits, &[2], 0.3).array() - expected).abs() < 1e-5);
     }

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn dropped_values_get_no_gradient_and_the_rest_is_scaled() {
-        let ones: Values = Cpu::default().tensor_from_vec(vec![1.0; 100_000], (10, 100, 10, 10));
+        let ones: Values = view::tensor(&Cpu::default(), vec![1.0; 100_000], (10, 100, 10, 10));
         let output = dropout(ones.leaky_trace(), 0.3, 7);
         let values = view::values(&output).to_vec();
         let scale = (1.0f64 / 0.7) as f32;
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn another_seed_drops_other_values() {
-        let ones: Values = Cpu::default().tensor_from_vec(vec![1.0; 1000], (1, 1000, 1, 1));
+        let ones: Values = view::tensor(&Cpu::default(), vec![1.0; 1000], (1, 1000, 1, 1));
         let of = |seed| view::values(&dropout(ones.clone(), 0.5, seed)).to_vec();
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));

@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn a_weight_that_is_not_finite_is_not_hidden_behind_a_zero() {
         let device = Cpu::default();
-        let input: Values = device.tensor_from_vec(vec![0.0, 1.0], (1, 2, 1, 1));
+        let input: Values = view::tensor(&device, vec![0.0, 1.0], (1, 2, 1, 1));
         for (first, infinite) in [(1.0, false), (f32::INFINITY, true)] {
-            let weight: Row = device.tensor_from_vec(vec![first, 2.0], (2,));
+            let weight: Row = view::tensor(&device, vec![first, 2.0], (2,));
             let output = linear(input.clone(), &weight, None, 1, Wants::ALL, Some(&OnceLock::new()));
             assert_eq!(view::values(&output)[0].is_nan(), infinite);
         }

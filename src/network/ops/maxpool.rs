@@ -174,7 +174,7 @@ mod tests {
             let dims = (2, 2, height, width);
             check::against(dims, &[], |input, _| maxpool(input, window, (rows, columns)), definition);
             // Without a tape the rows are walked another way, to the same values.
-            let input: Values = Cpu::default().tensor_from_vec(check::numbers(count(dims), 5), dims);
+            let input: Values = view::tensor(&Cpu::default(), check::numbers(count(dims), 5), dims);
             let with_tape = maxpool(input.leaky_trace(), window, (rows, columns));
             let without = maxpool(input, window, (rows, columns));
             prop_assert_eq!(view::values(&with_tape).to_vec(), view::values(&without).to_vec());
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn not_a_number_is_not_hidden() {
-        let input: Values = Cpu::default().tensor_from_vec(vec![1.0, f32::NAN, 3.0, 2.0], (1, 1, 2, 2));
+        let input: Values = view::tensor(&Cpu::default(), vec![1.0, f32::NAN, 3.0, 2.0], (1, 1, 2, 2));
         let pair = Pair::square(2);
         let window = Window { kernel: pair, stride: pair, padding: Pair::square(0), dilation: Pair::square(1) };
         assert!(view::values(&maxpool(input, window, (1, 1)))[0].is_nan());

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn large_logits_do_not_overflow() {
-        let input: Values = Cpu::default().tensor_from_vec(vec![1000.0, 999.0], (1, 2, 1, 1));
+        let input: Values = view::tensor(&Cpu::default(), vec![1000.0, 999.0], (1, 2, 1, 1));
         let output = softmax(input);
         // 1/(1 + e⁻¹)
         assert!((view::values(&output)[0] - 0.731_058_6).abs() < 1e-6);

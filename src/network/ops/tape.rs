@@ -3,6 +3,7 @@
 use dfdx::prelude::*;
 
 use super::{Dims, Row, Values};
+use crate::network::kernels::view;
 
 /// Which gradients somebody wants of an operation with parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub fn record<T: Tape<f32, Cpu>>(
     backward: impl FnOnce(Backward) + 'static,
 ) -> Values<T> {
     let (input, mut tape) = input.split_tape();
-    let output = input.device().tensor_from_vec(values, dims);
+    let output = view::tensor(input.device(), values, dims);
     if T::OWNS_TAPE {
         let (from, to) = (output.ghost(), input.ghost());
         let parameters: Vec<_> = parameters.iter().map(|parameter| parameter.ghost()).collect();

@@ -90,7 +90,8 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
     let table_height = (candidates.len() as u16 + 1).min(inside.height.saturating_sub(sliders.height));
     let table = Rect { y: sliders.bottom(), height: table_height, ..inside };
     draw_table(state, &candidates, frame_, table);
-    let rest = Rect { y: table.bottom(), height: inside.height.saturating_sub(sliders.height + table_height), ..inside };
+    let rest =
+        Rect { y: table.bottom(), height: inside.height.saturating_sub(sliders.height + table_height), ..inside };
     if rest.height >= 5 && panes.class != SizeClass::Tiny {
         draw_curves(state, frame_, rest);
     }

@@ -137,7 +137,12 @@ impl Plot<'_> {
             .legend_position(None);
         frame_.render_widget(chart, area);
         // Numbers tell other runs' lines apart where colours do not.
-        let plane = Rect { x: inside.x + MARGIN, width: inside.width.saturating_sub(MARGIN), height: inside.height.saturating_sub(2), ..inside };
+        let plane = Rect {
+            x: inside.x + MARGIN,
+            width: inside.width.saturating_sub(MARGIN),
+            height: inside.height.saturating_sub(2),
+            ..inside
+        };
         for (number, (points, style)) in others.iter().enumerate() {
             let cell = points.last().map(|point| cell_of(*point, last as f64, (low, high), plane));
             if let Some(cell) = cell.and_then(|cell| frame_.buffer_mut().cell_mut(cell)) {

@@ -36,7 +36,8 @@ fn areas(panes: &Panes, shown: Below) -> Areas {
     let wanted = if panes.class == SizeClass::Full { BELOW } else { BELOW_COMPACT };
     let below = if table.height >= wanted + 8 { wanted } else { 0 };
     let legend = Rect { height: 1.min(table.height), ..table };
-    let charts = Rect { y: table.y + legend.height, height: table.height.saturating_sub(legend.height + below), ..table };
+    let charts =
+        Rect { y: table.y + legend.height, height: table.height.saturating_sub(legend.height + below), ..table };
     let half = charts.width / 2;
     let accuracy = Rect { x: charts.x + half, width: charts.width - half, ..charts };
     let has_room = below > 0 || shown == Below::Layers;

@@ -1,0 +1,73 @@
+//! What is built in: from where, under which licences, and what must be there once only. `deny.toml` says the same to
+//! `cargo deny`, which takes minutes to install; here it is held wherever the tests run.
+
+#![allow(clippy::disallowed_methods, reason = "tests read the files of the project")]
+
+use serde_json::Value;
+
+/// `deny.toml`'s list of licences.
+fn allowed() -> Vec<String> {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deny.toml")).expect("the list");
+    let list = text.split_once("allow = [").and_then(|(_, rest)| rest.split_once(']')).expect("a list").0;
+    list.split(',').map(|word| word.trim().trim_matches('"').to_string()).filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether a licence expression can be met: one of its alternatives with all its parts. No expression here nests deeper.
+fn is_met(expression: &str, allowed: &[String]) -> bool {
+    let plain = |part: &str| part.trim().trim_matches(['(', ')']).trim().to_string();
+    // `(MIT OR Apache-2.0) AND Unicode-3.0`: each part by itself; `A OR B AND C` does not occur.
+    let parts: Vec<&str> = expression.split(" AND ").collect();
+    parts.iter().all(|part| {
+        part.split(" OR ").flat_map(|one| one.split('/')).any(|one| allowed.iter().any(|known| *known == plain(one)))
+    })
+}
+
+#[test]
+fn every_package_comes_from_the_registry_under_a_licence_that_may_be_built_in() {
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo");
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    let metadata: Value = serde_json::from_slice(&cargo.stdout).expect("JSON");
+    let allowed = allowed();
+    let packages = metadata["packages"].as_array().expect("packages");
+    assert!(packages.len() > 100, "the whole tree");
+    for package in packages {
+        let text = |key: &str| package[key].as_str().unwrap_or_default();
+        let name = format!("{} {}", text("name"), text("version"));
+        if text("name") != "convlens" {
+            assert!(text("source").starts_with("registry+"), "{name} comes from {}", package["source"]);
+        }
+        let has_file = package["license_file"].is_string();
+        assert!(
+            is_met(text("license"), &allowed) || text("license").is_empty() && has_file,
+            "{name}: {}",
+            package["license"]
+        );
+    }
+    let versions = |name: &str| packages.iter().filter(|package| package["name"] == name).count();
+    for once in ["crossterm", "ratatui", "ratatui-core"] {
+        assert_eq!(versions(once), 1, "{once} is there more than once");
+    }
+    // Archived, and what was below it has a defect that stays (RUSTSEC-2024-0449).
+    for gone in ["serde_yaml", "unsafe-libyaml"] {
+        assert_eq!(versions(gone), 0, "{gone} came back");
+    }
+}
+
+#[test]
+fn a_licence_is_met_by_one_of_its_alternatives_with_all_their_parts() {
+    let allowed = ["MIT".to_string(), "ISC".into(), "Unicode-3.0".into()];
+    for (expression, met) in [
+        ("MIT OR Apache-2.0", true),
+        ("Apache-2.0/MIT", true),
+        ("(MIT OR Apache-2.0) AND Unicode-3.0", true),
+        ("Apache-2.0 AND ISC", false),
+        ("GPL-3.0-only", false),
+        ("", false),
+    ] {
+        assert_eq!(is_met(expression, &allowed), met, "{expression}");
+    }
+}
