@@ -121,7 +121,8 @@ fn measure(
         None => Compiled::initialised(network, Init::Kaiming, args.seed),
     };
     let (input, how) = (network.architecture.input, &network.architecture.preprocess);
-    let picture = args.image.as_ref().map(|path| picture::read(path)).transpose().map_err(Failure::because)?;
+    let asked = preprocess::asked_side(input, how);
+    let picture = args.image.as_ref().map(|path| picture::read(path, asked)).transpose().map_err(Failure::because)?;
     let values = picture.as_ref().map(|picture| preprocess::preprocess(picture, input, how)).transpose();
     let values = values.map_err(Failure::because)?;
     let photo = picture.as_ref().map(|picture| preprocess::fitted(picture, input, how)).transpose();

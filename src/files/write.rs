@@ -78,6 +78,10 @@ fn open_unlinked(options: &mut fs::OpenOptions, path: &Path) -> io::Result<File>
 pub fn check(path: &Path) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     refuse_read_only(&target)?;
+    let folder = folder_of(&target);
+    if !folder.is_dir() {
+        return Err(io::Error::other(format!("there is no folder {}", folder.display())));
+    }
     beside(&target).map(drop)
 }
 

@@ -272,7 +272,8 @@ fn one_input(request: &Request) -> Result<Taken, String> {
             Ok(Taken { values, photo: None, images })
         }
         Input::Photo(path) => {
-            let picture = picture::read(path).map_err(|error| error.to_string())?;
+            let asked = preprocess::asked_side(sizes, &architecture.preprocess);
+            let picture = picture::read(path, asked).map_err(|error| error.to_string())?;
             let how = &architecture.preprocess;
             let values = preprocess::preprocess(&picture, sizes, how).map_err(|error| error.to_string())?;
             let photo = preprocess::fitted(&picture, sizes, how).map_err(|error| error.to_string())?;

@@ -37,6 +37,11 @@ const SIDE: u32 = 20_000;
 /// Most memory a decoder may take: about a hundred megapixels.
 const DECODER_BYTES: u64 = 512 << 20;
 
+/// Pixels of a picture that is scaled from all of them; more than nearly every camera makes.
+const WHOLE: usize = 24_000_000;
+/// How many times larger than what is asked for a reduced picture stays at the least.
+const MORE: usize = 8;
+
 /// Bytes that a picture of 44 megapixels takes.
 const LARGE: u64 = 1 << 30;
 
@@ -158,8 +163,10 @@ pub fn found(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, LeftOut), NoPictures> {
 /// The kinds of pictures that can be read, in words.
 pub const KINDS: &str = "PNG, JPEG, WebP, GIF, BMP, TIFF, PNM, QOI";
 
-/// Reads a picture. Transparency is dropped, as PIL's `convert("RGB")` does; gray counts as equal red, green and blue.
-pub fn read(path: &Path) -> Result<Picture, PictureError> {
+/// Reads a picture of which a shorter side of `asked` pixels is made. Transparency is dropped, as PIL's `convert("RGB")` does;
+/// gray counts as equal red, green and blue. One of more than 24 million pixels is first reduced to eight times what is asked
+/// for or more, as Pillow's `reducing_gap` does, so that a small file does not take gigabytes.
+pub fn read(path: &Path, asked: u64) -> Result<Picture, PictureError> {
     let name = || path.display().to_string();
     let unreadable = |reason: String| PictureError::Unreadable { path: name(), reason };
     let bytes = files::read::bytes(path, FILE_BYTES).map_err(|error| unreadable(error.to_string()))?;
@@ -172,6 +179,10 @@ pub fn read(path: &Path) -> Result<Picture, PictureError> {
     if width == 0 || height == 0 {
         let reason = format!("it has no pixels ({width}×{height})");
         return Err(PictureError::Undecodable { path: name(), reason });
+    }
+    let factor = width.min(height) / (MORE * asked.max(1) as usize);
+    if width * height > WHOLE && factor > 1 {
+        return Ok(reduced(picture, factor));
     }
     // The values, and what scaling makes of them on the way. Only what is large for any machine is asked about: whether an
     // ordinary image is read must not hang on what else is running.
@@ -187,6 +198,34 @@ pub fn read(path: &Path) -> Result<Picture, PictureError> {
         _ => picture.into_rgb8().into_raw().into_iter().map(|byte| f32::from(byte) / 255.0).collect(),
     };
     Ok(Picture { width, height, values })
+}
+
+/// Means over blocks of `factor` by `factor` pixels; those at the right and lower edges may be smaller.
+fn reduced(picture: DynamicImage, factor: usize) -> Picture {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let (columns, rows) = (width.div_ceil(factor), height.div_ceil(factor));
+    // One byte a pixel stays one: a picture of a few kilobytes may be as large as this.
+    let (channels, bytes) = match picture {
+        DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
+        other => (3, other.into_rgb8().into_raw()),
+    };
+    let mut values = Vec::with_capacity(3 * columns * rows);
+    for row in 0..rows {
+        let mut sums = vec![0u64; 3 * columns];
+        let lines = row * factor..((row + 1) * factor).min(height);
+        for line in lines.clone() {
+            for (at, pixel) in bytes[line * width * channels..][..width * channels].chunks_exact(channels).enumerate() {
+                let sum = &mut sums[3 * (at / factor)..][..3];
+                (0..3).for_each(|channel| sum[channel] += u64::from(pixel[channel % channels]));
+            }
+        }
+        for (column, sum) in sums.chunks_exact(3).enumerate() {
+            let across = ((column + 1) * factor).min(width) - column * factor;
+            let count = (across * lines.len()) as f32 * 255.0;
+            values.extend(sum.iter().map(|&sum| sum as f32 / count));
+        }
+    }
+    Picture { width: columns, height: rows, values }
 }
 
 /// A decoder that gives libjpeg-turbo's bytes: the ones that PIL, and so the training of nearly every published
@@ -242,5 +281,36 @@ fn within(width: u64, height: u64) -> Result<(), String> {
         false => {
             Err(format!("{width}×{height} pixels are more than {} million; scale it down first", PIXELS / 1_000_000))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, Luma, Rgb};
+
+    #[test]
+    fn a_reduced_picture_is_the_mean_of_its_blocks() {
+        let own = GrayImage::from_fn(5, 3, |x, y| Luma([(10 * x + y) as u8]));
+        let small = reduced(DynamicImage::ImageLuma8(own), 2);
+        assert_eq!((small.width, small.height), (3, 2));
+        // Columns 0 1 | 2 3 | 4 of rows 0 and 1; row 2 alone.
+        let expected = [5.5, 25.5, 40.5, 7.0, 27.0, 42.0];
+        for (pixel, expected) in small.values.chunks(3).zip(expected) {
+            assert!(pixel.iter().all(|value| (value * 255.0 - expected).abs() < 1e-3), "{small:?}");
+        }
+        let colours = RgbImage::from_fn(2, 2, |x, _| Rgb([x as u8 * 100, 7, 9]));
+        let one = reduced(DynamicImage::ImageRgb8(colours), 2);
+        assert!((one.values[0] * 255.0 - 50.0).abs() < 1e-3 && (one.values[2] * 255.0 - 9.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn only_a_picture_far_larger_than_what_is_asked_for_is_reduced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.png");
+        GrayImage::new(6000, 4100).save(&path).expect("written");
+        let sides = |asked| read(&path, asked).map(|picture| (picture.width, picture.height)).expect("read");
+        assert_eq!(sides(256), (3000, 2050));
+        assert_eq!(sides(512), (6000, 4100));
     }
 }

@@ -19,6 +19,11 @@ pub enum PreprocessError {
     Scale { width: usize, height: usize, reason: String },
 }
 
+/// The shorter side that pictures are scaled to for a network.
+pub fn asked_side(input: Input, how: &Preprocess) -> u64 {
+    how.resize.unwrap_or(0).max(input.height.min(input.width))
+}
+
 /// The input's values, channel by channel: (pixel/255·scale − mean)/std.
 pub fn preprocess(picture: &Picture, input: Input, how: &Preprocess) -> Result<Vec<f32>, PreprocessError> {
     if input.channels != 1 && input.channels != 3 {

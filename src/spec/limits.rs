@@ -13,10 +13,10 @@ pub const WRITTEN_NESTING: usize = 42;
 pub const DIMENSION: u64 = 1 << 24;
 /// Deepest nesting of brackets and dashes in a text; the YAML reader itself stops there.
 pub const DEPTH: usize = 128;
-/// Most values in one text, counted by its commas, colons and dashes. Ten thousand layers with five fields each have 130,000.
-pub const VALUES: usize = 150_000;
+/// Most values in one text, counted by its commas, colons and dashes. Ten thousand layers with three fields each have 80,000.
+pub const VALUES: usize = 100_000;
 /// Most YAML nodes in one file once aliases are followed; a text of [`VALUES`] has fewer unless it is an alias bomb.
-pub const NODES: u32 = 400_000;
+pub const NODES: u32 = 300_000;
 /// Bytes that are read once more to find the places of problems; of a large file only the first problems are placed.
 pub const PLACED_BYTES: usize = 1 << 19;
 /// Longest word that a suggestion is looked for.

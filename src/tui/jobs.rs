@@ -168,8 +168,11 @@ fn complains(what: &'static str, sender: &SyncSender<Input>) -> impl Fn(String) 
     move |why| drop(sender.send(Input::Msg(Msg::Complain(format!("{what}; {why}")))))
 }
 
+/// The shorter side of a photo under a field: more than a terminal has pixels.
+const SHOWN: u64 = 512;
+
 fn photo(path: PathBuf) -> Msg {
-    match picture::read(&path) {
+    match picture::read(&path, SHOWN) {
         Ok(picture) => Msg::Photo(Photo { path, picture: Arc::new(picture) }),
         Err(error) => Msg::Complain(error.to_string()),
     }

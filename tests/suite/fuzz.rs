@@ -192,7 +192,7 @@ fn readers(time: Duration) {
         }
         4 => {
             let path = write(at, "picture", &mutated(picture_bytes.choose(dice).expect("one"), dice));
-            let _ = picture::read(&path);
+            let _ = picture::read(&path, 224);
         }
         5 => {
             let path = write(at, "x.npy", &mutated(&npy, dice));

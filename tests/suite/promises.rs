@@ -70,6 +70,21 @@ fn a_step_is_seen_by_the_next_evaluation_whatever_was_kept_of_the_weights_before
 }
 
 #[test]
+fn an_output_that_nobody_reads_any_more_gives_its_place_to_the_next() {
+    let own = network("input: [2, 6, 6]\nlayers: [conv1-3, relu, tanh, relu, maxpool, flatten, linear: 2]\n");
+    let mut compiled = Compiled::initialised(&own, Init::Kaiming, 1);
+    let batch = compiled.batch(vec![0.5; 72]);
+    let mut places = Vec::new();
+    compiled.forward(batch, Mode::Evaluate, false, |_, output| {
+        places.push(view::place_of(output));
+        ControlFlow::Continue(())
+    });
+    // Activations work in place where they are the last that read their input; the others make a place of their own.
+    assert!(places[..4].windows(2).all(|pair| pair[0] == pair[1]), "{places:x?}");
+    assert_ne!(places[3], places[4]);
+}
+
+#[test]
 fn memory_is_what_an_operation_keeps_and_no_more() {
     // 4 bytes a value: the conv keeps its input (16 values), ReLU a bit for each of 32, max-pooling an index for each of 8,
     // the linear layer its input: the pool's 8, which flatten hands on.
@@ -142,7 +157,7 @@ fn a_network_is_not_cut_across_what_a_layer_reads() {
     let between = |compiled: &mut Compiled| compiled.forward_between(2..5, map(), Mode::Evaluate, false, go_on);
     assert!(between(&mut compiled).expect("a chain").is_some());
     compiled.layers[2].inputs = vec![model::Source::Layer(0)];
-    let error = between(&mut compiled).err().expect("what conv1 gave is not there");
+    let error = between(&mut compiled).expect_err("what conv1 gave is not there");
     assert_eq!(error.to_string(), "`conv2` reads conv1, so the network cannot be cut between them");
 }
 

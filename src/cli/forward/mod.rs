@@ -367,7 +367,7 @@ impl<'a> Work<'a> {
             Source::Images(paths) => {
                 let (input, how) = (self.network.architecture.input, &self.network.architecture.preprocess);
                 for path in &paths[start..start + count] {
-                    match picture::read(path) {
+                    match picture::read(path, preprocess::asked_side(input, how)) {
                         Ok(picture) => {
                             let values = preprocess::preprocess(&picture, input, how).map_err(Failure::because)?;
                             inputs.values.extend(values);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata};
 
@@ -44,7 +44,9 @@ impl Entry {
 /// An opened file with its checked header, tensors in the order of their bytes.
 #[derive(Debug)]
 pub struct TensorFile {
+    /// As it is shown; a name need not be text.
     pub path: String,
+    place: PathBuf,
     pub entries: Vec<Entry>,
     /// Texts that the header carries beside the tensors.
     pub texts: HashMap<String, String>,
@@ -103,7 +105,12 @@ impl TensorFile {
             let (dtype, shape) = (info.dtype, info.shape.clone());
             entries.push(Entry { name, dtype, shape, start: data + from as u64, bytes: to - from });
         }
-        Ok(TensorFile { path: name, entries, texts: metadata.metadata().clone().unwrap_or_default() })
+        Ok(TensorFile {
+            path: name,
+            place: path.to_path_buf(),
+            entries,
+            texts: metadata.metadata().clone().unwrap_or_default(),
+        })
     }
 
     pub fn find(&self, name: &str) -> Option<&Entry> {
@@ -148,7 +155,7 @@ impl TensorFile {
                 entry.name, entry.dtype
             ),
         })?;
-        let mut file = read::open(Path::new(&self.path))
+        let mut file = read::open(&self.place)
             .map_err(|error| WeightsError::Unreadable { path: self.path.clone(), reason: error.to_string() })?;
         file.seek(SeekFrom::Start(entry.start)).map_err(unreadable)?;
         let piece = (piece / width * width).max(width);

@@ -183,7 +183,9 @@ impl DataSet {
                 let values = (0..area).flat_map(|pixel| [0, 1, 2].map(|channel| at(channel, pixel))).collect();
                 Picture { width: *width, height: *height, values }
             }
-            Images::Files(files) => picture::read(&files[index]).map_err(|error| error.to_string())?,
+            Images::Files(files) => {
+                picture::read(&files[index], preprocess::asked_side(*input, how)).map_err(|error| error.to_string())?
+            }
         };
         let own = preprocess::in_channels(Cow::Owned(own), input.channels);
         let fitted = match cut {

@@ -376,3 +376,48 @@ pub(super) fn open_metrics(folder: &Path) -> Result<File, RunError> {
     };
     open().map_err(|error| unwritable(&path, &error, None))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::recipe::Recipe;
+
+    fn about() -> About {
+        let summary = serde_json::json!({"version": 1, "architecture": "a", "name": "a", "data": "synthetic", "status": "running",
+            "params": 1, "images": 1, "step": 0, "total_steps": 1, "epoch": 1, "seconds": 0.0, "started": 0, "updated": 0});
+        let recipe = RunRecipe {
+            version: 1,
+            architecture: "a".into(),
+            data: "synthetic".into(),
+            weights: None,
+            partial: false,
+            train: Recipe::default(),
+        };
+        About {
+            architecture: "input: [1, 2, 2]\n".into(),
+            recipe,
+            start: serde_json::json!({"event": "start", "version": 1}),
+            summary: serde_json::from_value(summary).expect("a summary"),
+            data: Data { images: 1, checksum: 0, val_images: 0, val_checksum: 0 },
+            classes: vec!["a\nb".into(), "c".into()],
+        }
+    }
+
+    #[test]
+    fn a_run_writes_nothing_where_another_has_its_name_by_now() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("run");
+        let mut first = Keeper::create(&folder, about()).expect("made");
+        assert_eq!(fs::read_to_string(file(&folder, CLASSES)).expect("there"), "a\\nb\nc\n");
+        first.summarise(Status::Running, None).expect("its own");
+        fs::rename(&folder, parent.path().join("moved")).expect("moved");
+        let second = Keeper::create(&folder, about()).expect("made");
+        let summary = file(&folder, super::super::SUMMARY);
+        let before = fs::read_to_string(&summary).expect("there");
+        // Between two files of a checkpoint a process may be held still for as long as it likes.
+        assert!(first.hold().is_err());
+        assert!(first.summarise(Status::Failed, Some("mine".into())).is_err());
+        assert_eq!(fs::read_to_string(&summary).expect("there"), before);
+        assert!(second.hold().is_ok());
+    }
+}
