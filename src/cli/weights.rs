@@ -9,8 +9,7 @@ use super::output::{self, Rows};
 use super::{Context, Failure, Format};
 use crate::model::figures::{bytes, grouped};
 use crate::network::weights::names::slots;
-use crate::network::weights::plan::{self, dims};
-use crate::network::weights::{Plan, TensorFile};
+use crate::network::weights::{Plan, TensorFile, dims, plan};
 
 #[derive(Args)]
 pub struct WeightsArgs {

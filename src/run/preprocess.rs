@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn gray_is_pillows_and_blue_comes_first_where_that_is_wanted() {
-        // Pillow 11: Image.new("RGB", (1, 1), colour).convert("L").getpixel((0, 0))
+        // Pillow 13: Image.new("RGB", (1, 1), colour).convert("L").getpixel((0, 0))
         let cases = [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([1, 1, 1], 1), ([12, 200, 99], 132)];
         for (colour, expected) in cases {
             let values = colour.map(|byte: u8| f32::from(byte) / 255.0).to_vec();

@@ -41,6 +41,14 @@ impl Entry {
     }
 }
 
+/// `64×3×3×3`.
+pub fn dims(shape: &[usize]) -> String {
+    match shape {
+        [] => "a single value".to_string(),
+        _ => shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×"),
+    }
+}
+
 /// An opened file with its checked header, tensors in the order of their bytes.
 #[derive(Debug)]
 pub struct TensorFile {

@@ -8,12 +8,14 @@ mod foreign;
 pub mod names;
 mod order;
 pub mod plan;
+mod scheme;
 mod write;
 
 use std::path::Path;
 
-pub use file::{Entry, TensorFile};
-pub use plan::{Misshapen, Plan, Scheme};
+pub use file::{Entry, TensorFile, dims};
+pub use plan::{Misshapen, Plan};
+pub use scheme::Scheme;
 pub use write::{Extra, write, write_with};
 
 use super::compiled::Compiled;

@@ -1,6 +1,7 @@
 //! What a network's tensors are called: under our own layer paths, in torchvision's numbering, in timm's.
 
-use super::plan::Scheme;
+use super::file::Entry;
+use super::scheme::Scheme;
 use crate::model::{Layer, Network, Operation};
 use crate::network::parameters::shapes_of;
 
@@ -30,6 +31,20 @@ impl Slot {
     pub fn name_in(&self, network: &Network) -> String {
         format!("{}.{}", network.layers[self.layer].name, self.part)
     }
+}
+
+/// Whether a tensor of a file can stand in a slot.
+pub fn shape_fits(entry: &Entry, slot: &Slot) -> bool {
+    // timm keeps its first fully connected layer as a 7×7 convolution; its values stand in the same order.
+    let flattened = |shape: &[usize]| match shape {
+        [out, rest @ ..] => vec![*out, rest.iter().product()],
+        [] => Vec::new(),
+    };
+    entry.shape == slot.shape
+        || slot.part == "weight"
+            && slot.shape.len() == 2
+            && entry.shape.len() == 4
+            && flattened(&entry.shape) == slot.shape
 }
 
 /// The slots of each layer together.

@@ -5,9 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::file::Entry;
-use super::names::{Slot, layer_groups};
-use super::plan::{dims, shape_fits};
+use super::file::{Entry, dims};
+use super::names::{Slot, layer_groups, shape_fits};
 use crate::model::Network;
 
 /// Index of a slot with its tensor.

@@ -2,39 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::file::{Entry, TensorFile};
-use super::names::{self, Slot, normalised};
+use super::file::{Entry, TensorFile, dims};
+use super::names::{self, Slot, normalised, shape_fits};
 use super::order;
+use super::scheme::Scheme;
 use crate::model::Network;
 use crate::visible::visible;
-
-/// How tensors are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// Our own layer paths: `block1.conv1.weight`.
-    Own,
-    /// `features.0.weight`, `classifier.6.bias`.
-    Torchvision,
-    /// timm's VGG: `features.0.weight`, `pre_logits.fc1.weight`, `head.fc.bias`.
-    Timm,
-    /// Our own layer paths in other words: `fc1.weight` for `linear1.weight`.
-    Similar,
-    /// One layer after the other, where numbers in the names or the shapes leave one way.
-    Order,
-}
-
-impl Scheme {
-    /// As a sentence goes on after "matched".
-    pub fn describe(self) -> &'static str {
-        match self {
-            Scheme::Own => "by layer names",
-            Scheme::Torchvision => "by torchvision's numbering",
-            Scheme::Timm => "by timm's names",
-            Scheme::Similar => "by similar layer names",
-            Scheme::Order => "in order, by numbers and shapes",
-        }
-    }
-}
 
 /// A tensor that has another shape than the network wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,14 +78,6 @@ impl Plan {
     }
 }
 
-/// `64×3×3×3`.
-pub fn dims(shape: &[usize]) -> String {
-    match shape {
-        [] => "a single value".to_string(),
-        _ => shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×"),
-    }
-}
-
 /// By names where a scheme's names are all there; else by what numbers and shapes leave, where that does not speak against the
 /// names that are there; else by the scheme that has most of them, with what is missing.
 pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
@@ -174,19 +139,6 @@ fn prefixes(entries: &[&Entry]) -> Vec<usize> {
     // A layer's own name is no prefix: something is left in front of `weight`.
     let shared = ends.take_while(|&end| entries.iter().all(|entry| entry.name.starts_with(&first.name[..end])));
     std::iter::once(0).chain(shared).collect()
-}
-
-pub fn shape_fits(entry: &Entry, slot: &Slot) -> bool {
-    // timm keeps its first fully connected layer as a 7×7 convolution; its values stand in the same order.
-    let flattened = |shape: &[usize]| match shape {
-        [out, rest @ ..] => vec![*out, rest.iter().product()],
-        [] => Vec::new(),
-    };
-    entry.shape == slot.shape
-        || slot.part == "weight"
-            && slot.shape.len() == 2
-            && entry.shape.len() == 4
-            && flattened(&entry.shape) == slot.shape
 }
 
 /// The scheme, and the prefix to be taken off, by which most tensors find their place; none where no name is known.

@@ -27,6 +27,7 @@ mod reopened;
 pub mod series;
 mod summary;
 pub mod tensorboard;
+mod unlearned;
 
 use std::path::{Path, PathBuf};
 
@@ -35,8 +36,9 @@ pub use history::History;
 pub use keeper::{About, Closing, Keeper, Learned};
 pub use lines::{event as event_json, finish as finish_json, rate_words};
 pub use list::{Found, find, list};
-pub use reopened::{Reopened, recipe_of as recipe, unlearned};
+pub use reopened::Reopened;
 pub use summary::{Status, Summary};
+pub use unlearned::{recipe_of as recipe, unlearned};
 
 /// The version of `state.json`, `metrics.jsonl` and `summary.json` that is written.
 pub const VERSION: u64 = 1;

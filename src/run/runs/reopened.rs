@@ -7,12 +7,10 @@ use serde_json::json;
 
 use super::checkpoint::{Checkpoint, Texts};
 use super::keeper::{About, Keeper, class_lines, open_metrics, write_state};
-use super::lock::{contents, lock, sweep};
+use super::lock::{lock, sweep};
 use super::summary::{Status, Summary};
-use super::{
-    ARCHITECTURE, CHECKPOINT, CLASSES, LOCK, METRICS, RECIPE, RunError, STATE, SUMMARY, VERSION, file, history,
-    unwritable,
-};
+use super::unlearned::recipe_of;
+use super::{ARCHITECTURE, CHECKPOINT, CLASSES, RECIPE, RunError, STATE, VERSION, file, history, unwritable};
 use crate::files::{read, write};
 use crate::spec::limits;
 use crate::spec::recipe::RunRecipe;
@@ -30,34 +28,6 @@ pub struct Reopened {
     lock: File,
     /// None where it is missing or damaged: nothing that was learned is in it.
     summary: Option<Summary>,
-}
-
-/// Whether a folder holds a run that was ended before it had learned anything: some of its files and no checkpoint.
-pub fn is_unlearned(folder: &Path) -> bool {
-    const OWN: [&str; 5] = [ARCHITECTURE, RECIPE, METRICS, SUMMARY, CLASSES];
-    let names = contents(folder).unwrap_or_default();
-    // Where there is no lock, somebody else's files are only called so.
-    file(folder, LOCK).exists()
-        && names.iter().all(|name| OWN.iter().any(|own| name == own))
-        && history::read_all(folder).is_ok_and(|told| told.steps.is_empty()) | !file(folder, METRICS).exists()
-}
-
-/// The recipe of a run that was ended before it had learned anything, and so begins anew.
-pub fn unlearned(folder: &Path) -> Result<Option<RunRecipe>, RunError> {
-    match file(folder, RECIPE).exists() && is_unlearned(folder) {
-        true => recipe_of(folder).map(Some),
-        false => Ok(None),
-    }
-}
-
-/// What a run's `recipe.yaml` says.
-pub fn recipe_of(folder: &Path) -> Result<RunRecipe, RunError> {
-    let path = file(folder, RECIPE);
-    let text = read::text(&path, read::SMALL).map_err(|error| RunError::NoRun {
-        path: folder.display().to_string(),
-        reason: format!("{RECIPE}: {error}"),
-    })?;
-    RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })
 }
 
 impl Reopened {
