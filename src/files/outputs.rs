@@ -86,6 +86,14 @@ impl Inputs {
         self.which(path).map_or(Ok(()), |what| Err(OutputError::IsRead(what)))
     }
 
+    /// As [`Inputs::check`], where the folder may be made only when something is written.
+    pub fn check_in_folder(&self, path: &Path, kind: Kind, force: bool) -> Result<(), OutputError> {
+        match fs::symlink_metadata(path) {
+            Ok(_) => self.check(path, kind, force),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Whether a file of a kind can be written there, so that nobody learns it only after the work. Leaves what is there alone.
     pub fn check(&self, path: &Path, kind: Kind, force: bool) -> Result<(), OutputError> {
         self.spare(path)?;

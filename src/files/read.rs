@@ -32,7 +32,7 @@ fn size(bytes: u64) -> String {
 /// A system's error in words, without its number.
 pub fn reason(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::NotFound && error.raw_os_error().is_some() {
-        return "no such file".into();
+        return "no such file or folder".into();
     }
     let text = error.to_string();
     text.rsplit_once(" (os error ").map_or(text.as_str(), |(words, _)| words).to_string()
@@ -136,7 +136,7 @@ mod tests {
         fs::write(&path, [b'a', 0xff]).expect("written");
         assert!(matches!(text(&path, 7), Err(ReadError::NotText { at: 1 })));
         assert_eq!(text(folder.path(), 7).expect_err("a folder").to_string(), "it is a folder, not a file");
-        assert_eq!(text(&folder.path().join("b"), 7).expect_err("nothing").to_string(), "no such file");
+        assert_eq!(text(&folder.path().join("b"), 7).expect_err("nothing").to_string(), "no such file or folder");
     }
 
     #[test]

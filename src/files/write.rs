@@ -43,6 +43,13 @@ pub fn write_text_unlinked(path: &Path, text: &str) -> io::Result<()> {
     write_unlinked(path, |beside| fs::write(beside, text))
 }
 
+/// Writes bytes in a folder of our own, whole or not at all for whoever reads, without waiting for the disk.
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path)?;
+    fs::write(&beside, bytes)?;
+    beside.persist(path).map_err(|error| error.error)
+}
+
 /// Puts bytes into a file that is nobody's yet: one that is about to be renamed, or in a folder made for it.
 pub fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes)
@@ -76,7 +83,7 @@ fn open_unlinked(options: &mut fs::OpenOptions, path: &Path) -> io::Result<File>
 
 /// Whether a file could be written there now. Leaves what is there as it is.
 pub fn check(path: &Path) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let target = target_of(path)?;
     refuse_read_only(&target)?;
     let folder = folder_of(&target);
     if !folder.is_dir() {
@@ -102,7 +109,7 @@ pub fn write_as(path: &Path, links: Links, fill: impl FnOnce(&Path) -> io::Resul
         };
     }
     let target = match links {
-        Links::Followed => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
+        Links::Followed => target_of(path)?,
         Links::Replaced => path.to_path_buf(),
     };
     if !is_link {
@@ -122,6 +129,36 @@ pub fn write_as(path: &Path, links: Links, fill: impl FnOnce(&Path) -> io::Resul
         let _ = folder.sync_all();
     }
     Ok(())
+}
+
+/// The file that a path leads to, and that may take another's place.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    let leads_nowhere = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()) && fs::metadata(path).is_err();
+    if leads_nowhere {
+        return Err(io::Error::other("it is a link that leads nowhere"));
+    }
+    if is_where_we_print(path) {
+        return Err(io::Error::other("it is where the results are printed; choose another file"));
+    }
+    Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
+}
+
+/// Whether a path is the file that stdout or stderr goes to: renamed away, what is printed after it would be lost.
+#[cfg(unix)]
+fn is_where_we_print(path: &Path) -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let own = |stream: std::os::fd::BorrowedFd| {
+        stream.try_clone_to_owned().and_then(|stream| File::from(stream).metadata()).ok().map(identity)
+    };
+    let there = fs::metadata(path).ok().map(identity);
+    there.is_some() && (there == own(io::stdout().as_fd()) || there == own(io::stderr().as_fd()))
+}
+
+#[cfg(not(unix))]
+fn is_where_we_print(_: &Path) -> bool {
+    false
 }
 
 /// Renaming would write over a file that its owner has closed to writing.
@@ -155,26 +192,30 @@ fn beside(target: &Path) -> io::Result<TempPath> {
 fn write_through(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let waiting = tempfile::NamedTempFile::new()?.into_temp_path();
     fill(&waiting)?;
-    let open = |flags: i32| {
-        let mut options = File::options();
-        options.write(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.custom_flags(flags);
-        }
-        #[cfg(not(unix))]
-        let _ = flags;
-        options.open(path)
-    };
-    // A pipe that nobody reads would be waited for for ever; with a reader, opening it once more does not wait.
-    #[cfg(unix)]
-    let _reader = open(libc::O_NONBLOCK).map_err(|error| match error.raw_os_error() {
+    io::copy(&mut File::open(&waiting)?, &mut open_through(path)?).map(drop)
+}
+
+/// Opens what is no file to write to it. A pipe that nobody reads would be waited for for ever, so it is opened without waiting,
+/// and waits only when it is written to.
+#[cfg(unix)]
+fn open_through(path: &Path) -> io::Result<File> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    if fs::metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::other("it is a socket, not a file"));
+    }
+    let opened = File::options().write(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let through = opened.map_err(|error| match error.raw_os_error() {
         Some(libc::ENXIO) => io::Error::other("nobody reads from this pipe"),
         _ => error,
     })?;
-    let mut through = open(0)?;
-    io::copy(&mut File::open(&waiting)?, &mut through).map(drop)
+    fcntl_setfl(&through, fcntl_getfl(&through)? - OFlags::NONBLOCK)?;
+    Ok(through)
+}
+
+#[cfg(not(unix))]
+fn open_through(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
 }
 
 #[cfg(test)]

@@ -164,8 +164,7 @@ fn relu_on_logits(network: &Network) -> Option<Lint> {
 /// `[28, 28, 1]` for `[1, 28, 28]`: legal, since maps one pixel wide are, and nearly always a slip.
 fn channels_last(network: &Network) -> Option<Lint> {
     let (input, first) = (network.architecture.input, network.layers.first()?);
-    let slipped = matches!(input.width, 1 | 3 | 4) && input.channels > 4 && input.height > 4;
-    (slipped && input.channels.abs_diff(input.height) * 4 <= input.height.max(input.channels)).then(|| Lint {
+    input.looks_channels_last().then(|| Lint {
         code: "channels-last",
         layer: first.name.clone(),
         message: format!(

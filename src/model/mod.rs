@@ -75,7 +75,14 @@ pub fn analyse(loaded: &Loaded) -> Result<Network, Report> {
     let architecture = loaded.architecture.clone();
     let layers = resolve::resolve(&architecture, root, &mut problems);
     if !problems.is_empty() {
-        return Err(problems.into_report(&loaded.sources));
+        let mut report = problems.into_report(&loaded.sources);
+        let input = architecture.input;
+        // The likeliest cause stands beside the first thing that does not fit.
+        if let Some(first) = report.diagnostics.first_mut().filter(|_| input.looks_channels_last()) {
+            let (height, width, channels) = (input.channels, input.height, input.width);
+            first.help = Some(format!("channels come first: did you mean `input: [{channels}, {height}, {width}]`?"));
+        }
+        return Err(report);
     }
     let totals = Totals::of(&layers);
     let mut network = Network { architecture, layers, totals };

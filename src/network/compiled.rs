@@ -203,7 +203,9 @@ impl Compiled {
         for index in range.clone() {
             let source = self.layers[index].inputs.first().copied().unwrap_or(Source::Input);
             let (input, wants) = match source {
-                Source::Layer(from) if from >= range.start => (outputs[from].clone()?, wanted[from]),
+                Source::Layer(from) if from >= range.start => {
+                    (outputs[from].clone().expect("kept until its last reader"), wanted[from])
+                }
                 Source::Input | Source::Layer(_) => (input.clone(), wants_input_gradient),
             };
             if let Source::Layer(from) = source

@@ -52,7 +52,8 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<String>, LabelsError> {
         true => match serde_json::from_str::<Value>(&text) {
             Ok(value) => from_json(&value).map_err(unreadable)?,
             // A class may be called `[none]`.
-            Err(_) => from_lines(&text),
+            Err(_) if text.trim_start().starts_with('[') && !is_json(path) => from_lines(&text),
+            Err(error) => return Err(unreadable(format!("it is not JSON: {error}"))),
         },
         false => from_lines(&text),
     };
@@ -60,6 +61,10 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<String>, LabelsError> {
         true => Ok(labels),
         false => Err(LabelsError::Count { path: name, found: labels.len(), wanted: classes }),
     }
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|own| own.eq_ignore_ascii_case("json"))
 }
 
 fn from_lines(text: &str) -> Vec<String> {
@@ -118,6 +123,7 @@ mod tests {
         assert_eq!(read_text(r#"{"0": "cat", "1": "dog"}"#).expect("a map"), cats);
         assert_eq!(read_text("[none]\ndog").expect("lines"), ["[none]", "dog"]);
         assert!(read_text(r#"{"1": "cat", "2": "dog"}"#).unwrap_err().to_string().contains("no class `0`"));
+        assert!(read_text(r#"{"0": "cat", "1": "dog",}"#).unwrap_err().to_string().contains("not JSON"));
         assert!(read_text("cat").unwrap_err().to_string().contains("1 labels, but the network has 2"));
     }
 

@@ -412,6 +412,7 @@ mod tests {
         // The same seed gives the same numbers, from the network that was kept.
         let again = live.run(&request, |_| ControlFlow::Continue(())).expect("sound").expect("not stopped");
         assert_eq!(again.outputs, ran.outputs);
+        assert_ne!(again.number, ran.number, "what is known of one run is never taken for another's");
         let heat = live.look(&request, ran.input.clone(), ran.top[0].0, Method::GradientInput).expect("classes");
         assert_eq!((heat.height, heat.width), (28, 28));
     }

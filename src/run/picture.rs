@@ -61,12 +61,18 @@ pub struct LeftOut {
     endings: BTreeMap<String, usize>,
     hidden: usize,
     folders: usize,
+    /// Files beside the folders of classes.
+    loose: usize,
 }
 
 impl LeftOut {
     pub fn file(&mut self, path: &Path) {
         let ending = path.extension().map_or_else(String::new, |own| own.to_string_lossy().to_lowercase());
         *self.endings.entry(ending).or_default() += 1;
+    }
+
+    pub fn loose(&mut self) {
+        self.loose += 1;
     }
 
     pub fn hidden(&mut self) {
@@ -82,6 +88,7 @@ impl LeftOut {
             *self.endings.entry(ending).or_default() += count;
         }
         self.hidden += other.hidden;
+        self.loose += other.loose;
         self.folders += other.folders;
     }
 
@@ -100,12 +107,15 @@ impl LeftOut {
             let are = if files == 1 { "that is no picture" } else { "that are no pictures" };
             parts.push(format!("{} {are} ({}{more})", many(files, "file"), listed.join(", ")));
         }
+        if self.loose > 0 {
+            parts.push(format!("{} in no class's folder", many(self.loose, "file")));
+        }
         if self.hidden > 0 {
-            parts.push(format!(
-                "{} that {} hidden",
-                many(self.hidden, "file"),
-                if self.hidden == 1 { "is" } else { "are" }
-            ));
+            parts.push(if self.hidden == 1 {
+                "1 hidden file or folder".into()
+            } else {
+                format!("{} hidden files or folders", self.hidden)
+            });
         }
         if self.folders > 0 {
             parts.push(many(self.folders, "folder"));

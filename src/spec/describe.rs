@@ -211,6 +211,18 @@ impl Activation {
     }
 }
 
+impl Input {
+    /// Whether this looks like `[height, width, channels]`: a map one, three or four pixels wide of many channels, whose number is
+    /// about that of its rows.
+    pub fn looks_channels_last(self) -> bool {
+        let (channels, height) = (self.channels, self.height);
+        matches!(self.width, 1 | 3 | 4)
+            && channels > 4
+            && height > 4
+            && channels.abs_diff(height) * 4 <= height.max(channels)
+    }
+}
+
 /// How an image becomes the network's input: a value is (pixel/255·scale − mean)/std, mean and std in the order of the network's
 /// channels.
 #[derive(Debug, Clone, PartialEq)]

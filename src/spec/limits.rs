@@ -13,6 +13,8 @@ pub const WRITTEN_NESTING: usize = 42;
 pub const DIMENSION: u64 = 1 << 24;
 /// Deepest nesting of brackets and dashes in a text; the YAML reader itself stops there.
 pub const DEPTH: usize = 128;
+/// Most bytes gone through to see how deep a text is nested: a large file once for each bracket that is open over all of it.
+pub const SCANNED: usize = 8 << 20;
 /// Most values in one text, counted by its commas, colons and dashes. Ten thousand layers with three fields each have 80,000.
 pub const VALUES: usize = 100_000;
 /// Most YAML nodes in one file once aliases are followed; a text of [`VALUES`] has fewer unless it is an alias bomb.

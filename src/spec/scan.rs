@@ -18,19 +18,19 @@ pub enum Refusal {
     TooMany,
 }
 
-/// Looks at a text once. The time is in proportion to its length.
+/// Looks at a text. No more than [`limits::SCANNED`] bytes are gone through in all, its own and those that follow a line with
+/// open brackets.
 pub fn scan(text: &str) -> Result<(), Refusal> {
     let bytes = text.as_bytes();
-    let mut values = 0;
+    let (mut values, mut left) = (0, limits::SCANNED);
     let (mut start, mut line) = (0, 1);
-    // How far a line that opens brackets has been followed: the lines within are looked at all the same, but a text is not
-    // followed to its end from every one of them.
     while start < bytes.len() {
         let end = bytes[start..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| start + at + 1);
-        if depth_from(bytes, start, end) > limits::DEPTH {
+        let seen = follow(bytes, start, end, left);
+        if seen.deepest > limits::DEPTH || seen.steps > left {
             return Err(Refusal::TooDeep { line });
         }
-        values += values_in(&bytes[start..end]);
+        (values, left) = (values + seen.values, left - seen.steps);
         if values > limits::VALUES {
             return Err(Refusal::TooMany);
         }
@@ -39,46 +39,69 @@ pub fn scan(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// About how many values a line holds: what follows a comma, a colon or a dash.
-fn values_in(line: &[u8]) -> usize {
-    let ends = |next: Option<&u8>| next.is_none_or(|next| next.is_ascii_whitespace());
-    let marks = line.iter().enumerate().filter(|(at, byte)| match byte {
-        b',' | b'[' | b'{' | b'*' => true,
-        b':' | b'?' | b'-' => ends(line.get(at + 1)),
-        _ => false,
-    });
-    marks.count()
+/// What was seen from a line on.
+struct Seen {
+    deepest: usize,
+    /// About how many values the line itself holds: what follows a comma, a colon, a dash or a bracket.
+    values: usize,
+    /// Bytes gone through.
+    steps: usize,
 }
 
-/// The deepest that brackets and dashes stand within one another from a line on: to the line's end, or where brackets are open
-/// then, to where they are closed.
-fn depth_from(bytes: &[u8], start: usize, end: usize) -> usize {
+/// Whether a byte means nothing within a word.
+const fn is_plain(byte: u8) -> bool {
+    !matches!(
+        byte,
+        b' ' | b'\t'
+            | b'\n'
+            | b'\r'
+            | b'#'
+            | b'-'
+            | b'?'
+            | b':'
+            | b'['
+            | b']'
+            | b'{'
+            | b'}'
+            | b','
+            | b'"'
+            | b'\''
+            | b'&'
+            | b'!'
+            | b'*'
+    )
+}
+
+/// How deep brackets and dashes stand within one another from a line on: to the line's end, or where brackets are open then, to
+/// where they are closed.
+fn follow(bytes: &[u8], start: usize, end: usize, most: usize) -> Seen {
     let blank = |at: usize| bytes.get(at).is_none_or(|byte| byte.is_ascii_whitespace());
-    let (mut at, mut open, mut dashes, mut deepest) = (start, 0usize, 0usize, 0usize);
+    let (mut at, mut open, mut dashes, mut deepest, mut values) = (start, 0usize, 0usize, 0usize, 0usize);
     // Whether a value may begin here; within a word nothing does.
     let mut begins = true;
-    while at < bytes.len() && (at < end || open > 0) && deepest <= limits::DEPTH {
+    while at < bytes.len() && (at < end || open > 0) && deepest <= limits::DEPTH && at - start <= most {
         let byte = bytes[at];
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' => {}
             b'#' if at == start || blank(at - 1) => {
-                while at < bytes.len() && bytes[at] != b'\n' {
-                    at += 1;
-                }
+                at += bytes[at..].iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len() - at);
                 continue;
             }
             b'-' if open == 0 && at == start && bytes[at..].starts_with(b"---") && blank(at + 3) => at += 2,
             b'-' | b'?' if begins && blank(at + 1) => {
                 dashes += 1;
+                values += usize::from(at < end);
                 deepest = deepest.max(open + dashes);
             }
             // In brackets a colon ends a word also before another bracket.
             b':' if blank(at + 1) || open > 0 && matches!(bytes[at + 1], b',' | b'[' | b']' | b'{' | b'}') => {
-                begins = true
+                values += usize::from(at < end);
+                begins = true;
             }
             b':' if open > 0 && begins => {}
             b'[' | b'{' if begins || open > 0 => {
                 open += 1;
+                values += usize::from(at < end);
                 deepest = deepest.max(open + dashes);
                 begins = true;
             }
@@ -86,25 +109,33 @@ fn depth_from(bytes: &[u8], start: usize, end: usize) -> usize {
                 open -= 1;
                 begins = false;
             }
-            b',' if open > 0 => begins = true,
+            // A line within brackets does not show that it is.
+            b',' => {
+                values += usize::from(at < end);
+                begins |= open > 0;
+            }
             b'"' | b'\'' if begins => {
                 at = after_quote(bytes, at);
                 // A colon right after it makes it a key.
                 begins = open > 0 && bytes.get(at) == Some(&b':');
                 continue;
             }
-            // A name for what follows.
+            // A name for what follows, or for what was named before.
             b'&' | b'!' | b'*' if begins => {
+                values += usize::from(byte == b'*' && at < end);
                 while !(blank(at) || open > 0 && matches!(bytes[at], b',' | b'[' | b']' | b'{' | b'}')) {
                     at += 1;
                 }
                 continue;
             }
-            _ => begins = false,
+            _ => {
+                begins = false;
+                at += bytes[at + 1..].iter().position(|&byte| !is_plain(byte)).unwrap_or(bytes.len() - at - 1);
+            }
         }
         at += 1;
     }
-    deepest
+    Seen { deepest, values, steps: at - start }
 }
 
 /// The place after a quoted text that begins at `at`.
@@ -169,6 +200,28 @@ mod tests {
     }
 
     #[test]
+    fn no_text_is_gone_through_again_and_again() {
+        // Lines whose brackets stay open, each of which would be followed to the end.
+        for end in ["a ".repeat(1 << 18), "x\n \n".repeat(1 << 17), "a".repeat(1 << 19), "\"".repeat(1 << 19)] {
+            let text = " [\n".repeat(limits::DEPTH - 1) + &end;
+            let work: usize = {
+                let (mut left, mut total, mut start) = (limits::SCANNED, 0, 0);
+                while start < text.len() {
+                    let end = text[start..].find('\n').map_or(text.len(), |at| start + at + 1);
+                    let seen = follow(text.as_bytes(), start, end, left);
+                    total += seen.steps;
+                    if seen.steps > left || seen.deepest > limits::DEPTH {
+                        break;
+                    }
+                    (left, start) = (left - seen.steps, end);
+                }
+                total
+            };
+            assert!(work <= limits::SCANNED + text.len(), "{work} steps for {} bytes", text.len());
+        }
+    }
+
+    #[test]
     fn what_is_ordinary_passes() {
         let flat = "[[1], {a: [2]}], ".repeat(1000);
         assert_eq!(scan(&format!("layers: [{flat}]")), Ok(()));
@@ -176,6 +229,14 @@ mod tests {
         assert_eq!(scan(&format!("name: \"{}\"", "[{".repeat(500))), Ok(()));
         assert_eq!(scan(&"- [conv3-64, maxpool]\n".repeat(1000)), Ok(()));
         assert_eq!(scan(&"1,".repeat(limits::VALUES + 1)), Err(Refusal::TooMany));
+        // Marks in quotes and comments are no values.
+        let marks = ",".repeat(limits::VALUES + 1);
+        assert_eq!(scan(&format!("# {marks}\nname: \"{marks}\"")), Ok(()));
+        // A megabyte in brackets, each line of which opens and closes some.
+        let rows = "  {conv: {out: 64, kernel: [3, 3]}},\n".repeat(1 << 14);
+        assert_eq!(scan(&format!("layers: [\n{rows}]")), Ok(()));
+        let nested = "{\"layers\": [\n".repeat(12) + &"\"conv3-64\",\n".repeat(1 << 14) + &"]}\n".repeat(12);
+        assert_eq!(scan(&nested), Ok(()));
         assert_eq!(scan(&format!("a: 1\nb: {}", "[".repeat(DEEP))), Err(Refusal::TooDeep { line: 2 }));
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::msg::{Expected, SaveError, Standing};
 use super::remembered::Remembered;
 use super::state::editor::LeftOver;
+use crate::files::name::safe;
 use crate::files::{read, write};
 use crate::spec::Origin;
 
@@ -84,9 +85,7 @@ impl Disk {
         };
         let kept = Kept { of, bundled, text: text.text.clone(), base: text.base.clone() };
         // No fsync for each letter: a crash of the program leaves what was written.
-        let beside = path.with_extension("new");
-        write::fill(&beside, &serde_json::to_vec(&kept)?)?;
-        fs::rename(&beside, &path)
+        write::write_unsynced(&path, &serde_json::to_vec(&kept)?)
     }
 
     /// The first file for a text of `origin` that no process holds, locked; with `there` only one that exists.
@@ -124,7 +123,7 @@ fn name_of(origin: &Origin) -> String {
     };
     // FNV-1a: the same in every version of the program.
     let hash = place.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    format!("{}-{hash:08x}", origin.id())
+    format!("{}-{hash:08x}", safe(&origin.id()))
 }
 
 /// What stands at a path, behind links.

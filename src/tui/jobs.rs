@@ -141,7 +141,12 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
         let msg = match job {
             Job::Photo(path) => photo(path),
             Job::FindPhotos(path) => Msg::Photos(match path.exists() {
-                true => picture::found(&[path]).map(|(found, _)| found).map_err(|why| why.to_string()),
+                true => picture::found(&[path]).map_err(|why| why.to_string()).map(|(found, left_out)| {
+                    if let Some(words) = left_out.words() {
+                        let _ = sender.send(Input::Msg(Msg::Tell(words)));
+                    }
+                    found
+                }),
                 false => Err(format!("there is no {}", path.display())),
             }),
             Job::Time(what, networks) => Msg::Work(time(what, &networks, cancel, progress)),

@@ -248,10 +248,13 @@ impl Runner<'_> {
         // Nobody listens any more; the run ends after its step and is kept, with the terminal given back meanwhile.
         drop(inputs);
         let trainer = self.trainer.take();
+        // Before the terminal is given back, after which Ctrl-C is an interrupt.
+        if trainer.is_some() {
+            interrupts_end_it();
+        }
         drop(self);
         if let Some(trainer) = trainer {
             if !trainer.is_over() {
-                interrupts_end_it();
                 terminal::say(
                     "stopping after this step and saving the run; Ctrl-C ends at once and keeps the last checkpoint",
                 );

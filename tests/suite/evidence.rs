@@ -327,8 +327,17 @@ fn every_key_that_set_takes_works_or_is_refused() {
     ] {
         refused(folder.path(), &["show", "vgg16", "--set", set], says);
     }
-    let slip = sound(folder.path(), &["show", "vgg-mini", "--set", "input=[28,28,1]"]);
-    assert!(slip.contains("28 channels of 28×1 pixels; channels come first here"), "{slip}");
+    // What does not fit then is blamed on the likeliest cause, and what fits is warned of.
+    refused(
+        folder.path(),
+        &["show", "vgg-mini", "--set", "input=[28,28,1]"],
+        "channels come first: did you mean `input: [1, 28, 28]`?",
+    );
+    std::fs::write(folder.path().join("net.yaml"), "input: [28, 28, 1]\nlayers: [conv3-4, relu]\n").expect("written");
+    for command in ["show", "check", "forward"] {
+        let slip = sound(folder.path(), &[command, "net.yaml"]);
+        assert!(slip.contains("28 channels of 28×1 pixels; channels come first here"), "{slip}");
+    }
 }
 
 #[test]

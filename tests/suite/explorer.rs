@@ -37,7 +37,7 @@ fn opened(origin: &Origin, text: &str) -> Opened {
     }
 }
 
-fn file(name: &str, text: &str) -> Entry {
+pub fn file(name: &str, text: &str) -> Entry {
     let origin = Origin::File(name.into());
     let opened = opened(&origin, text);
     Entry::new(origin, Some(text.to_string()), opened)

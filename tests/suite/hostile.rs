@@ -4,17 +4,23 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use convlens::files::name::safe;
-use convlens::tui::msg::Msg;
+use convlens::run::runs::History;
+use convlens::run::train::Event;
+use convlens::spec::Origin;
+use convlens::tui::msg::{Msg, Training};
+use convlens::tui::state::training::{About, Shown};
 use convlens::tui::state::views::Shows;
+use convlens::tui::state::{Entry, Opened};
 use convlens::tui::theme;
 use convlens::visible::{must_be_escaped, visible};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::explorer::{painted, press, state, text, update};
+use crate::explorer::{file, painted, press, state, text, update};
 
 /// Sequences that write to the clipboard, retitle the window and clear the screen, C1 controls, marks of direction.
-const HOSTILE: &str = "x\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}2J\u{9d}0;t\u{9c}\u{202e}\u{7f}\u{200f}y";
+const HOSTILE: &str =
+    "x\u{1b}[5mblink\u{1b}[0m\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}2J\u{9d}0;t\u{9c}\u{202e}\u{7f}\u{200f}y";
 
 /// A text as a double-quoted scalar of YAML and JSON alike.
 fn quoted(text: &str) -> String {
@@ -116,10 +122,16 @@ fn all_commands_are_clean(text: &str) {
     let first = run(at, &[&train[..], &["--save", "trained.safetensors"]].concat());
     let told = clean(&train, &first);
     assert!(first.status.success(), "{told}");
+    // A run is called after its file.
+    let file = format!("architectures/{named}.yaml");
+    let named_run = ["train", file.as_str(), "--data", "folder:data", "--steps", "1", "--set", "labels=../labels.txt"];
+    clean(&named_run, &run(at, &named_run));
+    for entry in std::fs::read_dir(at.join("runs")).expect("runs") {
+        let name = entry.expect("read").file_name().into_string().expect("UTF-8");
+        assert!(!name.chars().any(must_be_escaped), "{name:?}");
+    }
     // What a run's folder says of itself is text of others too.
-    let run_folder = std::fs::read_dir(at.join("runs")).expect("runs").next().expect("one").expect("read").path();
-    let id = run_folder.file_name().expect("a name").to_str().expect("UTF-8").to_string();
-    assert!(!id.chars().any(must_be_escaped), "{id:?}");
+    let (run_folder, id) = (at.join("runs/net-1"), "net-1");
     let summary = run_folder.join("summary.json");
     let mut value: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(&summary).expect("read")).expect("JSON");
@@ -154,8 +166,8 @@ fn all_commands_are_clean(text: &str) {
         vec!["weights", "trained.safetensors", "net.yaml"],
         vec!["field", "net.yaml", text],
         vec!["runs", "list"],
-        vec!["runs", "show", &id],
-        vec!["runs", "compare", &id, &id],
+        vec!["runs", "show", id],
+        vec!["runs", "compare", id, "net-1"],
         vec!["runs", "show", text],
         vec!["train", "net.yaml", "--data", "folder:data", "--set", "classes=7", "--no-out"],
         vec!["train", "--resume", text],
@@ -175,8 +187,9 @@ fn all_commands_are_clean(text: &str) {
         let coloured = [&arguments[..], &["--color", "always"]].concat();
         let output = run(at, &coloured);
         let errors = String::from_utf8_lossy(&output.stderr);
-        // Only what sets colours is left once the text's own sequences are visible.
+        // Only what sets colours is left, and of that nothing that stood in the text: nobody blinks here.
         assert_eq!(convlens::visible::visible_styled(&errors), errors, "{coloured:?}");
+        assert!(!errors.contains("\u{1b}[5m"), "{coloured:?}: {errors:?}");
     }
     let mut keys = Command::new(env!("CARGO_BIN_EXE_convlens"));
     let keys = keys.arg("keys").env("XDG_CONFIG_HOME", at.join("config")).output().expect("started");
@@ -196,7 +209,7 @@ fn no_command_lets_a_sequence_of_others_reach_the_terminal() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3, max_shrink_iters: 0, ..ProptestConfig::default() })]
     #[test]
-    fn no_text_at_all_reaches_the_terminal_raw(text in "[\\x01-\\x09\\x0b-\\x1f\\x7f-\\u{9f}\\u{200b}-\\u{202e}a\\\\\"]{6,24}") {
+    fn no_text_at_all_reaches_the_terminal_raw(text in "[\\x01-\\x09\\x0b-\\x1f\\x7f-\\u{9f}\\u{200b}-\\u{202e}am\\[0-9;\\\\\"]{6,24}") {
         all_commands_are_clean(&text);
     }
 }
@@ -215,10 +228,49 @@ fn json_gives_the_text_as_it_is() {
     assert!(String::from_utf8_lossy(&shown.stdout).contains(&*visible(HOSTILE)));
 }
 
+/// Architectures whose names, titles and mistakes are hostile.
+fn hostile_entries() -> Vec<Entry> {
+    let own = quoted(HOSTILE);
+    let net = format!("name: {own}\nsummary: {own}\ninput: [3, 8, 8]\nlayers: [conv3-2, relu, flatten, linear: 2]\n");
+    let bad = format!("input: [3, 8, 8]\nlayers: [conv: {{{own}: 3}}, {own}]\n");
+    let unreadable = Opened::Unreadable(format!("cannot read {HOSTILE}"));
+    let files = [(format!("{HOSTILE}.yaml"), net), (format!("bad {HOSTILE}.yaml"), bad)];
+    let mut entries: Vec<Entry> = files.iter().map(|(name, text)| file(name, text)).collect();
+    entries.push(Entry::new(Origin::File(format!("gone {HOSTILE}.yaml").into()), None, unreadable));
+    entries
+}
+
+/// A run of a data set whose folder, classes, notes and end are hostile.
+fn hostile_run() -> Training {
+    let text = || HOSTILE.to_string();
+    let about =
+        About { data: text(), recipe: text(), names: vec![text(), text()], notes: vec![text()], ..About::default() };
+    let mut history = History::default();
+    history.take(&Event::Warning { step: 1, text: text() });
+    let shown = Shown { ended: Some(text()), ..Shown::new(format!("runs/{HOSTILE}").into(), history, about) };
+    Training::Read { shown: Box::new(shown), over: false }
+}
+
 #[test]
 fn the_explorer_shows_text_of_others_as_escapes() {
     for (width, height) in [(120, 40), (80, 24), (40, 12)] {
         let mut state = state(width, height, theme::DARK);
+        let bundled = state.entries.len();
+        state.entries.extend(hostile_entries());
+        for entry in 0..3 {
+            state.selected = bundled + entry;
+            for key in ["1", "2", "3", "4", "5", "6", "<tab>", "?<esc>", ":<end>", "<esc>4i", "<esc>/x"] {
+                press(&mut state, key);
+                update(&mut state, Msg::Training(hostile_run()));
+                for view in 0..4 {
+                    let buffer = painted(&state);
+                    let bad = buffer.content().iter().find(|cell| cell.symbol().chars().any(must_be_escaped));
+                    assert!(bad.is_none(), "{key} {view}: {bad:?}");
+                    press(&mut state, "v");
+                }
+                press(&mut state, "<esc>");
+            }
+        }
         update(&mut state, Msg::Complain(HOSTILE.into()));
         for screen in 1..=6 {
             press(&mut state, &screen.to_string());

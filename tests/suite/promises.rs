@@ -98,6 +98,9 @@ fn memory_is_what_an_operation_keeps_and_no_more() {
     // Batch norm and GELU keep their inputs (8 values each), average pooling nothing, softmax its output.
     let smooth = "input: [1, 2, 2]\nlayers: [conv: {out: 2, norm: batch, activation: gelu}, avgpool, flatten, linear: 2, softmax]\n";
     assert_eq!(memory::kept_bytes(&network(smooth)), 4 * (4 + 8 + 8 + 2 + 2));
+    // Softmax keeps its output, and so does the linear layer behind flatten: the same values, once.
+    let shared = network("input: [2, 2, 2]\nlayers: [softmax, flatten, linear: 2]\n");
+    assert_eq!(memory::kept_bytes(&shared), 4 * (8 + 8));
     // Two layers that read the same values keep them once.
     let twice = network("input: [1, 2, 2]\nlayers: [conv: {out: 2, activation: gelu}, batch_norm]\n");
     assert_eq!(memory::kept_bytes(&twice), 4 * (4 + 8 + 8));
@@ -108,7 +111,7 @@ fn layers_are_compared_with_those_of_their_shape() {
     let one =
         network("input: [3, 8, 8]\nlayers: [block: {name: b, layers: [conv3-8, conv3-16]}, flatten, linear: 2]\n");
     let other =
-        "input: [3, 8, 8]\nlayers: [block: {name: b, layers: [conv3-8, conv5-12, conv3-16]}, flatten, linear: 2]\n";
+        "input: [3, 8, 8]\nlayers: [block: {name: b, layers: [conv3-8, conv3-12, conv3-16]}, flatten, linear: 2]\n";
     let rows = compare::rows(&[&one, &network(other)]);
     let names = |row: &compare::Row| {
         let name = |cell: &Option<compare::Cell>| cell.as_ref().map_or("–".to_string(), |cell| cell.name.clone());
@@ -315,7 +318,7 @@ fn a_bit_that_changes_anywhere_in_a_checkpoint_is_noticed() {
         std::fs::write(run.join(name), text.replace(from, to)).expect("written");
         let session = session::resume(&run, &longer).expect("the checkpoint is sound");
         assert!(
-            session.notes.iter().any(|note| note.contains(name) && note.contains("is not what")),
+            session.notes.iter().any(|note| note.contains(name) && note.contains("differs from")),
             "{:?}",
             session.notes
         );

@@ -327,7 +327,7 @@ impl<'a> Work<'a> {
         for (at, (values, answer)) in inputs.values.chunks(one).zip(answers).enumerate() {
             let name = keep::distinct_name(&answer.name, taken);
             if let Some(folder) = &self.args.save_features {
-                let spare = |path: &Path| self.inputs.spare(path);
+                let spare = |path: &Path| self.inputs.check_in_folder(path, Kind::Png, self.args.force);
                 let written = keep::features(&mut self.compiled, values.to_vec(), &folder.join(&name), spare);
                 let count = written.map_err(Failure::because)?;
                 self.context.say(&format!("wrote {count} pictures to {}", folder.join(&name).display()));
@@ -336,7 +336,8 @@ impl<'a> Work<'a> {
                 let class = self.args.class.or(answer.top.first().map(|(class, _)| *class)).unwrap_or(0);
                 let path = folder.join(format!("{}.png", name.display()));
                 let method = self.args.look_by.method();
-                self.inputs.spare(&path).map_err(super::unwritable(&path))?;
+                let force = self.args.force;
+                self.inputs.check_in_folder(&path, Kind::Png, force).map_err(super::unwritable(&path))?;
                 keep::looks(&mut self.compiled, values.to_vec(), photo, class, method, &path)
                     .map_err(Failure::because)?;
                 let label = self.label(class).map_or_else(|| format!("class {class}"), str::to_string);

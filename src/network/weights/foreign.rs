@@ -25,7 +25,7 @@ pub fn recognise(start: &[u8], path: &str) -> Option<(&'static str, String)> {
             known("a web page saved under this name", "download the file itself")
         }
         // Protocol buffers: ONNX's first field is the version of its format, the next a text.
-        [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..] => {
+        [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..] => {
             known("an ONNX model", "its initializers can be saved in Python as safetensors")
         }
         [0x1f, 0x8b, ..] => known("packed with gzip", "unpack it first: `gunzip`"),
@@ -55,15 +55,20 @@ fn zip(start: &[u8], path: &str) -> (&'static str, String) {
 /// PyTorch's pickles can hold code, so they are converted once where PyTorch is. The line finds the tensors in a training
 /// checkpoint, and keeps their order, which safetensors sorts away.
 fn pickle(path: &str) -> String {
+    let path = serde_json::Value::from(path).to_string();
     format!(
         "it can hold code; convert it once with Python:\n\n\
          python3 - <<'END'\n\
          import json, torch\n\
          from safetensors.torch import save_file\n\
-         d = torch.load({path:?}, map_location=\"cpu\", weights_only=True)\n\
-         tensors = lambda d: {{k: v for k, v in d.items() if torch.is_tensor(v)}} if isinstance(d, dict) else {{}}\n\
-         t = max([d, *d.values()], key=lambda part: len(tensors(part)))\n\
-         t = {{k: v.clone().contiguous() for k, v in tensors(t).items()}}\n\
+         def parts(d):\n    \
+             if isinstance(d, dict):\n        \
+                 yield {{k: v for k, v in d.items() if torch.is_tensor(v)}}\n        \
+                 for v in d.values(): yield from parts(v)\n\
+         d = torch.load({path}, map_location=\"cpu\", weights_only=True)\n\
+         t = max(parts(d), key=len, default={{}})\n\
+         assert t, \"there are no tensors by name in it\"\n\
+         t = {{k: v.clone().contiguous() for k, v in t.items()}}\n\
          save_file(t, \"weights.safetensors\", metadata={{\"order\": json.dumps(list(t))}})\n\
          END\n"
     )

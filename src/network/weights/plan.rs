@@ -31,6 +31,8 @@ pub struct Plan {
     /// Names that the network has no place for.
     pub extra: Vec<String>,
     pub misshapen: Vec<Misshapen>,
+    /// Averaged copies of the weights in the file, which are not used.
+    pub averaged: usize,
     /// Why the tensors do not fit in order, where that was all that was left.
     pub disorder: Option<String>,
 }
@@ -42,12 +44,14 @@ impl Plan {
 
     /// How the tensors were matched, as a sentence goes on after "matched".
     pub fn describe(&self) -> String {
-        match self.prefix.as_str() {
-            "" => self.scheme.describe().to_string(),
-            prefix => {
-                format!("{}, without the prefix `{}` that all names share", self.scheme.describe(), visible(prefix))
-            }
+        let mut words = self.scheme.describe().to_string();
+        if !self.prefix.is_empty() {
+            words += &format!(", without the prefix `{}` that all names share", visible(&self.prefix));
         }
+        if self.averaged > 0 {
+            words += &format!(", without {} averaged copies (EMA)", self.averaged);
+        }
+        words
     }
 
     /// Everything that does not fit, a line each.
@@ -81,14 +85,20 @@ impl Plan {
 /// By names where a scheme's names are all there; else by what numbers and shapes leave, where that does not speak against the
 /// names that are there; else by the scheme that has most of them, with what is missing.
 pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
-    let entries: Vec<&Entry> = {
-        let copies = averages(&file.entries);
-        file.entries.iter().filter(|entry| counts(entry) && !copies.contains(&entry.name.as_str())).collect()
-    };
-    let named = by_names(network, slots, file, &entries);
+    let copies = averages(&file.entries);
+    let counted = file.entries.iter().filter(|entry| counts(entry));
+    let (averaged, entries): (Vec<&Entry>, Vec<&Entry>) =
+        counted.partition(|entry| copies.contains(&entry.name.as_str()));
+    let mut plan = plan_of(network, slots, file, &entries);
+    plan.averaged = averaged.len();
+    plan
+}
+
+fn plan_of(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Plan {
+    let named = by_names(network, slots, file, entries);
     match named {
         Some(plan) if plan.fits() => plan,
-        named => match order::by_evidence(network, slots, &entries, file.texts.get(ORDER).map(String::as_str)) {
+        named => match order::by_evidence(network, slots, entries, file.texts.get(ORDER).map(String::as_str)) {
             Ok(pairs) if agrees(&pairs, named.as_ref(), file) => {
                 let index: HashMap<&str, usize> =
                     file.entries.iter().enumerate().map(|(at, entry)| (entry.name.as_str(), at)).collect();
@@ -96,13 +106,28 @@ pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
                     pairs.into_iter().filter_map(|(slot, entry)| Some((slot, *index.get(entry.name.as_str())?)));
                 Plan { pairs: pairs.collect(), ..Plan::empty(Scheme::Order) }
             }
-            evidence => named.unwrap_or_else(|| {
-                let reason = evidence.err().unwrap_or_default();
-                Plan { disorder: Some(in_vain(network, slots, &entries, &reason)), ..Plan::empty(Scheme::Order) }
-            }),
+            evidence => {
+                let reason = evidence.err().unwrap_or_else(|| "the names that are known say something else".into());
+                match named {
+                    Some(mut plan) => {
+                        // Where something is left on both sides, it may be the same under other names.
+                        if !plan.missing.is_empty() && !plan.extra.is_empty() {
+                            plan.disorder = Some(format!(
+                                "which of the other tensors goes where cannot be told: {reason}; {WAY_OUT}"
+                            ));
+                        }
+                        plan
+                    }
+                    None => {
+                        Plan { disorder: Some(in_vain(network, slots, entries, &reason)), ..Plan::empty(Scheme::Order) }
+                    }
+                }
+            }
         },
     }
 }
+
+const WAY_OUT: &str = "give the layers the file's names (`name: …` in the architecture), or the file the network's";
 
 /// The key in a file's header under which an order of its tensors may stand, as a JSON list of their names.
 pub const ORDER: &str = "order";
@@ -110,7 +135,7 @@ pub const ORDER: &str = "order";
 impl Plan {
     fn empty(scheme: Scheme) -> Plan {
         let (pairs, missing, extra, misshapen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Plan { scheme, prefix: String::new(), pairs, missing, extra, misshapen, disorder: None }
+        Plan { scheme, prefix: String::new(), pairs, missing, extra, misshapen, averaged: 0, disorder: None }
     }
 }
 
@@ -122,21 +147,29 @@ fn counts(entry: &Entry) -> bool {
     last != "num_batches_tracked" && !entry.name.starts_with("optimizer.") && !STATE.contains(&last)
 }
 
-/// The names of running averages of the weights that stand beside the weights themselves.
+/// The names of running averages of the weights that stand beside the weights themselves, with what counts them.
 fn averages(entries: &[Entry]) -> HashSet<&str> {
     const AVERAGES: [&str; 5] = ["ema.", "model_ema.", "ema_model.", "swa_model.", "averaged_model."];
-    let average = |name: &str| AVERAGES.iter().any(|start| name.starts_with(start));
-    let (copies, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| average(&entry.name));
-    let is_beside =
-        others.iter().filter(|entry| counts(entry)).count() >= copies.iter().filter(|entry| counts(entry)).count();
-    if is_beside { copies.into_iter().map(|entry| entry.name.as_str()).collect() } else { HashSet::new() }
+    let rest = |name: &'_ str| AVERAGES.iter().find_map(|start| name.strip_prefix(start)).map(str::len);
+    // Every ending of the others' names behind a dot: `model.conv1.weight` is `conv1.weight` too.
+    let mut endings: HashSet<&str> = HashSet::new();
+    for entry in entries.iter().filter(|entry| rest(&entry.name).is_none() && counts(entry)) {
+        endings.insert(&entry.name);
+        endings.extend(entry.name.match_indices('.').map(|(at, _)| &entry.name[at + 1..]));
+    }
+    let is_copy = |name: &str| rest(name).is_some_and(|length| endings.contains(&name[name.len() - length..]));
+    if !entries.iter().any(|entry| is_copy(&entry.name)) {
+        return HashSet::new();
+    }
+    let is_count = |entry: &Entry| rest(&entry.name).is_some() && entry.elements() == 1;
+    let averaged = entries.iter().filter(|entry| is_copy(&entry.name) || is_count(entry));
+    averaged.map(|entry| entry.name.as_str()).collect()
 }
 
-/// Lengths of what all names begin with, up to a dot: none, `module.`, `module.model.`, …
+/// Lengths of what all names begin with, up to a mark between words: none, `module.`, `module.net_`, …
 fn prefixes(entries: &[&Entry]) -> Vec<usize> {
     let Some(first) = entries.first() else { return vec![0] };
-    let ends = first.name.match_indices('.').map(|(at, _)| at + 1);
-    // A layer's own name is no prefix: something is left in front of `weight`.
+    let ends = first.name.match_indices(['.', '_', '/', ':']).map(|(at, _)| at + 1);
     let shared = ends.take_while(|&end| entries.iter().all(|entry| entry.name.starts_with(&first.name[..end])));
     std::iter::once(0).chain(shared).collect()
 }
@@ -243,6 +276,6 @@ fn in_vain(network: &Network, slots: &[Slot], entries: &[&Entry], reason: &str) 
     if more > 0 {
         lines.push(format!("  … and {more} more"));
     }
-    lines.push("give the layers the file's names (`name: …` in the architecture), or the file the network's".into());
+    lines.push(WAY_OUT.into());
     lines.join("\n")
 }

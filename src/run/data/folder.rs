@@ -30,7 +30,8 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
     let absent = |reason: String| DataError::Absent { path: folder.display().to_string(), reason };
     let (train, second) = (part(&TRAIN)?, part(&SECOND)?);
     let train_folder = train.clone().unwrap_or_else(|| folder.to_path_buf());
-    let classes = classes(&train_folder)?;
+    let mut left_out = LeftOut::default();
+    let classes = classes(&train_folder, &mut left_out)?;
     if let (None, Some(second)) = (&train, &second)
         && classes.iter().all(|(name, _)| SECOND.iter().any(|part| name.eq_ignore_ascii_case(part)))
     {
@@ -45,23 +46,23 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
     }
     let names: Vec<String> = classes.iter().map(|(name, _)| name.clone()).collect();
     wanted.check_named_classes(&names)?;
-    let mut left_out = LeftOut::default();
     let train_set = images(&classes, &classes, wanted, &mut left_out)?;
     let mut notes = Vec::new();
     let second = match second.filter(|_| train.is_some()) {
         Some(path) => {
-            let own = self::classes(&path)?;
+            let own = self::classes(&path, &mut left_out)?;
             if let Some((name, _)) = own.iter().find(|(name, _)| !names.contains(name)) {
                 let reason = format!("`{name}` is no class of {}: {}", train_folder.display(), super::listed(&names));
                 return Err(DataError::Absent { path: path.display().to_string(), reason });
             }
             // Two parts for one purpose: what is not looked at is told.
-            let is_other = |other: &Class| {
-                SECOND.iter().any(|part| other.0.eq_ignore_ascii_case(part)) && path.file_name() != other.1.file_name()
-            };
-            if let Some((other, _)) = self::classes(folder)?.into_iter().find(is_other) {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                notes.push(format!("validation is `{name}`; `{other}` is not looked at"));
+            let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let own_name = name_of(&path);
+            let is_other =
+                |other: &String| SECOND.iter().any(|part| other.eq_ignore_ascii_case(part)) && *other != own_name;
+            let others = entries(folder)?.into_iter().filter(|path| path.is_dir());
+            if let Some(other) = others.map(|path| name_of(&path)).find(is_other) {
+                notes.push(format!("validation is `{own_name}`; `{other}` is not looked at"));
             }
             Some(images(&own, &classes, wanted, &mut left_out)?)
         }
@@ -71,11 +72,18 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
     Ok(Read { train: train_set, second, names, notes })
 }
 
-/// The folders in a folder that hold a class each.
-fn classes(folder: &Path) -> Result<Vec<Class>, DataError> {
-    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir() && !picture::is_hidden(path));
+/// The folders in a folder that hold a class each. What lies beside them is counted.
+fn classes(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<Class>, DataError> {
     let mut classes = Vec::new();
-    for path in folders {
+    for path in entries(folder)? {
+        if picture::is_hidden(&path) {
+            left_out.hidden();
+            continue;
+        }
+        if !path.is_dir() {
+            left_out.loose();
+            continue;
+        }
         let name = path.file_name().unwrap_or_default().to_os_string();
         let name = name.into_string().map_err(|name| DataError::Absent {
             path: folder.display().to_string(),
@@ -97,7 +105,8 @@ fn images(own: &[Class], classes: &[Class], wanted: &Wanted, left_out: &mut Left
     for (name, folder) in own {
         let Some(label) = classes.iter().position(|(known, _)| known == name) else { continue };
         let (mut found, mut own) = (Vec::new(), LeftOut::default());
-        collect(folder, 0, &mut HashSet::new(), &mut found, &mut own)?;
+        let top = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        collect(folder, &top, 0, &mut HashSet::new(), &mut found, &mut own)?;
         if found.is_empty() {
             let beside = own.words().map_or_else(String::new, |words| format!("; {words}"));
             let reason = format!("no images ({}) are here{beside}", picture::KINDS);
@@ -112,22 +121,26 @@ fn images(own: &[Class], classes: &[Class], wanted: &Wanted, left_out: &mut Left
     Ok(DataSet::new(Images::Files(files), labels, wanted.architecture))
 }
 
-/// The images of a class, also those in folders below it. A link that leads back up is followed once.
+/// The images of the class whose folder is `top`, also those in folders below it. A link that leads back up, to other classes, is
+/// left out, and each folder is looked into once.
 fn collect(
     folder: &Path,
+    top: &Path,
     depth: usize,
     seen: &mut HashSet<PathBuf>,
     found: &mut Vec<PathBuf>,
     left_out: &mut LeftOut,
 ) -> Result<(), DataError> {
-    if depth > DEEPEST || !seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf())) {
+    let place = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let leads_up = depth > 0 && top.starts_with(&place);
+    if depth > DEEPEST || leads_up || !seen.insert(place) {
         left_out.folder();
         return Ok(());
     }
     for path in entries(folder)? {
         match () {
             _ if picture::is_hidden(&path) => left_out.hidden(),
-            _ if path.is_dir() => collect(&path, depth + 1, seen, found, left_out)?,
+            _ if path.is_dir() => collect(&path, top, depth + 1, seen, found, left_out)?,
             _ if picture::is_picture(&path) && path.is_file() => found.push(path),
             _ => left_out.file(&path),
         }
@@ -161,12 +174,14 @@ mod tests {
             ["a/1.png", "a/more/2.WEBP", "a/more/deep/3.tif", "a/notes.txt", "a/.DS_Store", "b/1.gif", "b/2.heic"];
         let read = opened(&files, 2).expect("read");
         assert_eq!((read.train.len(), read.names.join(" ")), (4, "a b".into()));
-        let told = "left out: 2 files that are no pictures (.heic 1, .txt 1), 1 file that is hidden";
+        let told = "left out: 2 files that are no pictures (.heic 1, .txt 1), 1 hidden file or folder";
         assert_eq!(read.notes, [told]);
     }
 
     #[test]
     fn parts_are_known_in_any_case_and_what_is_no_class_is_none() {
+        let beside = opened(&["train/a/1.png", "train/loose.png", "train/.hidden/x.png"], 1).expect("read");
+        assert_eq!(beside.notes, ["left out: 1 file in no class's folder, 1 hidden file or folder"]);
         let read = opened(&["Train/cat/1.png", "Train/dog/1.png", "Valid/cat/1.png", "__MACOSX/x/1.png"], 2);
         let read = read.expect("read");
         assert_eq!((read.train.len(), read.second.map(|set| set.len())), (2, Some(1)));

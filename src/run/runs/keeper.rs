@@ -13,6 +13,7 @@ use super::lock::{contents, is_same, lock, sweep};
 use super::summary::{Status, Summary};
 use super::unlearned::is_unlearned;
 use super::{ARCHITECTURE, CHECKPOINT, CLASSES, LOCK, METRICS, RECIPE, RunError, STATE, file, unwritable};
+use crate::files::name::safe;
 use crate::files::write;
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
@@ -92,20 +93,26 @@ impl Keeper {
         fs::create_dir_all(folder).map_err(failed)?;
         let name = || folder.display().to_string();
         let there = contents(folder)?;
+        let is_run = there.iter().any(|name| name == RECIPE || name == CHECKPOINT);
+        // Asked before there is a lock of our own: what was ended before it had learned anything may begin once more.
+        let may_begin = there.is_empty() || is_unlearned(folder);
         // In a folder of something else not even a lock is left behind.
-        if !there.is_empty() && !there.iter().any(|name| name == RECIPE || name == CHECKPOINT) && !is_unlearned(folder)
-        {
+        if !may_begin && !is_run {
             return Err(RunError::NotEmpty(name()));
         }
+        if !may_begin && !file(folder, LOCK).exists() {
+            return Err(RunError::Taken(name()));
+        }
+        // Whether somebody trains there is said first.
         let lock = lock(folder)?;
-        if !contents(folder)?.is_empty() {
-            // What was ended before it had learned anything may begin once more.
-            if !is_unlearned(folder) {
-                return Err(RunError::Taken(name()));
-            }
-            let told = file(folder, METRICS);
-            match fs::remove_file(&told) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(&told, &error, None)),
+        let now = contents(folder)?;
+        if !may_begin || !now.is_empty() && !is_unlearned(folder) {
+            return Err(RunError::Taken(name()));
+        }
+        // What would be taken for this run's is let go; the rest is written anew, so that a kill leaves enough to begin again.
+        for path in [METRICS, CLASSES].map(|name| file(folder, name)) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(&path, &error, None)),
                 _ => {}
             }
         }
@@ -118,7 +125,7 @@ impl Keeper {
         let failed = |path: &Path, error: io::Error| unwritable(path, &error, None);
         fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
         for number in 1.. {
-            let folder = parent.join(format!("{name}-{number}"));
+            let folder = parent.join(format!("{}-{number}", safe(name)));
             match fs::create_dir(&folder) {
                 Ok(()) => return Self::create(&folder, about),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

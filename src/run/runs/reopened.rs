@@ -109,8 +109,8 @@ fn differences(folder: &Path, texts: &Texts) -> Vec<String> {
     let changed = files_of(folder, texts).into_iter().filter(|(_, path, text)| !holds(path, text));
     changed
         .map(|(name, path, _)| {
-            let what = if path.exists() { "is not what the run was trained with" } else { "is missing" };
-            format!("{name} {what}; the run goes on with what its checkpoint holds, and {name} is written again")
+            let what = if path.exists() { "differs from what the last checkpoint holds" } else { "is missing" };
+            format!("{name} {what}; the run goes on with the checkpoint's, and {name} is written again")
         })
         .collect()
 }
@@ -121,6 +121,10 @@ fn put_back(folder: &Path, texts: &Texts, step: u64) -> Result<(), RunError> {
         if !holds(&path, &text) {
             write::write_text_unlinked(&path, &text).map_err(|error| unwritable(&path, &error, Some(step)))?;
         }
+    }
+    if texts.classes.is_empty() {
+        // Names of another run's.
+        let _ = std::fs::remove_file(file(folder, CLASSES));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use tfrecord::{EventMeta, EventWriter, EventWriterConfig};
 
 use super::history;
 use super::{Found, RunError};
+use crate::files::write;
 
 /// Writes every step, every epoch and all norms of a run to a new event file in `folder`. Gives the file.
 pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
@@ -18,8 +19,8 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
     // TensorBoard knows an event file by this part of its name.
     let path = folder.join(format!("events.out.tfevents.{}.{}", started as u64, crate::files::name::safe(&run.id)));
     let last = whole.steps.last().map_or(1, |step| step.step).max(1) as f64;
-    let write = || -> Result<(), tfrecord::Error> {
-        let mut writer = EventWriter::create(&path, EventWriterConfig { auto_flush: false })?;
+    let fill = |beside: &Path| -> Result<(), tfrecord::Error> {
+        let mut writer = EventWriter::create(beside, EventWriterConfig { auto_flush: false })?;
         let version = What::FileVersion("brain.Event:2".into());
         writer.write_event(Event { wall_time: started, step: 0, source_metadata: None, what: Some(version) })?;
         let mut scalar = |tag: &str, step: u64, value: f64| {
@@ -48,6 +49,7 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
         }
         writer.flush()
     };
-    write().map_err(|error| failed(error.to_string()))?;
+    let written = write::write(&path, |beside| fill(beside).map_err(std::io::Error::other));
+    written.map_err(|error| failed(crate::files::reason(&error)))?;
     Ok(path)
 }

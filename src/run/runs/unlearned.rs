@@ -10,11 +10,12 @@ use crate::spec::recipe::RunRecipe;
 /// Whether a folder holds a run that was ended before it had learned anything: some of its files and no checkpoint.
 pub fn is_unlearned(folder: &Path) -> bool {
     const OWN: [&str; 5] = [ARCHITECTURE, RECIPE, METRICS, SUMMARY, CLASSES];
-    let names = contents(folder).unwrap_or_default();
+    let Ok(names) = contents(folder) else { return false };
+    let told = || history::read_all(folder).is_ok_and(|told| told.steps.is_empty());
     // Where there is no lock, somebody else's files are only called so.
     file(folder, LOCK).exists()
         && names.iter().all(|name| OWN.iter().any(|own| name == own))
-        && history::read_all(folder).is_ok_and(|told| told.steps.is_empty()) | !file(folder, METRICS).exists()
+        && (!file(folder, METRICS).exists() || told())
 }
 
 /// The recipe of a run that was ended before it had learned anything, and so begins anew.

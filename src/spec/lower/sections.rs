@@ -14,10 +14,10 @@ pub fn input(node: &Node, problems: &mut Problems) -> Option<Input> {
     match &node.value {
         Value::List(items) if items.len() == 3 => {
             let sizes: Vec<Option<u64>> = items.iter().map(|item| values::count(item, problems)).collect();
-            if let [Some(height), Some(width), Some(3)] = sizes[..]
-                && height == width
-                && height > 16
-            {
+            let input = Input { channels: sizes[0]?, height: sizes[1]?, width: sizes[2]? };
+            let (height, width) = (input.channels, input.height);
+            // One pixel wide may be meant; three of a square are a photo.
+            if input.looks_channels_last() && height == width && input.width == 3 {
                 problems.push(
                     Problem::new(
                         node.mark,
@@ -28,7 +28,7 @@ pub fn input(node: &Node, problems: &mut Problems) -> Option<Input> {
                 );
                 return None;
             }
-            Some(Input { channels: sizes[0]?, height: sizes[1]?, width: sizes[2]? })
+            Some(input)
         }
         other => {
             problems.push(Problem::new(

@@ -109,7 +109,11 @@ pub fn fitting_title(title: &str, pane: Rect) -> String {
 /// A pane's frame with its title.
 pub fn frame<'a>(title: impl Into<Line<'a>>, theme: &Theme, has_keys: bool) -> Block<'a> {
     let border: Style = if has_keys { theme.accent } else { theme.dim };
-    Block::bordered().border_type(BorderType::Plain).border_style(border).title(title.into().style(theme.accent))
+    let mut title = title.into();
+    for span in &mut title.spans {
+        span.content = safe(std::mem::take(&mut span.content));
+    }
+    Block::bordered().border_type(BorderType::Plain).border_style(border).title(title.style(theme.accent))
 }
 
 #[cfg(test)]
