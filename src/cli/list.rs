@@ -7,6 +7,7 @@ use super::output::{self, Rows};
 use super::{Context, Failure};
 use crate::model;
 use crate::model::figures::grouped;
+use crate::spec::LoadError;
 
 pub fn run(context: &Context) -> Result<(), Failure> {
     let mut rows = Vec::new();
@@ -15,8 +16,8 @@ pub fn run(context: &Context) -> Result<(), Failure> {
     // Side by side, so that one that takes long does not delay the others.
     let networks: Vec<_> = (origins.par_iter())
         .map(|origin| {
-            let loaded = context.library.load_origin(origin, &context.common.sets)?;
-            model::analyse(&loaded).map_err(crate::spec::LoadError::Invalid)
+            let loaded = context.library.load_listed(origin, origin.read()?, &context.common.sets)?;
+            model::analyse(&loaded).map_err(LoadError::Invalid)
         })
         .collect();
     for (origin, network) in origins.iter().zip(networks) {
@@ -38,7 +39,10 @@ pub fn run(context: &Context) -> Result<(), Failure> {
                     "params": totals.params, "macs": totals.macs, "weight_layers": totals.weight_layers}));
             }
             Err(error) => {
-                context.say(&format!("{}: has problems; `convlens check` shows them", origin.display()));
+                context.say(&match &error {
+                    LoadError::Invalid(_) => format!("{}: has problems; `convlens check` shows them", origin.display()),
+                    other => other.to_string(),
+                });
                 items.push(json!({"id": id, "file": origin.display(), "error": error.to_string()}));
             }
         }

@@ -13,6 +13,7 @@ use super::locate::Place;
 use super::lower;
 use super::node::{self, Mark, ParseError, Value};
 use super::problem::{Diagnostic, Problem, Problems, Report, Sources, nearest};
+use super::scan::scan;
 use crate::files::{ReadError, read};
 
 /// Where one architecture's text is.
@@ -55,6 +56,8 @@ pub enum LoadError {
     TooLarge { path: String },
     #[error("{path} is not UTF-8 text (byte {at}); an architecture is a YAML text file")]
     NotText { path: String, at: usize },
+    #[error("{path} is large, and is read when it is named or opened")]
+    Large { path: String },
     #[error("no architecture is called `{name}`{} `convlens list` shows them all", suggest(.nearest))]
     Unknown { name: String, nearest: Option<String> },
     #[error("{0}")]
@@ -179,6 +182,15 @@ impl Library {
         match problems.is_empty() {
             true => Ok(document.to_text()),
             false => Err(LoadError::Invalid(problems.into_report(&sources))),
+        }
+    }
+
+    /// Reads an architecture that was not asked for by name, but lies in a folder: one that would take long is left alone, so that
+    /// it does not delay the others.
+    pub fn load_listed(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
+        match is_large(&text) {
+            true => Err(LoadError::Large { path: origin.display() }),
+            false => self.load_text(origin, text, sets),
         }
     }
 
@@ -323,8 +335,14 @@ fn same_place(one: &Origin, other: &Origin) -> bool {
     }
 }
 
+/// Whether reading a text would take longer than a moment.
+fn is_large(text: &str) -> bool {
+    text.len() > limits::LISTED_BYTES || scan(text).is_ok_and(|values| values > limits::LISTED_VALUES)
+}
+
 fn aliases_of(origin: &Origin) -> Vec<String> {
-    let Some(node) = origin.read().ok().and_then(|text| node::parse(&text, 0).ok()) else {
+    let text = origin.read().ok().filter(|text| !is_large(text));
+    let Some(node) = text.and_then(|text| node::parse(&text, 0).ok()) else {
         return Vec::new();
     };
     let mut problems = Problems::default();

@@ -15,10 +15,14 @@ pub const DIMENSION: u64 = 1 << 24;
 pub const DEPTH: usize = 128;
 /// Most bytes gone through to see how deep a text is nested: a large file once for each bracket that is open over all of it.
 pub const SCANNED: usize = 8 << 20;
-/// Most values in one text, counted by its commas, colons and dashes. Ten thousand layers with three fields each have 80,000.
-pub const VALUES: usize = 100_000;
+/// Most values in one text, counted by its commas, colons and dashes. Ten thousand layers with ten fields each have 220,000.
+pub const VALUES: usize = 250_000;
+/// Bytes and values of the largest text that is read only because it lies in a folder: what takes longer than a moment is read
+/// when it is named.
+pub const LISTED_BYTES: usize = 1 << 18;
+pub const LISTED_VALUES: usize = 40_000;
 /// Most YAML nodes in one file once aliases are followed; a text of [`VALUES`] has fewer unless it is an alias bomb.
-pub const NODES: u32 = 300_000;
+pub const NODES: u32 = 600_000;
 /// Bytes that are read once more to find the places of problems; of a large file only the first problems are placed.
 pub const PLACED_BYTES: usize = 1 << 19;
 /// Longest word that a suggestion is looked for.

@@ -20,17 +20,30 @@ use crate::spec::{Library, LoadError, Loaded, Origin};
 
 /// An architecture's text and what it comes to.
 pub fn open(library: &Library, origin: &Origin, sets: &[(String, String)]) -> (Option<String>, Opened) {
+    opened(origin, |text| library.load_text(origin, text, sets))
+}
+
+/// As [`open`], where others wait for it: one that would take longer than a moment is not read yet.
+pub fn open_quickly(library: &Library, origin: &Origin, sets: &[(String, String)]) -> (Option<String>, Opened) {
+    opened(origin, |text| library.load_listed(origin, text, sets))
+}
+
+fn opened(origin: &Origin, load: impl FnOnce(String) -> Result<Loaded, LoadError>) -> (Option<String>, Opened) {
     let text = match origin.read() {
         Ok(text) => text,
         Err(error) => return (None, Opened::Unreadable(error.to_string())),
     };
-    let opened = match analysed(library.load_text(origin, text.clone(), sets)) {
+    let opened = match analysed(load(text.clone())) {
         Ok(network) => Opened::Network(Arc::new(network)),
         Err(LoadError::Invalid(report)) => Opened::Problems(report),
+        Err(LoadError::Large { .. }) => Opened::Unreadable(LARGE.into()),
         Err(error) => Opened::Unreadable(error.to_string()),
     };
     (Some(text), opened)
 }
+
+/// What stands in place of a large architecture until it is read.
+pub const LARGE: &str = "It is large, and is being read.";
 
 fn analysed(loaded: Result<Loaded, LoadError>) -> Result<Network, LoadError> {
     loaded.and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid))

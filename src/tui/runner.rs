@@ -19,7 +19,7 @@ use super::keys::{Key, KeyMap};
 use super::msg::{Effect, Msg, Region, Training};
 use super::remembered::Remembered;
 use super::screens::{self, train};
-use super::state::{Entry, State};
+use super::state::{Entry, Opened, State};
 use super::terminal::{self, Session, out};
 use super::theme::Theme;
 use super::trainer::{self, Trainer};
@@ -100,7 +100,12 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         None => remembered.architecture.as_deref().and_then(by_id).or(by_id("vgg16")),
     };
     // Side by side, so that one that takes long does not delay the others.
-    let read: Vec<_> = origins.par_iter().map(|origin| jobs::open(library, origin, sets)).collect();
+    let open = |origin: &Origin| match named.as_ref() == Some(origin) {
+        true => jobs::open(library, origin, sets),
+        false => jobs::open_quickly(library, origin, sets),
+    };
+    let read: Vec<_> = origins.par_iter().map(open).collect();
+    let waits = read.iter().any(|(_, opened)| matches!(opened, Opened::Unreadable(why) if why == jobs::LARGE));
     let entries = origins.iter().zip(read).map(|(origin, (text, opened))| {
         let mut entry = Entry::new(origin.clone(), text, opened);
         entry.left_over = disk.left_over(origin);
@@ -130,6 +135,10 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let reader = jobs::reader(sender.clone())?;
     let lister = jobs::lister(sender.clone())?;
     let listing = jobs::listing(library, outside, sets, sender.clone())?;
+    if waits {
+        // In its thread, after the first frame.
+        listing.give(());
+    }
     // Without a watcher (no more handles, a file system that has none) `r` still reads again.
     let files = state.entries.iter().filter_map(|entry| match &entry.origin {
         Origin::File(path) => Some(path.clone()),

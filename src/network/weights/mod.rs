@@ -115,20 +115,12 @@ pub fn read(network: &Network, path: &Path, rest: Rest) -> Result<LoadedWeights,
 impl LoadedWeights {
     /// What of a file read in part went where, as sentences; none where all of it fits.
     pub fn in_part(&self) -> Vec<String> {
-        let listed = |names: &[String]| {
-            let shown: Vec<String> =
-                names.iter().take(8).map(|name| format!("`{}`", crate::visible::visible(name))).collect();
-            match names.len().saturating_sub(shown.len()) {
-                0 => shown.join(", "),
-                more => format!("{} and {more} more", shown.join(", ")),
-            }
-        };
         let mut lines = Vec::new();
         if !self.drawn.is_empty() {
-            lines.push(format!("drawn at random, since the file does not fit: {}", listed(&self.drawn)));
+            lines.push(format!("drawn at random, since the file does not fit: {}", plan::listed(&self.drawn)));
         }
         if !self.unused.is_empty() {
-            lines.push(format!("not used of the file: {}", listed(&self.unused)));
+            lines.push(format!("not used of the file: {}", plan::listed(&self.unused)));
         }
         lines
     }

@@ -56,7 +56,6 @@ impl Plan {
 
     /// Everything that does not fit, a line each.
     pub fn problems(&self) -> Vec<String> {
-        const MOST: usize = 8;
         let mut lines: Vec<String> = self.disorder.iter().cloned().collect();
         lines.extend(self.misshapen.iter().map(|tensor| {
             format!(
@@ -68,17 +67,23 @@ impl Plan {
             )
         }));
         let mut named = |what: &str, names: &[String]| {
-            let shown =
-                names.iter().take(MOST).map(|name| format!("`{}`", visible(name))).collect::<Vec<_>>().join(", ");
-            match names.len() {
-                0 => {}
-                count if count > MOST => lines.push(format!("{what}: {shown} and {} more", count - MOST)),
-                _ => lines.push(format!("{what}: {shown}")),
+            if !names.is_empty() {
+                lines.push(format!("{what}: {}", listed(names)));
             }
         };
         named("missing from the file", &self.missing);
         named("in the file but not in the network", &self.extra);
         lines
+    }
+}
+
+/// The first of some names, and how many more there are.
+pub fn listed(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{}`", visible(name))).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
