@@ -117,7 +117,7 @@ fn measure(
     let whole = |length: u64| Span { first: 0, last: i128::from(length) - 1, input: length };
     let spans = theory.unwrap_or([network.architecture.input.height, network.architecture.input.width].map(whole));
     let mut compiled = match &args.weights {
-        Some(path) => weights::read(network, path, Rest::Refused).map_err(Failure::because)?.compiled,
+        Some(path) => weights::read(network, path, Rest::Refused).map_err(Failure::weights)?.compiled,
         None => Compiled::initialised(network, Init::Kaiming, args.seed),
     };
     let (input, how) = (network.architecture.input, &network.architecture.preprocess);

@@ -30,13 +30,13 @@ pub struct KernelsArgs {
     #[arg(long)]
     measure: bool,
     /// Runs of each candidate with --measure
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 7, requires = "measure", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Measure although memory may not suffice
-    #[arg(long)]
+    #[arg(long, requires = "measure")]
     force: bool,
     /// Threads with --measure; all cores without it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", requires = "measure", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
 }
 

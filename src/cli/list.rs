@@ -40,6 +40,9 @@ pub fn run(context: &Context) -> Result<(), Failure> {
             }
             Err(error) => {
                 context.say(&match &error {
+                    LoadError::Invalid(_) if !context.common.sets.is_empty() => {
+                        format!("{}: has problems with what `--set` changes", origin.display())
+                    }
                     LoadError::Invalid(_) => format!("{}: has problems; `convlens check` shows them", origin.display()),
                     other => other.to_string(),
                 });

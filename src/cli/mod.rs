@@ -23,6 +23,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::files::{Inputs, OutputError};
 use crate::model::{self, Network, lints};
+use crate::network::weights::WeightsError;
 use crate::spec::{Library, LoadError, Loaded, Origin};
 use crate::tui::{ExploreError, Opening, theme};
 
@@ -142,8 +143,12 @@ pub enum Failure {
     Load(#[from] LoadError),
     #[error("{0}")]
     Output(#[from] std::io::Error),
+    /// A line.
     #[error("{0}")]
     Message(String),
+    /// Several; what others wrote in them is visible already.
+    #[error("{0}")]
+    Lines(String),
     #[error("interrupted")]
     Interrupted,
     /// What is wrong has been said already.
@@ -154,6 +159,11 @@ pub enum Failure {
 impl Failure {
     fn because(error: impl std::fmt::Display) -> Self {
         Failure::Message(error.to_string())
+    }
+
+    /// Weights tell of all that does not fit, or how to convert them, line by line.
+    fn weights(error: WeightsError) -> Self {
+        Failure::Lines(error.to_string())
     }
 }
 
@@ -172,6 +182,18 @@ pub fn main() -> ExitCode {
         (_, Format::Png) => Some("`--format png` is for `field`"),
         _ => None,
     };
+    // What reads no architecture has nothing to change.
+    let reads_none = match &cli.command {
+        Some(Command::Kernels(_)) => Some("kernels"),
+        Some(Command::Runs(_)) => Some("runs"),
+        Some(Command::Keys) => Some("keys"),
+        Some(Command::Completions { .. }) => Some("completions"),
+        Some(Command::Weights(args)) if args.arch.is_none() => Some("weights FILE"),
+        _ => None,
+    };
+    let set_in_vain = reads_none.filter(|_| !cli.common.sets.is_empty());
+    let set_in_vain = set_in_vain.map(|name| format!("`--set` changes an architecture, and `{name}` reads none"));
+    let misused = misused.map(str::to_string).or(set_in_vain);
     if let Some(words) = misused {
         output::message(&format!("error: {words}"));
         return ExitCode::from(2);
@@ -218,7 +240,7 @@ fn too_large(error: crate::run::machine::TooLarge) -> Failure {
 /// What a command reads of an architecture, so that nothing is written over it.
 fn inputs_of(loaded: &Loaded) -> Inputs {
     let mut inputs = Inputs::default();
-    for source in &loaded.sources.0 {
+    for source in &loaded.sources.texts {
         if let Some(Origin::File(path)) = &source.origin {
             inputs.add(path, "the architecture");
         }
@@ -253,7 +275,7 @@ impl Context {
     fn load(&self, name: &str) -> Result<Loaded, LoadError> {
         let loaded = self.library.load(name, &self.common.sets)?;
         if self.common.verbose {
-            for source in &loaded.sources.0 {
+            for source in &loaded.sources.texts {
                 self.say(&format!("read {}", source.name));
             }
         }
@@ -284,6 +306,7 @@ impl Context {
         let opening = Opening { library: &self.library, arch: arch.as_deref(), sets: &self.common.sets, theme };
         crate::tui::run(&opening).map_err(|error| match error {
             ExploreError::Load(error) => Failure::Load(error),
+            ExploreError::Keys(_) => Failure::Lines(error.to_string()),
             other => Failure::because(other),
         })
     }
@@ -321,6 +344,7 @@ impl Context {
             Failure::Load(LoadError::Invalid(report)) => {
                 output::styled_message(&output::render(report, self.colours()))
             }
+            Failure::Lines(lines) => output::lines(&format!("error: {lines}")),
             other => output::message(&format!("error: {other}")),
         }
     }

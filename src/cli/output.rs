@@ -13,7 +13,8 @@ use super::{Context, Failure, Format};
 use crate::spec::problem::Report;
 use crate::visible::{self, visible, visible_lines, visible_styled};
 
-/// Stdout as a page that a person reads: what is formatted onto it is made visible, line breaks stay.
+/// Stdout as a page that a person reads. What is formatted onto it at once is a line or a part of one and is made visible: only a
+/// line break at its end is one.
 pub struct Page(StdoutLock<'static>);
 
 pub fn page() -> Page {
@@ -33,8 +34,10 @@ impl Write for Page {
     }
 
     fn write_fmt(&mut self, words: std::fmt::Arguments) -> io::Result<()> {
-        // The whole text at once: a sequence must not be let through in parts.
-        self.0.write_all(visible_lines(&words.to_string()).as_bytes())
+        let words = words.to_string();
+        let (line, end) = words.strip_suffix('\n').map_or((words.as_str(), ""), |line| (line, "\n"));
+        self.0.write_all(visible(line).as_bytes())?;
+        self.0.write_all(end.as_bytes())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -54,8 +57,13 @@ pub fn json_line(value: &serde_json::Value) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Lines on stderr. Whoever has closed it does not read them.
+/// A line on stderr. Whoever has closed it does not read it.
 pub fn message(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible(text));
+}
+
+/// Several lines on stderr, whose parts are visible already where others wrote them.
+pub fn lines(text: &str) {
     let _ = writeln!(io::stderr(), "{}", visible_lines(text));
 }
 
@@ -142,7 +150,8 @@ pub fn print<H: AsRef<str>>(
     match context.common.format {
         Format::Json => {
             let text = serde_json::to_string_pretty(&json()).map_err(|error| Failure::Message(error.to_string()))?;
-            writeln!(stdout, "{}", visible::json(&text))?;
+            stdout.write_all(visible::json(&text).as_bytes())?;
+            writeln!(stdout)?;
         }
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(Vec::new());
@@ -212,8 +221,8 @@ pub fn render(report: &Report, colours: bool) -> String {
             let indices = diagnostic.source_line.char_indices();
             indices.map(|(index, _)| index).nth(column).unwrap_or(diagnostic.source_line.len())
         };
-        let from = byte(diagnostic.place.column.saturating_sub(1));
-        let to = byte(diagnostic.place.column.saturating_sub(1) + diagnostic.width);
+        let column = diagnostic.place.column.saturating_sub(1);
+        let (from, to) = (byte(column), byte(column + diagnostic.width));
         // Tabs stay: the renderer sets them.
         let shown = |part: &str| part.split('\t').map(visible).collect::<Vec<_>>().join("\t");
         let (before, word, after) = (

@@ -16,11 +16,11 @@ pub struct WeightsArgs {
     /// A safetensors file; only its header is read
     file: PathBuf,
     /// Say what of it fits this architecture, what is missing, extra or of another shape
-    arch: Option<String>,
+    pub arch: Option<String>,
 }
 
 pub fn run(context: &Context, args: &WeightsArgs) -> Result<(), Failure> {
-    let file = TensorFile::open(&args.file).map_err(Failure::because)?;
+    let file = TensorFile::open(&args.file).map_err(Failure::weights)?;
     let network = args.arch.as_ref().map(|arch| context.network(arch)).transpose()?;
     let slots = network.as_ref().map(slots).unwrap_or_default();
     let plan = network.as_ref().map(|network| plan::plan(network, &slots, &file));
@@ -60,7 +60,7 @@ pub fn run(context: &Context, args: &WeightsArgs) -> Result<(), Failure> {
         (Some(plan), Some(arch)) if !plan.fits() => {
             // Only a table has room for the reasons; JSON has them as values.
             if matches!(context.common.format, Format::Csv | Format::Markdown) {
-                return Err(Failure::Message(format!("does not fit {arch}:\n{}", plan.problems().join("\n"))));
+                return Err(Failure::Lines(format!("does not fit {arch}:\n{}", plan.problems().join("\n"))));
             }
             Err(Failure::Said)
         }

@@ -10,7 +10,7 @@ use super::write;
 /// Why nothing is written there. The words go on after "cannot write PATH: ".
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    #[error("it is {0}, which this reads; choose another file")]
+    #[error("it is {0}, which this reads; choose another place")]
     IsRead(&'static str),
     #[error("it holds something else than {}; choose another file, or `--force` replaces it", .0.words())]
     AnotherKind(Kind),
@@ -86,6 +86,13 @@ impl Inputs {
         self.which(path).map_or(Ok(()), |what| Err(OutputError::IsRead(what)))
     }
 
+    /// Refuses a folder, there or not, within one that is read: it would be read with the rest.
+    pub fn spare_folder(&self, folder: &Path) -> Result<(), OutputError> {
+        let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let there = whole.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
+        there.map_or(Ok(()), |there| self.spare(&there))
+    }
+
     /// As [`Inputs::check`], where the folder may be made only when something is written.
     pub fn check_in_folder(&self, path: &Path, kind: Kind, force: bool) -> Result<(), OutputError> {
         match fs::symlink_metadata(path) {
@@ -148,7 +155,7 @@ mod tests {
         inputs.add(&at("w.safetensors"), "the weights");
         inputs.add(&at("photos"), "the images");
         let words = |name: &str, kind| inputs.check(&at(name), kind, true).err().map(|error| error.to_string());
-        let is_read = "it is the weights, which this reads; choose another file".to_string();
+        let is_read = "it is the weights, which this reads; choose another place".to_string();
         assert_eq!(words("w.safetensors", Kind::Safetensors), Some(is_read.clone()));
         assert_eq!(words("same.safetensors", Kind::Safetensors), Some(is_read));
         assert!(words("photos/a.png", Kind::Png).is_some_and(|words| words.contains("the images")));

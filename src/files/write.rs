@@ -61,7 +61,18 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file to add to it, and makes it where it is missing. A link is refused: what it leads to would be written to.
+///
+/// Where the file has another name elsewhere (a hard link), it gets a copy of its own first.
 pub fn open_to_append(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if fs::symlink_metadata(path).is_ok_and(|there| there.is_file() && there.nlink() > 1) {
+            let beside = beside(path)?;
+            fs::copy(path, &beside)?;
+            beside.persist(path).map_err(|error| error.error)?;
+        }
+    }
     open_unlinked(File::options().create(true).read(true).append(true), path)
 }
 

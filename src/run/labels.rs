@@ -97,7 +97,7 @@ fn from_json(value: &Value) -> Result<Vec<String>, String> {
 /// Where an architecture's own `labels:` are: beside the file that says so, or from here if a flag did.
 pub fn path_of(loaded: &Loaded) -> Option<PathBuf> {
     let labels = loaded.architecture.labels.as_ref()?;
-    let source = loaded.architecture.labels_mark.and_then(|mark| loaded.sources.0.get(usize::from(mark.source)));
+    let source = loaded.architecture.labels_mark.and_then(|mark| loaded.sources.texts.get(usize::from(mark.source)));
     Some(match source.and_then(|source| source.origin.as_ref()) {
         Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).join(labels),
         Some(Origin::Bundled(_)) | None => PathBuf::from(labels),

@@ -6,7 +6,7 @@ use image::{Rgb, RgbImage};
 
 use super::attention::Heat;
 use super::picture::Picture;
-use crate::files::write;
+use crate::files::{reason, write};
 use crate::model::unit::Span;
 
 /// Why a picture could not be written.
@@ -184,9 +184,9 @@ pub fn save(image: &RgbImage, path: &Path) -> Result<(), PaintError> {
     let failed = |reason: String| PaintError { path: path.display().to_string(), reason };
     let bytes = png(image).map_err(|error| failed(error.to_string()))?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+        std::fs::create_dir_all(folder).map_err(|error| failed(reason(&error)))?;
     }
-    write::write(path, |beside| write::fill(beside, &bytes)).map_err(|error| failed(error.to_string()))
+    write::write(path, |beside| write::fill(beside, &bytes)).map_err(|error| failed(reason(&error)))
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ const WHOLE: usize = 24_000_000;
 /// How many times larger than what is asked for a reduced picture stays at the least.
 const MORE: usize = 8;
 
+/// Most scans of a progressive JPEG; encoders make about ten, and each goes over all pixels.
+const SCANS: usize = 128;
+
 /// Bytes that a picture of 44 megapixels takes.
 const LARGE: u64 = 1 << 30;
 
@@ -63,12 +66,19 @@ pub struct LeftOut {
     folders: usize,
     /// Files beside the folders of classes.
     loose: usize,
+    /// What is neither a file nor a folder.
+    special: usize,
 }
 
 impl LeftOut {
     pub fn file(&mut self, path: &Path) {
         let ending = path.extension().map_or_else(String::new, |own| own.to_string_lossy().to_lowercase());
         *self.endings.entry(ending).or_default() += 1;
+    }
+
+    /// A pipe, a device, or a link that leads nowhere.
+    pub fn special(&mut self) {
+        self.special += 1;
     }
 
     pub fn loose(&mut self) {
@@ -89,6 +99,7 @@ impl LeftOut {
         }
         self.hidden += other.hidden;
         self.loose += other.loose;
+        self.special += other.special;
         self.folders += other.folders;
     }
 
@@ -106,6 +117,9 @@ impl LeftOut {
             let more = if kinds.len() > 5 { ", …" } else { "" };
             let are = if files == 1 { "that is no picture" } else { "that are no pictures" };
             parts.push(format!("{} {are} ({}{more})", many(files, "file"), listed.join(", ")));
+        }
+        if self.special > 0 {
+            parts.push(format!("{} that {} no file", self.special, if self.special == 1 { "is" } else { "are" }));
         }
         if self.loose > 0 {
             parts.push(format!("{} in no class's folder", many(self.loose, "file")));
@@ -155,6 +169,7 @@ pub fn found(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, LeftOut), NoPictures> {
             match () {
                 _ if is_hidden(&file) => own.hidden(),
                 _ if file.is_dir() => own.folder(),
+                _ if !file.is_file() => own.special(),
                 _ if is_picture(&file) => found.push(file),
                 _ => own.file(&file),
             }
@@ -245,8 +260,8 @@ fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
         max_width: SIDE as usize,
         max_height: SIDE as usize,
         max_pixels: PIXELS,
-        max_memory: Some(DECODER_BYTES),
-        ..DecodeLimits::default()
+        max_scans: SCANS,
+        max_memory: Some(2 * DECODER_BYTES),
     };
     let decode = || {
         let mut decoder = Decoder::new_with_limits(bytes, limits)?;

@@ -56,8 +56,10 @@ pub enum LoadError {
     TooLarge { path: String },
     #[error("{path} is not UTF-8 text (byte {at}); an architecture is a YAML text file")]
     NotText { path: String, at: usize },
-    #[error("{path} is large, and is read when it is named or opened")]
+    #[error("{path} is large, with all that it extends; it is read when it is named or opened")]
     Large { path: String },
+    #[error("{path} and all that it extends have more than {} KiB together", limits::EXTENDED_BYTES / 1024)]
+    TooMuch { path: String },
     #[error("no architecture is called `{name}`{} `convlens list` shows them all", suggest(.nearest))]
     Unknown { name: String, nearest: Option<String> },
     #[error("{0}")]
@@ -170,7 +172,8 @@ impl Library {
         if let Some(labels) = labels
             && let Value::Text(path) = &mut labels.value.value
         {
-            let origin = sources.0.get(usize::from(labels.value.mark.source)).and_then(|source| source.origin.as_ref());
+            let origin =
+                sources.texts.get(usize::from(labels.value.mark.source)).and_then(|source| source.origin.as_ref());
             let folder = match origin {
                 Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).to_path_buf(),
                 Some(Origin::Bundled(_)) | None => PathBuf::new(),
@@ -190,7 +193,7 @@ impl Library {
     pub fn load_listed(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
         match is_large(&text) {
             true => Err(LoadError::Large { path: origin.display() }),
-            false => self.load_text(origin, text, sets),
+            false => self.load_within(origin, text, sets, limits::LISTED_BYTES),
         }
     }
 
@@ -201,7 +204,17 @@ impl Library {
 
     /// Reads an architecture from a text that stands (or will stand) at `origin`.
     pub fn load_text(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
-        let mut sources = Sources::default();
+        self.load_within(origin, text, sets, limits::EXTENDED_BYTES)
+    }
+
+    fn load_within(
+        &self,
+        origin: &Origin,
+        text: String,
+        sets: &[(String, String)],
+        most: usize,
+    ) -> Result<Loaded, LoadError> {
+        let mut sources = Sources { most, ..Sources::default() };
         let mut problems = Problems::default();
         let document = self.changed_document(origin, text, sets, &mut sources, &mut problems)?;
         let architecture = lower::lower(&document, &origin.id(), &mut problems);
@@ -240,8 +253,16 @@ impl Library {
         sources: &mut Sources,
         problems: &mut Problems,
     ) -> Result<Document, LoadError> {
+        let together: usize = sources.texts.iter().map(|source| source.text.len()).sum();
+        if together + text.len() > sources.most {
+            let path = chain.first().map_or_else(String::new, Origin::display);
+            return Err(match sources.most < limits::EXTENDED_BYTES {
+                true => LoadError::Large { path },
+                false => LoadError::TooMuch { path },
+            });
+        }
         let source = sources.add(origin.display(), text, Some(origin.clone()));
-        let text = &sources.0[usize::from(source)].text;
+        let text = &sources.texts[usize::from(source)].text;
         let node = match node::parse(text, source) {
             Ok(node) => node,
             Err(_) if text.trim().is_empty() => node::Node { mark: Mark { source, node: 0 }, value: Value::Null },
@@ -379,6 +400,10 @@ fn syntax_error(sources: &Sources, source: u16, error: &ParseError) -> Report {
             let words = "expected an architecture; ten thousand layers have fewer".to_string();
             (at(1, 1), (error.to_string(), words))
         }
+        ParseError::Hidden { line, column, .. } => {
+            let words = "expected letters that show; write it as an escape in double quotes if it is meant".to_string();
+            (at(*line, *column), (error.to_string(), words))
+        }
         ParseError::Syntax(error) => {
             let place = error.location().map_or_else(|| at(1, 1), |location| at(location.line(), location.column()));
             let text = error.to_string();
@@ -397,6 +422,6 @@ fn syntax_error(sources: &Sources, source: u16, error: &ParseError) -> Report {
             (place, words)
         }
     };
-    let source = &sources.0[usize::from(source)];
+    let source = &sources.texts[usize::from(source)];
     Report { diagnostics: vec![Diagnostic::at(source, place, message, expected)], unlisted: 0 }
 }

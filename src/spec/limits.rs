@@ -23,6 +23,12 @@ pub const LISTED_BYTES: usize = 1 << 18;
 pub const LISTED_VALUES: usize = 40_000;
 /// Most YAML nodes in one file once aliases are followed; a text of [`VALUES`] has fewer unless it is an alias bomb.
 pub const NODES: u32 = 600_000;
+/// Most bytes of text once aliases are followed.
+pub const LETTERS: usize = 4 << 20;
+/// Most bytes of a file and all that it extends together.
+pub const EXTENDED_BYTES: usize = 2 << 20;
+/// Longest part of a source line that is quoted, in characters.
+pub const QUOTED: usize = 2000;
 /// Bytes that are read once more to find the places of problems; of a large file only the first problems are placed.
 pub const PLACED_BYTES: usize = 1 << 19;
 /// Longest word that a suggestion is looked for.

@@ -37,9 +37,9 @@ pub fn locate(text: &str, node: u32, read: &mut usize) -> Place {
 
 /// The place of a node, and whether it is there.
 fn locate_in(text: &str, node: u32) -> (Place, bool) {
-    let counter = Cell::new(0);
-    let walk =
-        Walk { numbering: Numbering { counter: &counter, source: 0 }, target: node, steps: &RefCell::new(Vec::new()) };
+    let (counter, letters) = (Cell::new(0), Cell::new(0));
+    let numbering = Numbering { counter: &counter, letters: &letters, source: 0 };
+    let walk = Walk { numbering, target: node, steps: &RefCell::new(Vec::new()) };
     let failure = LocateSeed(walk).deserialize(serde_yaml::Deserializer::from_str(text)).err();
     let is_found = failure.as_ref().is_some_and(|failure| failure.to_string().contains(HERE));
     let location = failure.and_then(|error| error.location());

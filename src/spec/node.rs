@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::limits;
 use super::scan::{Refusal, scan};
-use crate::visible::visible;
+use crate::visible::{must_be_escaped, visible};
 
 /// Where a node stands: which source text, and which node of it in document order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +77,9 @@ pub enum ParseError {
     TooDeep { line: usize },
     #[error("there are more than {} values", limits::VALUES)]
     TooMany,
+    /// A character that is not seen, or turns what is, on a line and at a column from 1.
+    #[error("there is a character that cannot be seen, U+{:04X}", u32::from(*.character))]
+    Hidden { character: char, line: usize, column: usize },
     #[error("{0}")]
     Syntax(#[from] serde_yaml::Error),
 }
@@ -92,9 +95,15 @@ impl From<Refusal> for ParseError {
 
 /// Reads `text` into a tree. `source` is the number its marks carry.
 pub fn parse(text: &str, source: u16) -> Result<Node, ParseError> {
+    if let Some(at) = text.find(|c| must_be_escaped(c) && !matches!(c, '\n' | '\r' | '\t')) {
+        let before = &text[..at];
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let (line, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+        return Err(ParseError::Hidden { character: text[at..].chars().next().unwrap_or_default(), line, column });
+    }
     scan(text)?;
-    let counter = Cell::new(0);
-    let numbering = Numbering { counter: &counter, source };
+    let (counter, letters) = (Cell::new(0), Cell::new(0));
+    let numbering = Numbering { counter: &counter, letters: &letters, source };
     Ok(NodeSeed(numbering).deserialize(serde_yaml::Deserializer::from_str(text))?)
 }
 
@@ -102,6 +111,8 @@ pub fn parse(text: &str, source: u16) -> Result<Node, ParseError> {
 #[derive(Clone, Copy)]
 pub(super) struct Numbering<'a> {
     pub counter: &'a Cell<u32>,
+    /// Bytes of all texts so far; an alias brings its text once more.
+    pub letters: &'a Cell<usize>,
     pub source: u16,
 }
 
@@ -113,6 +124,15 @@ impl Numbering<'_> {
         }
         self.counter.set(node + 1);
         Ok(Mark { source: self.source, node })
+    }
+
+    /// Counts a text that is taken over.
+    pub fn text<E: Error>(&self, text: &str) -> Result<String, E> {
+        self.letters.set(self.letters.get().saturating_add(text.len()));
+        match self.letters.get() > limits::LETTERS {
+            true => Err(E::custom("too much text once aliases are followed")),
+            false => Ok(text.to_string()),
+        }
     }
 }
 
@@ -161,8 +181,8 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
         Ok(Value::Float(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(self.0.text(value)?))
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -206,13 +226,13 @@ impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let mark = self.0.next()?;
-        Ok((mark, deserializer.deserialize_any(KeyVisitor)?))
+        Ok((mark, deserializer.deserialize_any(KeyVisitor(self.0))?))
     }
 }
 
-struct KeyVisitor;
+struct KeyVisitor<'a>(Numbering<'a>);
 
-impl<'de> Visitor<'de> for KeyVisitor {
+impl<'de> Visitor<'de> for KeyVisitor<'_> {
     type Value = String;
 
     fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -235,8 +255,8 @@ impl<'de> Visitor<'de> for KeyVisitor {
         Ok(value.to_string())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<String, E> {
-        Ok(value.to_string())
+    fn visit_str<E: Error>(self, value: &str) -> Result<String, E> {
+        self.0.text(value)
     }
 
     fn visit_unit<E>(self) -> Result<String, E> {

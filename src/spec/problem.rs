@@ -19,13 +19,23 @@ pub struct SourceText {
 }
 
 /// The texts that one architecture was made from, by the numbers in their [`Mark`]s.
-#[derive(Debug, Clone, Default)]
-pub struct Sources(pub Vec<SourceText>);
+#[derive(Debug, Clone)]
+pub struct Sources {
+    pub texts: Vec<SourceText>,
+    /// Most bytes of all of them together.
+    pub most: usize,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Sources { texts: Vec::new(), most: limits::EXTENDED_BYTES }
+    }
+}
 
 impl Sources {
     pub fn add(&mut self, name: String, text: String, origin: Option<Origin>) -> u16 {
-        self.0.push(SourceText { name, text, origin });
-        (self.0.len() - 1) as u16
+        self.texts.push(SourceText { name, text, origin });
+        (self.texts.len() - 1) as u16
     }
 }
 
@@ -97,7 +107,7 @@ impl Problems {
         self.list.sort_by_key(|problem| problem.mark);
         let (mut diagnostics, mut unlisted, mut read) = (Vec::new(), self.beyond, 0);
         for problem in self.list {
-            let Some(source) = sources.0.get(usize::from(problem.mark.source)) else { continue };
+            let Some(source) = sources.texts.get(usize::from(problem.mark.source)) else { continue };
             if read > limits::PLACED_BYTES {
                 unlisted += 1;
                 continue;
@@ -114,7 +124,7 @@ impl Problems {
 pub struct Diagnostic {
     pub file: String,
     pub place: Place,
-    /// The source line at the place, without its line break.
+    /// The source line at the place, without its line break; of a very long one the part around the place, behind spaces.
     pub source_line: String,
     /// How many characters from the column on the problem is about.
     pub width: usize,
@@ -132,7 +142,15 @@ impl Diagnostic {
 
     /// A diagnostic at a known place, for what the YAML reader itself reports.
     pub fn at(source: &SourceText, place: Place, message: String, expected: String) -> Self {
-        let source_line = source.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default().to_string();
+        let line = source.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+        // Of a line without end what stands around the place, at its own columns.
+        let source_line = match line.chars().nth(limits::QUOTED) {
+            None => line.to_string(),
+            Some(_) => {
+                let from = place.column.saturating_sub(limits::QUOTED / 4);
+                " ".repeat(from) + &line.chars().skip(from).take(limits::QUOTED).collect::<String>()
+            }
+        };
         let width = token_width(&source_line, place.column);
         Diagnostic { file: source.name.clone(), place, source_line, width, message, expected, help: None }
     }

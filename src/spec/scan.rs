@@ -192,7 +192,7 @@ mod tests {
             assert!(is_deep(&format!("{beginning}{}", "{a: ".repeat(DEEP))), "{beginning}");
         }
         // Closing brackets that are only text close nothing.
-        for between in ["[\"]\", ", "[ # ]\n", "[']', ", "{\"]\": ", "{a: \"\\\"]\", b: "] {
+        for between in ["[ [1], {a: [2]}, ", "[\"]\", ", "[ # ]\n", "[']', ", "{\"]\": ", "{a: \"\\\"]\", b: "] {
             assert!(is_deep(&between.repeat(DEEP)), "{between}");
         }
         assert!(is_deep(&"- ".repeat(DEEP)));

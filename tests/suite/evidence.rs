@@ -75,7 +75,13 @@ fn names_that_count_shapes_that_leave_one_way_and_a_given_order_are_believed() {
     // Whatever counts the other way round does not count these layers.
     assert!(read(["conv3", "conv2", "conv2b", "head"], None).is_err());
     let order = ["stem.weight", "stem.bias", "mid.weight", "mid.bias", "end.weight", "end.bias", "a.weight", "a.bias"];
-    assert_eq!(in_order(["stem", "mid", "end", "a"], Some(&order)).scheme, Scheme::Order);
+    assert_eq!(in_order(["stem", "mid", "end", "a"], Some(&order)).scheme, Scheme::Given);
+    // An order by the alphabet is nobody's, and one that numbers contradict is not believed.
+    let sorted =
+        ["end.bias", "end.weight", "head.bias", "head.weight", "mid.bias", "mid.weight", "stem.bias", "stem.weight"];
+    assert!(read(["stem", "mid", "end", "head"], Some(&sorted)).is_err());
+    let against = ["c3.weight", "c3.bias", "c1.weight", "c1.bias", "c2.weight", "c2.bias", "z.weight", "z.bias"];
+    assert_eq!(in_order(["c1", "c2", "c3", "z"], Some(&against)).scheme, Scheme::Order);
     // Shapes of their own need neither.
     let own = network("input: [3, 8, 8]\nlayers: [conv3-4, conv3-5, global_avgpool, flatten, linear: 2]\n");
     let drawn = Compiled::initialised(&own, Init::Kaiming, 1);
@@ -107,8 +113,28 @@ fn a_prefix_that_all_share_is_taken_off_and_told_and_similar_names_are_known() {
         several.matched
     );
     assert_eq!(in_order(["Conv_1", "Conv_2", "Conv_3", "fc1"], None).scheme, Scheme::Similar);
+    // Counted from zero, or as Keras counts.
+    assert_eq!(in_order(["conv0", "conv1", "conv2", "fc0"], None).scheme, Scheme::Similar);
+    assert_eq!(in_order(["conv2d", "conv2d_1", "conv2d_2", "dense"], None).scheme, Scheme::Similar);
     // Some names fit and the rest do not: numbers still say where all of them go.
     assert_eq!(in_order(["conv1", "conv2", "conv3", "head"], None).scheme, Scheme::Order);
+}
+
+#[test]
+fn what_is_called_or_stored_as_no_weights_are_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = network("input: [1, 2, 2]\nlayers: [flatten, linear: {out: 4, bias: false}]\n");
+    let read = |name: &str, dtype: Dtype, bytes: usize| {
+        let data = vec![0; bytes];
+        let view = TensorView::new(dtype, vec![4, 4], &data).expect("sound");
+        let path = folder.path().join("w.safetensors");
+        safetensors::serialize_to_file([(name, view)], None, &path).expect("written");
+        weights::read(&own, &path, Rest::Refused).err().map(|error| error.to_string())
+    };
+    assert_eq!(read("linear1.weight", Dtype::F32, 64), None);
+    // A square matrix does not show that Keras keeps it the other way round.
+    assert!(read("dense.kernel", Dtype::F32, 64).is_some_and(|words| words.contains("Keras")));
+    assert!(read("linear1.weight", Dtype::U8, 16).is_some_and(|words| words.contains("U8 values")));
 }
 
 #[test]

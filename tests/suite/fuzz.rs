@@ -313,6 +313,15 @@ fn any_file_of_a_megabyte_is_answered_in_a_moment() {
         listed(60_000, &|at| format!("k{at}: &a{at} 1\n")) + &listed(30_000, &|at| format!("m{at}: *a{at}\n")),
         format!("{}: 1", many(900_000, "k")),
         many(1_000_000, "\t"),
+        format!("{head} [{}]\nsummary: &a \"{}\"", many(20_000, "conv: {out: *a}, "), many(500_000, "x")),
+        format!("summary: &a \"{}\"\n{}", many(500_000, "x"), many(20_000, "*a : 1\n")),
+        format!("summary: &a \"{}\"\n{head}\n{}", many(500_000, "x"), many(9_000, "- relu: {name: *a}\n")),
+        format!(
+            "{head} [{}]\ndefaults: {{conv: {{{}}}}}",
+            many(9_900, "conv3-4, "),
+            listed(60_000, &|at| format!("a{at}: 1,"))
+        ),
+        format!("layers: [\"{}\"]", many(300_000, "甲")),
         many(125, " [\n") + &many(460_000, "a "),
         many(125, " [\n") + &many(230_000, "x\n \n"),
         many(125, " [\n") + &many(900_000, "a"),

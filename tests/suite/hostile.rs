@@ -12,11 +12,17 @@ use convlens::tui::state::training::{About, Shown};
 use convlens::tui::state::views::Shows;
 use convlens::tui::state::{Entry, Opened};
 use convlens::tui::theme;
-use convlens::visible::{must_be_escaped, visible};
+use convlens::visible::visible;
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::explorer::{file, painted, press, state, text, update};
+
+/// What a terminal obeys or a reader cannot see, by Unicode's tables rather than by the program's own: C0, DEL, C1, separators of
+/// lines and paragraphs, marks of direction.
+fn must_be_escaped(c: char) -> bool {
+    matches!(u32::from(c), 0..0x20 | 0x7f..0xa0 | 0x61c | 0x200b | 0x200e..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff)
+}
 
 /// Sequences that write to the clipboard, retitle the window and clear the screen, C1 controls, marks of direction.
 const HOSTILE: &str =
@@ -215,8 +221,71 @@ proptest! {
 }
 
 #[test]
+fn a_line_break_of_others_makes_no_line_of_its_own() {
+    let forged = "x\nFORGED: all is well";
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let net = format!("name: {}\ninput: [3, 8, 8]\nlayers: [conv3-2, flatten, linear: 2]\n", quoted(forged));
+    std::fs::write(at("net.yaml"), &net).expect("written");
+    std::fs::write(at(&format!("{forged}.yaml")), "layers: 3").expect("written");
+    for class in ["a", forged] {
+        std::fs::create_dir_all(at(&format!("data/{class}"))).expect("made");
+        image::RgbImage::new(8, 8).save(at(&format!("data/{class}/0.png"))).expect("written");
+        std::fs::write(at(&format!("data/{class}/1.png")), "no picture").expect("written");
+    }
+    let tensor = TensorView::new(Dtype::F32, vec![1], &[0; 4]).expect("sound");
+    safetensors::serialize_to_file([(forged, tensor)], None, &at("w.safetensors")).expect("written");
+    let named = format!("{forged}.yaml");
+    let commands: [&[&str]; 16] = [
+        &["show", "net.yaml"],
+        &["explain", "net.yaml"],
+        &["check", "net.yaml", &named],
+        &["list", "--dir", "."],
+        &["list", "--dir", forged],
+        &["show", forged],
+        &["forward", "net.yaml"],
+        &["forward", "net.yaml", "--image", forged],
+        &["forward", "net.yaml", "--labels", forged],
+        &["forward", "net.yaml", "--weights", forged],
+        &["forward", "net.yaml", "--weights", "w.safetensors"],
+        &["weights", "w.safetensors", "net.yaml"],
+        &["field", "net.yaml", forged],
+        &["runs", "show", forged],
+        &["train", "--resume", forged],
+        &["train", "net.yaml", "--data", "folder:data", "--steps", "2", "--batch", "1"],
+    ];
+    for arguments in commands {
+        for format in ["table", "csv", "markdown"] {
+            let all = [arguments, &["--format", format]].concat();
+            let told = clean(&all, &run(folder.path(), &all));
+            assert!(!told.lines().any(|line| line.trim_start().starts_with("FORGED")), "{all:?}: {told}");
+        }
+    }
+    let csv = run(folder.path(), &["weights", "w.safetensors", "--format", "csv"]);
+    assert_eq!(String::from_utf8_lossy(&csv.stdout).lines().count(), 2, "a header and a tensor");
+}
+
+#[test]
+fn a_file_with_letters_that_cannot_be_seen_is_refused_where_they_stand() {
+    let text = "input: [3, 8, 8]\nname: \"a\u{202e}b\"\nlayers: [conv3-2]\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("net.yaml"), text).expect("written");
+    let told = clean(&["check"], &run(folder.path(), &["check", "net.yaml"]));
+    assert!(told.contains("net.yaml:2:9") && told.contains("cannot be seen, U+202E"), "{told}");
+    // Where it is edited, too.
+    let mut state = state(120, 40, theme::DARK);
+    state.entries.push(file("net.yaml", text));
+    state.selected = state.entries.len() - 1;
+    press(&mut state, "4");
+    assert!(self::text(&painted(&state)).contains("U+202E"), "{}", self::text(&painted(&state)));
+}
+
+#[test]
 fn json_gives_the_text_as_it_is() {
     let folder = folder_of(HOSTILE);
+    let shown = run(folder.path(), &["show", "net.yaml", "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    assert_eq!((value["name"].as_str(), value["summary"].as_str()), (Some(HOSTILE), Some(HOSTILE)));
     let output = run(folder.path(), &["weights", "w.safetensors", "--format", "json"]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let mut names: Vec<&str> =

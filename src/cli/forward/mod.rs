@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
 use super::{Context, Failure};
+use crate::files::name::safe;
 use crate::files::{self, Kind};
 use crate::model::{self, Layer, Network, memory};
 use crate::network::Compiled;
@@ -230,7 +231,7 @@ impl<'a> Work<'a> {
                     true => Rest::Drawn { init: Init::Kaiming, seed: args.seed },
                     false => Rest::Refused,
                 };
-                let read = weights::read(&network, path, rest).map_err(Failure::because)?;
+                let read = weights::read(&network, path, rest).map_err(Failure::weights)?;
                 read.in_part().iter().for_each(|line| context.say(line));
                 (read.compiled, Some(read.matched), read.classes)
             }
@@ -248,6 +249,7 @@ impl<'a> Work<'a> {
         let mut activations =
             self.args.save_activations.as_deref().map(Activations::new).transpose().map_err(Failure::because)?;
         let mut taken = BTreeMap::new();
+        self.check_pictures()?;
         let count = match &self.source {
             Source::Images(paths) => paths.len(),
             Source::Tensors { values, .. } => values.len() / self.values_of_one(),
@@ -307,6 +309,24 @@ impl<'a> Work<'a> {
             None => return Err(Failure::Message("there is nothing to run on".into())),
         }
         if broken { Err(Failure::Said) } else { Ok(()) }
+    }
+
+    /// Refuses all pictures before the first is written, if one of them would take another file's place.
+    fn check_pictures(&self) -> Result<(), Failure> {
+        let Source::Images(photos) = &self.source else { return Ok(()) };
+        let (mut taken, force) = (BTreeMap::new(), self.args.force);
+        for photo in photos {
+            let name = keep::distinct_name(&photo.display().to_string(), &mut taken);
+            let look = self.args.save_looks.iter().map(|folder| folder.join(format!("{}.png", name.display())));
+            let layers = self.network.layers.iter().map(|layer| format!("{}.png", safe(&layer.name)));
+            let layers: Vec<String> = layers.collect();
+            let maps = self.args.save_features.iter().map(|folder| folder.join(&name));
+            let maps = maps.flat_map(|folder| layers.iter().map(move |layer| folder.join(layer)).collect::<Vec<_>>());
+            for path in look.chain(maps) {
+                self.inputs.check_in_folder(&path, Kind::Png, force).map_err(super::unwritable(&path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes what the flags ask for of a mini-batch.

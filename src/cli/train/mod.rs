@@ -67,7 +67,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     weights: Option<PathBuf>,
     /// Load of the weights what fits and draw the rest: for another number of classes, or a file without a classifier
-    #[arg(long, requires = "weights")]
+    #[arg(long, requires = "weights", conflicts_with = "resume")]
     partial: bool,
     /// Write the trained weights (.safetensors)
     #[arg(long, value_name = "FILE")]
@@ -103,7 +103,7 @@ struct Own {
     #[arg(long, allow_negative_numbers = true, value_parser = not_negative)]
     weight_decay: Option<f64>,
     /// Scale gradients down to this norm of all together
-    #[arg(long, value_name = "NORM", value_parser = positive)]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = positive)]
     clip: Option<f64>,
     /// How the learning rate falls: `step` at 1/2 and 3/4 of the steps, `plateau` of the validation accuracy [constant]
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::SCHEDULES))]
@@ -202,6 +202,7 @@ fn failure(error: SessionError) -> Failure {
     match error {
         SessionError::Load(error) => Failure::Load(error),
         SessionError::TooLarge(error) => super::too_large(error),
+        SessionError::Weights(error) => Failure::weights(error),
         other => Failure::because(other),
     }
 }
@@ -215,7 +216,12 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Fai
     args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
     check_save(args, &data, inputs)?;
     let out = match (&args.out, args.no_out) {
-        (Some(folder), _) => Out::Folder(folder.clone()),
+        (Some(folder), _) => {
+            let mut read = Inputs::default();
+            data.path().iter().for_each(|path| read.add(path, "in the data"));
+            read.spare_folder(folder).map_err(super::unwritable(folder))?;
+            Out::Folder(folder.clone())
+        }
         (None, true) => Out::Nowhere,
         (None, false) => Out::Next(runs::FOLDER.into()),
     };
@@ -281,8 +287,11 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
     let limit = args.max_minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
     let until = limit.and_then(|limit| Instant::now().checked_add(limit));
     let control = Control { stop: interrupts()?, commands: None, until };
-    let texts: HashMap<String, String> =
-        (!session.sets.names.is_empty()).then(|| runs::class_names(&session.sets.names)).into_iter().collect();
+    let texts: HashMap<String, String> = (!session.sets.names.is_empty())
+        .then(|| runs::class_names(&session.sets.names))
+        .into_iter()
+        .flatten()
+        .collect();
     let mut save = |network: &crate::network::Compiled| match &args.save {
         Some(path) => Ok(weights::write(network, texts.clone(), path)?),
         None => Ok(()),

@@ -103,7 +103,9 @@ mod tests {
         let before = place_of(&own);
         let other = own.clone();
         own[[1]] = 9.0;
+        let copied = place_of(&own);
         keep_exposed(&mut own, before);
+        assert_ne!(place_of(&own), copied, "dfdx's own copy cannot be lent");
         assert_eq!((values(&own).as_ref(), values(&other).as_ref()), (&[2.0, 9.0, 6.0][..], &[2.0, 4.0, 6.0][..]));
         let matrix = tensor(&device, vec![0.0; 6], (2usize, 3usize));
         let mut turned: Tensor<(usize, usize), f32, Cpu> = matrix.permute::<_, Axes2<1, 0>>();

@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, Metadata};
 
 use super::{WeightsError, foreign};
 use crate::files::{read, reason};
+use crate::visible::visible;
 
 /// One tensor as the header gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,11 @@ impl Entry {
 
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether its values are fractions, as weights are.
+    pub fn is_float(&self) -> bool {
+        matches!(self.dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
     }
 
     /// Bytes of one value, for the types that are read as numbers.
@@ -68,7 +74,7 @@ const PIECE: usize = 4 << 20;
 impl TensorFile {
     /// Reads the header alone, and checks that it tiles the file's bytes exactly.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let name = path.display().to_string();
+        let name = visible(&path.display().to_string()).into_owned();
         let unreadable =
             |error: std::io::Error| WeightsError::Unreadable { path: name.clone(), reason: reason(&error) };
         let damaged = |reason: String| WeightsError::Damaged { path: name.clone(), reason };

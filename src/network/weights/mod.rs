@@ -22,6 +22,7 @@ use super::compiled::Compiled;
 use super::init::Init;
 use super::parameters::row;
 use crate::model::Network;
+use crate::visible::visible;
 use names::Target;
 
 /// What the names of an optimizer's state begin with, in a file that holds more than weights: `optimizer.moment1.` and the
@@ -30,6 +31,8 @@ pub const MOMENT: &str = "optimizer.moment";
 
 /// The key in a file's header under which the names of the classes stand, as a JSON list.
 pub const CLASSES: &str = "classes";
+/// The key of the CRC-32 of that list, in hexadecimal digits. Files of others have none.
+pub const CLASSES_CRC32: &str = "classes_crc32";
 
 /// Why a weights file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +78,7 @@ pub fn read(network: &Network, path: &Path, rest: Rest) -> Result<LoadedWeights,
     let plan = plan::plan(network, &slots, &file);
     let misfit = |problems| WeightsError::Misfit {
         path: file.path.clone(),
-        network: network.architecture.name.clone(),
+        network: visible(&network.architecture.name).into_owned(),
         problems,
     };
     let problems = plan.problems();
@@ -128,5 +131,8 @@ impl LoadedWeights {
 
 /// The names of the classes in a file's header.
 pub fn classes_of(file: &TensorFile) -> Option<Vec<String>> {
-    file.texts.get(CLASSES).and_then(|text| serde_json::from_str(text).ok())
+    let names = file.texts.get(CLASSES)?;
+    // Names that a bit was lost of are no names.
+    let is_sound = |sum: &String| *sum == format!("{:08x}", crc32fast::hash(names.as_bytes()));
+    file.texts.get(CLASSES_CRC32).is_none_or(is_sound).then(|| serde_json::from_str(names).ok()).flatten()
 }

@@ -53,8 +53,8 @@ pub fn layer_groups(slots: &[Slot]) -> impl Iterator<Item = &[Slot]> {
 }
 
 /// A name in the form under which different habits meet: `fc1`, `Dense_1` and `linear` are all `linear1`, `bn` is
-/// `batchnorm1`.
-pub fn normalised(name: &str) -> String {
+/// `batchnorm1`. Of names that count `from_zero`, `conv0` and `conv` are `conv1` and `conv_1` is `conv2`.
+pub fn normalised(name: &str, from_zero: bool) -> String {
     let segment = |segment: &str| -> String {
         let plain: String = segment.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
         let digits = plain.len() - plain.trim_end_matches(|c: char| c.is_ascii_digit()).len();
@@ -68,7 +68,10 @@ pub fn normalised(name: &str) -> String {
         match (word, number) {
             ("weight" | "bias" | "runningmean" | "runningvar", "") => word.to_string(),
             (word, "") => format!("{word}1"),
-            (word, number) => format!("{word}{}", number.trim_start_matches('0')),
+            (word, number) => match number.parse::<u64>() {
+                Ok(number) => format!("{word}{}", number.saturating_add(from_zero.into())),
+                Err(_) => plain.clone(),
+            },
         }
     };
     name.split('.').map(segment).collect::<Vec<_>>().join(".")
@@ -100,7 +103,7 @@ pub fn names(scheme: Scheme, network: &Network, slots: &[Slot]) -> Option<Vec<St
         Scheme::Own => network.layers.iter().map(|layer| layer.name.clone()).collect(),
         Scheme::Torchvision => torchvision(&network.layers),
         Scheme::Timm => timm(&network.layers)?,
-        Scheme::Similar | Scheme::Order => return None,
+        Scheme::Similar | Scheme::Given | Scheme::Order => return None,
     };
     Some(slots.iter().map(|slot| format!("{}.{}", layers[slot.layer], slot.part)).collect())
 }
@@ -141,9 +144,12 @@ mod tests {
     #[test]
     fn different_habits_meet_in_one_form() {
         for name in ["fc1.weight", "linear1.weight", "FC.weight", "dense_1.weight"] {
-            assert_eq!(normalised(name), "linear1.weight");
+            assert_eq!(normalised(name, false), "linear1.weight");
         }
-        assert_eq!(normalised("block1.conv1.batch_norm.running_var"), normalised("block_1.Conv2d_1.bn.running_var"));
-        assert_ne!(normalised("conv1.weight"), normalised("conv10.weight"));
+        let form = |name: &str| normalised(name, false);
+        assert_eq!(form("block1.conv1.batch_norm.running_var"), form("block_1.Conv2d_1.bn.running_var"));
+        assert_ne!(form("conv1.weight"), form("conv10.weight"));
+        let keras = ["conv2d.weight", "conv2d_1.weight", "conv0.weight"].map(|name| normalised(name, true));
+        assert_eq!(keras, ["conv1.weight", "conv2.weight", "conv1.weight"]);
     }
 }

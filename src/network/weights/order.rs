@@ -8,22 +8,39 @@ use std::collections::HashMap;
 use super::file::{Entry, dims};
 use super::names::{Slot, layer_groups, shape_fits};
 use crate::model::Network;
+use crate::visible::visible;
 
 /// Index of a slot with its tensor.
 pub type Pairs<'a> = Vec<(usize, &'a Entry)>;
 
-/// Gives every slot a tensor, or says why not.
+/// Gives every slot a tensor, or says why not. Whether the header's order said so, too.
 pub fn by_evidence<'a>(
     network: &Network,
     slots: &[Slot],
     entries: &[&'a Entry],
     order: Option<&str>,
-) -> Result<Pairs<'a>, String> {
-    if let Some(ordered) = order.and_then(|order| in_the_order_of(order, entries)) {
-        return pair_up(network, slots, &grouped(&ordered)).or_else(|reason| one_by_one(slots, &ordered).ok_or(reason));
+) -> Result<(Pairs<'a>, bool), String> {
+    if let Some(entry) = entries.iter().find(|entry| part_name(entry) == "kernel") {
+        // Keras and Flax keep kernels as (height, width, in, out) and matrices as (in, out); squares do not show it.
+        return Err(format!(
+            "`{}` is called as Keras calls it, whose kernels stand in another order of axes",
+            entry.name
+        ));
     }
+    // An order by the alphabet is what a file has that nobody ordered.
+    let given = order.and_then(|order| in_the_order_of(order, entries));
+    let given = given.filter(|given| !given.is_sorted_by_key(|entry| &entry.name) && counts_up(given));
+    if let Some(pairs) =
+        given.and_then(|given| pair_up(network, slots, &grouped(&given)).ok().or_else(|| one_by_one(slots, &given)))
+    {
+        return Ok((pairs, true));
+    }
+    by_numbers_and_shapes(network, slots, entries).map(|pairs| (pairs, false))
+}
+
+fn by_numbers_and_shapes<'a>(network: &Network, slots: &[Slot], entries: &[&'a Entry]) -> Result<Pairs<'a>, String> {
     let groups = grouped(entries);
-    let places: Vec<Vec<&Slot>> = layer_groups(slots).map(|layer| layer.iter().collect()).collect::<Vec<Vec<&Slot>>>();
+    let places: Vec<Vec<&Slot>> = layer_groups(slots).map(|layer| layer.iter().collect()).collect();
     let names = |place: usize| network.layers[places[place][0].layer].name.clone();
     if places.len() != groups.len() {
         // Names that do not say which tensors belong to one layer: tensor by tensor.
@@ -46,10 +63,19 @@ pub fn by_evidence<'a>(
 fn in_the_order_of<'a>(order: &str, entries: &[&'a Entry]) -> Option<Vec<&'a Entry>> {
     let names: Vec<String> = serde_json::from_str(order).ok()?;
     let places: HashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-    let mut ordered = entries.iter().map(|entry| Some((*places.get(entry.name.as_str())?, *entry)));
-    let mut ordered = ordered.by_ref().collect::<Option<Vec<_>>>()?;
+    let ordered = entries.iter().map(|entry| Some((*places.get(entry.name.as_str())?, *entry)));
+    let mut ordered = ordered.collect::<Option<Vec<_>>>()?;
     ordered.sort_by_key(|(at, _)| *at);
     Some(ordered.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// Whether the numbers in names that are alike rise along an order.
+fn counts_up(ordered: &[&Entry]) -> bool {
+    let mut last: HashMap<Vec<String>, Vec<u64>> = HashMap::new();
+    ordered.iter().all(|entry| {
+        let (words, numbers) = skeleton(layer_name(entry));
+        last.insert(words, numbers.clone()).is_none_or(|before| before <= numbers)
+    })
 }
 
 /// For each place the group of tensors that goes there. Places of the same shapes get theirs by number; places whose shapes
@@ -76,7 +102,7 @@ fn assigned(
             .or_else(|| (0..classes.len()).find(|&class| fits(class, false)));
         let Some(class) = class else {
             let first = group[0];
-            return Err(format!("`{}` ({}) fits no layer of the network", first.name, dims(&first.shape)));
+            return Err(format!("`{}` ({}) fits no layer of the network", visible(&first.name), dims(&first.shape)));
         };
         found[class].push(index);
     }
@@ -96,7 +122,7 @@ fn assigned(
         for &group in found {
             let (own, numbers) = skeleton(layer_name(groups[group][0]));
             if own != words || numbers.is_empty() || counted.iter().any(|(other, _)| *other == numbers) {
-                let (one, other) = (layer_name(groups[found[0]][0]), layer_name(groups[found[1]][0]));
+                let (one, other) = (visible(layer_name(groups[found[0]][0])), visible(layer_name(groups[found[1]][0])));
                 return Err(format!(
                     "`{one}` and `{other}` have the same shapes, and neither their names nor numbers say which is {of}"
                 ));
@@ -116,7 +142,7 @@ fn assigned(
         if let Some((before, other)) = last.insert(words, (numbers.clone(), group))
             && before > numbers
         {
-            let (one, other) = (layer_name(groups[other][0]), layer_name(groups[group][0]));
+            let (one, other) = (visible(layer_name(groups[other][0])), visible(layer_name(groups[group][0])));
             return Err(format!("`{one}` would come before `{other}`, so their numbers do not count the layers"));
         }
     }
@@ -136,24 +162,48 @@ fn fits_group(place: &[&Slot], group: &[&Entry], exactly: bool) -> bool {
 
 /// The tensor of a group that a slot's part names, or the only one of its shape.
 fn part_of<'a>(slot: &Slot, group: &[&'a Entry]) -> Option<&'a Entry> {
-    let part = |entry: &Entry| match entry.name.rsplit('.').next().unwrap_or_default() {
-        "kernel" | "gamma" => "weight",
-        "beta" => "bias",
-        "moving_mean" => "running_mean",
-        "moving_variance" | "moving_var" => "running_var",
-        other => match ["weight", "bias", "running_mean", "running_var"].iter().find(|known| **known == other) {
-            Some(known) => known,
-            None => "",
-        },
-    };
-    let named = group.iter().find(|entry| part(entry) == slot.part);
-    let mut of_shape = group.iter().filter(|entry| part(entry).is_empty() && shape_fits(entry, slot));
+    let named = group.iter().find(|entry| known_part(entry) == slot.part);
+    let mut of_shape = group.iter().filter(|entry| known_part(entry).is_empty() && shape_fits(entry, slot));
     named.or_else(|| of_shape.next().filter(|_| of_shape.next().is_none())).copied()
 }
 
-/// What stands before a tensor's last dot.
+/// What frameworks call the parts of a layer, and what they are here.
+const PARTS: [(&str, &str); 11] = [
+    ("running_mean", "running_mean"),
+    ("running_var", "running_var"),
+    ("moving_mean", "running_mean"),
+    ("moving_variance", "running_var"),
+    ("moving_var", "running_var"),
+    ("weight", "weight"),
+    ("bias", "bias"),
+    ("gamma", "weight"),
+    ("beta", "bias"),
+    ("kernel", "weight"),
+    ("scale", "weight"),
+];
+
+/// A name split before the part of the layer that it names: at its last dot, or where the part is known also at `_` or `/`.
+fn split(name: &str) -> (&str, &str) {
+    let known = PARTS.iter().find_map(|(part, _)| {
+        let layer = name.strip_suffix(part)?;
+        layer.strip_suffix(['.', '_', '/']).map(|layer| (layer, *part))
+    });
+    known.or_else(|| name.rsplit_once('.')).unwrap_or((name, ""))
+}
+
+fn part_name(entry: &Entry) -> &str {
+    split(&entry.name).1
+}
+
+/// The part that a tensor is of its layer, in our words; nothing where its name does not say.
+fn known_part(entry: &Entry) -> &'static str {
+    let name = part_name(entry);
+    PARTS.iter().find(|(part, _)| *part == name).map_or("", |(_, part)| part)
+}
+
+/// What stands before the part of the layer.
 fn layer_name(entry: &Entry) -> &str {
-    entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(layer, _)| layer)
+    split(&entry.name).0
 }
 
 /// The words of a name and the numbers between them.
@@ -176,12 +226,12 @@ fn skeleton(name: &str) -> (Vec<String>, Vec<u64>) {
     (words, numbers)
 }
 
-/// A file's tensors grouped by what stands before the last dot, in a given order of their names.
+/// A file's tensors grouped by the layer that their names begin with, in a given order of their names.
 fn grouped<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
     let mut groups: Vec<Vec<&Entry>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for entry in entries {
-        let layer = entry.name.rsplit_once('.').map(|(layer, _)| layer);
+        let layer = (!part_name(entry).is_empty()).then(|| layer_name(entry));
         match layer.and_then(|layer| places.get(layer)) {
             Some(&at) => groups[at].push(entry),
             None => {
@@ -197,7 +247,9 @@ fn grouped<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
 
 /// Tensor by tensor, for names that do not say which belong to one layer.
 fn one_by_one<'a>(slots: &[Slot], entries: &[&'a Entry]) -> Option<Pairs<'a>> {
-    let fit = slots.len() == entries.len() && slots.iter().zip(entries).all(|(slot, entry)| shape_fits(entry, slot));
+    let says = |slot: &Slot, entry: &Entry| known_part(entry).is_empty() || known_part(entry) == slot.part;
+    let goes = |(slot, entry): (&Slot, &&Entry)| shape_fits(entry, slot) && says(slot, entry);
+    let fit = slots.len() == entries.len() && slots.iter().zip(entries).all(goes);
     fit.then(|| entries.iter().copied().enumerate().collect())
 }
 
@@ -216,14 +268,19 @@ fn pair_up<'a>(network: &Network, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> 
                 Some(entry) if shape_fits(entry, slot) => pairs.push((next, entry)),
                 Some(entry) => {
                     let (found, wanted) = (dims(&entry.shape), dims(&slot.shape));
-                    return Err(format!("`{}` is {found}, but {layer} wants {wanted}", entry.name));
+                    return Err(format!("`{}` is {found}, but {layer} wants {wanted}", visible(&entry.name)));
                 }
-                None => return Err(format!("`{}` has no {} for {layer}", group[0].name, slot.part)),
+                None => return Err(format!("`{}` has no {} for {layer}", visible(&group[0].name), slot.part)),
             }
             next += 1;
         }
         if group.len() != own.len() {
-            return Err(format!("{layer} has {} tensors, the file's `{}` {}", own.len(), group[0].name, group.len()));
+            return Err(format!(
+                "{layer} has {} tensors, the file's `{}` {}",
+                own.len(),
+                visible(&group[0].name),
+                group.len()
+            ));
         }
     }
     Ok(pairs)

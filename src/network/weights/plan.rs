@@ -56,7 +56,7 @@ impl Plan {
 
     /// Everything that does not fit, a line each.
     pub fn problems(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.disorder.iter().cloned().collect();
+        let mut lines: Vec<String> = self.disorder.iter().flat_map(|text| text.lines()).map(str::to_string).collect();
         lines.extend(self.misshapen.iter().map(|tensor| {
             format!(
                 "`{}` is {}, but {} wants {}",
@@ -96,6 +96,14 @@ pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
         counted.partition(|entry| copies.contains(&entry.name.as_str()));
     let mut plan = plan_of(network, slots, file, &entries);
     plan.averaged = averaged.len();
+    // Whole numbers are labels, or weights that were quantised and need their scales.
+    let whole = plan.pairs.iter().map(|&(_, index)| &file.entries[index]).find(|entry| !entry.is_float());
+    if let Some(entry) = whole {
+        let reason =
+            format!("`{}` holds {:?} values; weights are F32, F16, BF16 or F64", visible(&entry.name), entry.dtype);
+        plan.disorder = Some(reason);
+        plan.pairs.clear();
+    }
     plan
 }
 
@@ -104,12 +112,13 @@ fn plan_of(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&Ent
     match named {
         Some(plan) if plan.fits() => plan,
         named => match order::by_evidence(network, slots, entries, file.texts.get(ORDER).map(String::as_str)) {
-            Ok(pairs) if agrees(&pairs, named.as_ref(), file) => {
+            Ok((pairs, is_given)) if agrees(&pairs, named.as_ref(), file) => {
                 let index: HashMap<&str, usize> =
                     file.entries.iter().enumerate().map(|(at, entry)| (entry.name.as_str(), at)).collect();
                 let pairs =
                     pairs.into_iter().filter_map(|(slot, entry)| Some((slot, *index.get(entry.name.as_str())?)));
-                Plan { pairs: pairs.collect(), ..Plan::empty(Scheme::Order) }
+                let scheme = if is_given { Scheme::Given } else { Scheme::Order };
+                Plan { pairs: pairs.collect(), ..Plan::empty(scheme) }
             }
             evidence => {
                 let reason = evidence.err().unwrap_or_else(|| "the names that are known say something else".into());
@@ -181,12 +190,18 @@ fn prefixes(entries: &[&Entry]) -> Vec<usize> {
 
 /// The scheme, and the prefix to be taken off, by which most tensors find their place; none where no name is known.
 fn by_names(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Option<Plan> {
-    let schemes = [Scheme::Own, Scheme::Torchvision, Scheme::Timm, Scheme::Similar];
+    let schemes = [
+        (Scheme::Own, false),
+        (Scheme::Torchvision, false),
+        (Scheme::Timm, false),
+        (Scheme::Similar, false),
+        (Scheme::Similar, true),
+    ];
     let mut best: Option<Plan> = None;
     for prefix in prefixes(entries) {
-        for scheme in schemes {
+        for (scheme, from_zero) in schemes {
             let Some(own) = named(scheme, network, slots) else { continue };
-            let plan = matched(network, slots, file, entries, (scheme, prefix), &own);
+            let plan = matched(network, slots, file, entries, (scheme, prefix, from_zero), &own);
             let (found, fits) = (plan.pairs.len() + plan.misshapen.len(), plan.pairs.len());
             // Similar names count where no others do, and only all together.
             let is_known = found > 0 && (scheme != Scheme::Similar || plan.fits()) || slots.is_empty();
@@ -203,7 +218,7 @@ fn by_names(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&En
 
 fn named(scheme: Scheme, network: &Network, slots: &[Slot]) -> Option<Vec<String>> {
     match scheme {
-        Scheme::Similar => Some(slots.iter().map(|slot| normalised(&slot.name_in(network))).collect()),
+        Scheme::Similar => Some(slots.iter().map(|slot| normalised(&slot.name_in(network), false)).collect()),
         scheme => names::names(scheme, network, slots),
     }
 }
@@ -213,11 +228,11 @@ fn matched(
     slots: &[Slot],
     file: &TensorFile,
     entries: &[&Entry],
-    (scheme, prefix): (Scheme, usize),
+    (scheme, prefix, from_zero): (Scheme, usize, bool),
     names: &[String],
 ) -> Plan {
     let known = |entry: &Entry| match scheme {
-        Scheme::Similar => normalised(&entry.name[prefix..]),
+        Scheme::Similar => normalised(&entry.name[prefix..], from_zero),
         _ => entry.name[prefix..].to_string(),
     };
     let of_file: HashSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();

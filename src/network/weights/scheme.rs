@@ -11,6 +11,8 @@ pub enum Scheme {
     Timm,
     /// Our own layer paths in other words: `fc1.weight` for `linear1.weight`.
     Similar,
+    /// As the file's header says in which order its tensors are.
+    Given,
     /// One layer after the other, where numbers in the names or the shapes leave one way.
     Order,
 }
@@ -23,6 +25,7 @@ impl Scheme {
             Scheme::Torchvision => "by torchvision's numbering",
             Scheme::Timm => "by timm's names",
             Scheme::Similar => "by similar layer names",
+            Scheme::Given => "in the order that its header gives",
             Scheme::Order => "in order, by numbers and shapes",
         }
     }

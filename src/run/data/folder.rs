@@ -28,7 +28,14 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
         Ok(names.iter().find_map(|name| there.iter().find(|path| called(path, name)).cloned()))
     };
     let absent = |reason: String| DataError::Absent { path: folder.display().to_string(), reason };
+    // A class may be called `train`: the part has folders of classes in it.
+    let has_classes =
+        |path: &PathBuf| -> Result<bool, DataError> { Ok(entries(path)?.iter().any(|path| path.is_dir())) };
     let (train, second) = (part(&TRAIN)?, part(&SECOND)?);
+    let train = match train {
+        Some(path) if has_classes(&path)? => Some(path),
+        _ => None,
+    };
     let train_folder = train.clone().unwrap_or_else(|| folder.to_path_buf());
     let mut left_out = LeftOut::default();
     let classes = classes(&train_folder, &mut left_out)?;
@@ -48,6 +55,10 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
     wanted.check_named_classes(&names)?;
     let train_set = images(&classes, &classes, wanted, &mut left_out)?;
     let mut notes = Vec::new();
+    if let (None, Some(second)) = (&train, &second) {
+        let name = second.file_name().unwrap_or_default().to_string_lossy();
+        notes.push(format!("`{name}` is taken for a class, since there is no `train` beside it"));
+    }
     let second = match second.filter(|_| train.is_some()) {
         Some(path) => {
             let own = self::classes(&path, &mut left_out)?;
@@ -55,14 +66,21 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
                 let reason = format!("`{name}` is no class of {}: {}", train_folder.display(), super::listed(&names));
                 return Err(DataError::Absent { path: path.display().to_string(), reason });
             }
+            let without: Vec<String> =
+                names.iter().filter(|name| !own.iter().any(|(own, _)| own == *name)).cloned().collect();
+            if !without.is_empty() {
+                notes.push(format!("validation has no images of {}", super::listed(&without)));
+            }
             // Two parts for one purpose: what is not looked at is told.
             let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let own_name = name_of(&path);
-            let is_other =
-                |other: &String| SECOND.iter().any(|part| other.eq_ignore_ascii_case(part)) && *other != own_name;
+            let is_other = |other: &String| *other != own_name;
             let others = entries(folder)?.into_iter().filter(|path| path.is_dir());
-            if let Some(other) = others.map(|path| name_of(&path)).find(is_other) {
-                notes.push(format!("validation is `{own_name}`; `{other}` is not looked at"));
+            let is_train = |path: &PathBuf| Some(path) == train.as_ref() || picture::is_hidden(path);
+            let others: Vec<String> =
+                others.filter(|path| !is_train(path)).map(|path| name_of(&path)).filter(is_other).collect();
+            if !others.is_empty() {
+                notes.push(format!("validation is `{own_name}`; not looked at: {}", super::listed(&others)));
             }
             Some(images(&own, &classes, wanted, &mut left_out)?)
         }
@@ -142,7 +160,8 @@ fn collect(
             _ if picture::is_hidden(&path) => left_out.hidden(),
             _ if path.is_dir() => collect(&path, top, depth + 1, seen, found, left_out)?,
             _ if picture::is_picture(&path) && path.is_file() => found.push(path),
-            _ => left_out.file(&path),
+            _ if path.is_file() => left_out.file(&path),
+            _ => left_out.special(),
         }
     }
     Ok(())
@@ -186,7 +205,7 @@ mod tests {
         let read = read.expect("read");
         assert_eq!((read.train.len(), read.second.map(|set| set.len())), (2, Some(1)));
         let both = opened(&["train/a/1.png", "val/a/1.png", "test/a/1.png"], 1).expect("read");
-        assert_eq!(both.notes, ["validation is `val`; `test` is not looked at"]);
+        assert_eq!(both.notes, ["validation is `val`; not looked at: test"]);
         let only = opened(&["VAL/a/1.png", "test/a/1.png"], 2).err().expect("no training images");
         assert!(only.contains("there is `VAL` but no `train`"), "{only}");
     }

@@ -116,15 +116,17 @@ pub fn write(folder: &Path, learned: &Learned, data: Data, texts: Texts) -> Resu
         named.map(|(at, values)| (moment_name(at, &parameter.name), *values)).collect::<Vec<Extra>>()
     });
     let text = serde_json::to_string(&state).unwrap_or_default();
-    let texts = [(KEY.to_string(), text)].into_iter().chain(named).collect();
+    let texts = [(KEY.to_string(), text)].into_iter().chain(named.into_iter().flatten()).collect();
     let path = file(folder, CHECKPOINT);
     weights::write_with(network, &extras.collect::<Vec<_>>(), texts, &path, Links::Replaced)?;
     Ok(state)
 }
 
-/// The names of classes as a header's key and text, for whoever reads the file as weights.
-pub fn class_names(classes: &[String]) -> (String, String) {
-    (weights::CLASSES.to_string(), serde_json::json!(classes).to_string())
+/// The names of classes as texts of a header, for whoever reads the file as weights.
+pub fn class_names(classes: &[String]) -> [(String, String); 2] {
+    let names = serde_json::json!(classes).to_string();
+    let checksum = format!("{:08x}", crc32fast::hash(names.as_bytes()));
+    [(weights::CLASSES.to_string(), names), (weights::CLASSES_CRC32.to_string(), checksum)]
 }
 
 impl Checkpoint {

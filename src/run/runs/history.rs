@@ -10,6 +10,8 @@ use super::{METRICS, RunError, file};
 use crate::files::read;
 use crate::run::train::{Event, LayerNorms};
 
+/// Largest file of metrics that is read, in bytes: some ten million steps.
+const LARGEST: u64 = 2 << 30;
 /// Longest line that is read whole, in bytes; the norms of ten thousand layers take about one million.
 const LONGEST_LINE: u64 = 1 << 24;
 
@@ -125,7 +127,11 @@ pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
     let path = file(folder, METRICS);
     let failed =
         |reason: String| RunError::NoRun { path: folder.display().to_string(), reason: format!("{METRICS}: {reason}") };
-    let reader = BufReader::new(read::open(&path).map_err(|error| failed(error.to_string()))?);
+    let opened = read::open(&path).map_err(|error| failed(error.to_string()))?;
+    if opened.metadata().is_ok_and(|metadata| metadata.len() > LARGEST) {
+        return Err(failed(format!("it has more than {} MiB", LARGEST >> 20)));
+    }
+    let reader = BufReader::new(opened);
     let Whole { mut steps, mut norms, mut history } = Whole::default();
     let mut unreadable = 0;
     for line in read::lines(reader, LONGEST_LINE) {

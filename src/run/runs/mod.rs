@@ -72,7 +72,7 @@ fn kept(last: &Option<u64>) -> String {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error, last: Option<u64>) -> RunError {
-    RunError::Unwritable { path: path.display().to_string(), reason: error.to_string(), last }
+    RunError::Unwritable { path: path.display().to_string(), reason: crate::files::reason(error), last }
 }
 
 /// A file of a run.

@@ -32,7 +32,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     }
     let find = |key: &str| document.find(key);
     let text = |key: &str, problems: &mut Problems| {
-        find(key).and_then(|node| values::text(node, problems)).map(|text| printable(&text))
+        find(key).and_then(|node| values::text(node, problems)).map(|text| text.trim().to_string())
     };
     let name = text("name", problems).unwrap_or_else(|| id.to_string());
     let summary = text("summary", problems);
@@ -85,23 +85,10 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     })
 }
 
-/// One line without control characters and without those that turn the direction of writing: a title is shown in
-/// terminals, which obey them.
-fn printable(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.trim()
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|&c| !c.is_control() && !turns(c))
-        .collect()
-}
-
 /// The aliases of a file: a list of words, or one.
 pub fn aliases(node: &Node, problems: &mut Problems) -> Vec<String> {
     match &node.value {
-        Value::List(items) => {
-            items.iter().filter_map(|item| values::text(item, problems)).map(|alias| printable(&alias)).collect()
-        }
+        Value::List(items) => items.iter().filter_map(|item| values::text(item, problems)).collect(),
         _ => values::text(node, problems).into_iter().collect(),
     }
 }
@@ -143,7 +130,10 @@ fn defaults<'a>(node: Option<&'a Node>, problems: &mut Problems) -> Defaults<'a>
         };
         check_doubles(fields, problems);
         check_keys(kind, &fields.iter().collect::<Vec<&Entry>>(), problems);
-        defaults.add(kind.name, fields);
+        // What is more than its fields is told of already, and would be gone through for every layer.
+        if fields.len() <= 2 * kind.fields.len() {
+            defaults.add(kind.name, fields);
+        }
     }
     defaults
 }
