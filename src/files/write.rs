@@ -298,5 +298,10 @@ mod tests {
         assert!(!fs::symlink_metadata(&link).expect("there").is_symlink());
         write(&link, |beside| fs::write(beside, "more")).expect("written");
         assert!(write_unlinked(folder.path(), |_| Ok(())).is_err());
+        // Whatever it leads to.
+        let device = folder.path().join("device");
+        std::os::unix::fs::symlink("/dev/null", &device).expect("linked");
+        write_unlinked(&device, |beside| fs::write(beside, "ours")).expect("written");
+        assert_eq!(fs::read_to_string(&device).expect("there"), "ours");
     }
 }

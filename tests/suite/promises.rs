@@ -254,6 +254,20 @@ fn a_look_at_an_epochs_end_that_was_cut_short_is_taken_when_the_run_goes_on() {
 }
 
 #[test]
+fn another_learning_rate_is_in_the_checkpoint_before_a_step_is_taken_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begin = wanted(folder.path(), Recipe::default());
+    events(session::begin(&Library::new(None), &begin).expect("begun"), &control(), |_| {});
+    let run = folder.path().join("run");
+    let first = |change: &Change| {
+        let (_, events) = events(session::resume(&run, change).expect("resumed"), &control(), |_| {});
+        events.into_iter().find(|event| matches!(event, Event::Checkpoint { .. } | Event::Step(_))).expect("an event")
+    };
+    let slower = Change { epochs: Some(3), lr: Some(0.001), ..Change::default() };
+    assert!(matches!(first(&slower), Event::Checkpoint { step: 4, .. }), "a kill after it goes on with this rate");
+}
+
+#[test]
 fn a_run_does_not_go_on_with_other_validation_data() {
     let folder = tempfile::tempdir().expect("a folder");
     let begin = wanted(folder.path(), Recipe::default());
