@@ -62,11 +62,16 @@ fn blocks_in_blocks_are_summed_whole() {
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_yaml_and_titles_carry_no_escapes() {
+fn a_byte_order_mark_is_no_part_of_the_yaml_and_names_are_shown_not_obeyed() {
     let folder = tempfile::tempdir().expect("a folder");
     let net =
         file(&folder, "net.yaml", "\u{feff}name: \"a\\e[31mb\\u202ec\\td\"\ninput: [3, 8, 8]\nlayers: [conv3-4]\n");
-    assert_eq!(json(&["show", &net])["name"], "a[31mbc d");
+    assert_eq!(json(&["show", &net])["name"], "a\u{1b}[31mb\u{202e}c\td", "JSON keeps what the file says");
+    for format in ["table", "markdown", "json"] {
+        let text = stdout(&["show", &net, "--format", format]);
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{feff}']), "{format}: {text:?}");
+    }
+    assert!(stdout(&["show", &net]).contains("a\\u{1b}[31mb\\u{202e}c"), "{}", stdout(&["show", &net]));
 }
 
 #[test]
