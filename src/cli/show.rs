@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::output::{self, Rows};
-use super::{Context, Failure};
+use super::{Context, Failure, Format};
 use crate::model::conventions::Convention;
 use crate::model::figures::{self, bytes, grouped};
 use crate::model::lints::{self, Lint};
@@ -24,12 +24,12 @@ pub struct ShowArgs {
     /// Count operations as another tool does, for one image
     #[arg(long, value_enum, default_value_t = Convention::Plain)]
     convention: Convention,
-    /// Images in a training mini-batch
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    batch: u32,
-    /// What training keeps beside weights and gradients
-    #[arg(long, value_enum, default_value_t = OptimizerName::Momentum)]
-    optimizer: OptimizerName,
+    /// Images in a training mini-batch [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// What training keeps beside weights and gradients [default: momentum]
+    #[arg(long, value_enum)]
+    optimizer: Option<OptimizerName>,
     /// Say the largest mini-batch whose training fits: `16GB`, `512MiB`
     #[arg(long, value_name = "SIZE", value_parser = byte_size)]
     memory: Option<u64>,
@@ -89,7 +89,32 @@ fn byte_size(text: &str) -> Result<u64, String> {
     }
 }
 
+impl ShowArgs {
+    fn batch(&self) -> u64 {
+        self.batch.unwrap_or(1).into()
+    }
+
+    fn optimizer(&self) -> OptimizerState {
+        self.optimizer.unwrap_or(OptimizerName::Momentum).state()
+    }
+
+    /// The options whose answers stand below the table, and so in no list of layers.
+    fn of_training(&self) -> Option<&'static str> {
+        let given = [
+            ("--batch", self.batch.is_some()),
+            ("--optimizer", self.optimizer.is_some()),
+            ("--memory", self.memory.is_some()),
+        ];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+}
+
 pub fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
+    if let (Format::Csv | Format::Markdown, Some(option)) = (context.common.format, args.of_training()) {
+        let words =
+            "is about training, which CSV and Markdown, a row for each layer, do not tell; take `--format json`";
+        return Err(Failure::Message(format!("`{option}` {words}")));
+    }
     let network = context.network(&args.arch)?;
     let convention = args.convention;
     let plain = convention == Convention::Plain;
@@ -122,7 +147,7 @@ fn footer(network: &Network, args: &ShowArgs) -> Vec<String> {
             format!("{} {} ({}{rest})", other.name(), grouped(count), other.about())
         }
     };
-    let training = memory::training(network, args.batch.into(), args.optimizer.state());
+    let training = memory::training(network, args.batch(), args.optimizer());
     let mut lines = vec![
         String::new(),
         format!(
@@ -139,8 +164,8 @@ fn footer(network: &Network, args: &ShowArgs) -> Vec<String> {
         format!(
             "training   {} with {}, batch {}: weights {} + gradients {} + optimizer {} + activations {} + their gradients {}",
             bytes(training.total()),
-            args.optimizer.state().name(),
-            args.batch,
+            args.optimizer().name(),
+            args.batch(),
             bytes(training.weights),
             bytes(training.gradients),
             bytes(training.optimizer),
@@ -149,7 +174,7 @@ fn footer(network: &Network, args: &ShowArgs) -> Vec<String> {
         ),
     ];
     if let Some(size) = args.memory {
-        let batch = memory::largest_batch(network, size, args.optimizer.state());
+        let batch = memory::largest_batch(network, size, args.optimizer());
         lines.push(match batch {
             0 => format!("           not even one image fits into {}", bytes(size)),
             batch => format!("           the largest batch in {} is {}", bytes(size), grouped(batch)),
@@ -218,9 +243,9 @@ fn json(network: &Network, args: &ShowArgs) -> Value {
         let (count, unknown) = convention.total(network);
         totals["operations"] = json!({"convention": convention.name(), "count": count, "unknown_layers": unknown});
     }
-    let optimizer = args.optimizer.state();
-    let training = memory::training(network, args.batch.into(), optimizer);
-    let mut budget = json!({"batch": args.batch, "optimizer": optimizer.name(), "weights": training.weights,
+    let optimizer = args.optimizer();
+    let training = memory::training(network, args.batch(), optimizer);
+    let mut budget = json!({"batch": args.batch(), "optimizer": optimizer.name(), "weights": training.weights,
         "gradients": training.gradients, "moments": training.optimizer, "buffers": training.buffers,
         "activations": training.activations, "activation_gradients": training.activation_gradients,
         "total": training.total()});

@@ -501,3 +501,21 @@ fn links_in_a_runs_folder_lead_nowhere() {
     symlink("/dev/zero", run.join("metrics.jsonl")).expect("linked");
     assert!(History::read(&run).expect_err("endless").to_string().contains("a device"));
 }
+
+#[test]
+fn a_wrong_number_of_classes_is_told_once_and_no_option_is_dropped_in_silence() {
+    let refused = |arguments: &[&str]| {
+        let output = crate::common::convlens(arguments).output().expect("started");
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let text = refused(&["show", "A", "--set", "classes=0"]);
+    assert_eq!(text.matches("error").count(), 1, "{text}");
+    assert!(text.contains("`0` does not fit here") && text.contains("--set classes"), "{text}");
+    for option in [["--memory", "16GB"], ["--batch", "8"], ["--optimizer", "adam"]] {
+        for format in ["csv", "markdown"] {
+            let text = refused(&["show", "tinyvgg", option[0], option[1], "--format", format]);
+            assert!(text.contains(option[0]) && text.contains("--format json"), "{text}");
+        }
+    }
+}

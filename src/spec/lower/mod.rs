@@ -51,7 +51,8 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
             None
         }
     };
-    let classes = find("classes").and_then(|node| values::count(node, problems));
+    // A wrong number is told where it stands, once: what uses it is read as if it were set.
+    let classes = find("classes").map(|node| values::count(node, problems).unwrap_or(1));
     let channels = input.map(|input| input.channels);
     let preprocess =
         find("preprocess").map_or_else(Preprocess::default, |node| sections::preprocess(node, channels, problems));
