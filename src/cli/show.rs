@@ -111,8 +111,7 @@ impl ShowArgs {
 
 pub fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     if let (Format::Csv | Format::Markdown, Some(option)) = (context.common.format, args.of_training()) {
-        let words =
-            "is about training, which CSV and Markdown, a row for each layer, do not tell; take `--format json`";
+        let words = "changes nothing in CSV and Markdown, which only list the layers; use `--format json`";
         return Err(Failure::Message(format!("`{option}` {words}")));
     }
     let network = context.network(&args.arch)?;
