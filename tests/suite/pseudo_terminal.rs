@@ -92,9 +92,27 @@ impl Screen {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
+    /// Waits for the process; one that does not end fails the test instead of holding it up.
+    fn ends(&mut self) -> portable_pty::ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a process") {
+                return status;
+            }
+            if started.elapsed() > PATIENCE {
+                panic!("it never ended; the screen is:\n{}", self.parser.screen().contents());
+            }
+            // A full pipe would hold the process up.
+            if let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(10)) {
+                self.parser.process(&bytes);
+                self.bytes.extend(bytes);
+            }
+        }
+    }
+
     /// Reads all that is left, and checks that the terminal was given back.
     fn closes(&mut self) -> portable_pty::ExitStatus {
-        let status = self.child.wait().expect("ended");
+        let status = self.ends();
         while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(500)) {
             self.parser.process(&bytes);
             self.bytes.extend(bytes);
@@ -104,6 +122,14 @@ impl Screen {
         assert!(!screen.hide_cursor(), "the cursor is still hidden");
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse is still captured");
         status
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // After a failed test nothing may go on.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -123,6 +149,8 @@ fn a_user_starts_looks_around_resizes_and_quits() {
     screen.master.resize(size).expect("resized");
     screen.parser.screen_mut().set_size(side(40), side(120));
     screen.shows("Architectures");
+    // The escape came together with the new size; `q` right behind it would be Alt-q.
+    screen.until("no overview of keys", |shown| !shown.contents().contains("All keys"));
     screen.press("q");
     assert!(screen.closes().success());
 }
@@ -217,7 +245,7 @@ fn unsaved_text_survives_a_kill_and_is_offered_back() {
     screen.shows("not saved yet");
     let process = screen.child.process_id().expect("running").to_string();
     std::process::Command::new("kill").args(["-KILL", &process]).status().expect("killed");
-    screen.child.wait().expect("ended");
+    screen.ends();
     let home = std::mem::replace(&mut screen.home, tempfile::tempdir().expect("a folder"));
     let mut screen = Screen::open_at(home, &[], &["explore", "mine"], 24, 80);
     screen.shows("was not saved last time");
@@ -397,7 +425,7 @@ fn closing_or_killing_the_terminal_leaves_a_run_that_goes_on() {
         screen.shows("validation");
         let process = screen.child.process_id().expect("running").to_string();
         std::process::Command::new("kill").args([&format!("-{signal}"), &process]).status().expect("killed");
-        screen.child.wait().expect("gone");
+        screen.ends();
         assert_eq!(summary(&screen)["status"], if signal == "KILL" { "running" } else { "stopped" });
         let state = screen.home.path().join("work/runs/small-1/state.json");
         let state: serde_json::Value =
