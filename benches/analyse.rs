@@ -2,13 +2,13 @@
 
 use std::hint::black_box;
 
-use convlens::model;
+use convlens::graph;
 use convlens::spec::{Library, Origin, bundled};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn analyse(library: &Library, text: &str) -> usize {
     let loaded = library.load_text(&Origin::Bundled("vgg16"), text.to_string(), &[]).expect("a sound file");
-    model::analyse(&loaded).expect("shapes that fit").layers.len()
+    graph::analyse(&loaded).expect("shapes that fit").layers.len()
 }
 
 fn benches(criterion: &mut Criterion) {

@@ -2,7 +2,7 @@
 //!
 //! `benches/pytorch.py` times the same under the same names in PyTorch.
 
-use convlens::model::{Window, output_size};
+use convlens::graph::{Window, output_size};
 use convlens::network::kernels::conv::Convolution;
 use convlens::network::kernels::heap::keep_memory;
 use convlens::network::kernels::im2col::Plane;

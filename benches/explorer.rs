@@ -26,8 +26,8 @@ fn large() -> State {
     let text = format!("input: [3, 8, 8]\nlayers:\n{LAYERS}");
     let origin = Origin::File("large.yaml".into());
     let loaded = Library::new(None).load_text(&origin, text.clone(), &[]).expect("sound");
-    let network = convlens::model::analyse(&loaded).expect("shapes that fit");
-    state(origin, Some(text), Opened::Network(network.into()))
+    let network = convlens::graph::analyse(&loaded).expect("shapes that fit");
+    state(origin, Some(text), Opened::Graph(network.into()))
 }
 
 fn benches(criterion: &mut Criterion) {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use convlens::model::{self, Network};
+use convlens::graph::{self, Graph};
 use convlens::network::init::Init;
 use convlens::network::ops::cross_entropy::cross_entropy;
 use convlens::network::optimizer::{Algorithm, Optimizer};
@@ -12,9 +12,9 @@ use convlens::spec::Library;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dfdx::prelude::*;
 
-fn network(id: &str) -> Network {
+fn network(id: &str) -> Graph {
     let loaded = Library::new(None).load(id, &[]).expect("bundled");
-    model::analyse(&loaded).expect("bundled")
+    graph::analyse(&loaded).expect("bundled")
 }
 
 fn batch(compiled: &Compiled, images: usize) -> convlens::network::Values {

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
-use crate::model;
-use crate::model::figures::grouped;
+use crate::graph;
+use crate::graph::figures::grouped;
 use crate::spec::LoadError;
 use crate::spec::problem::Diagnostic;
 
@@ -15,7 +15,7 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let plain = matches!(context.common.format, Format::Table | Format::Jsonl);
     for file in files {
-        let network = context.load(file).and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid));
+        let network = context.load(file).and_then(|loaded| graph::analyse(&loaded).map_err(LoadError::Invalid));
         match network {
             Ok(network) => {
                 context.warn(&network);

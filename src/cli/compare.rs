@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::output::{self, Rows};
 use super::show::{totals_json, whole};
 use super::{Context, Failure, Format};
-use crate::model::Network;
-use crate::model::compare::{self, Cell, Row};
-use crate::model::figures::{field_text, grouped, signed};
+use crate::graph::Graph;
+use crate::graph::compare::{self, Cell, Row};
+use crate::graph::figures::{field_text, grouped, signed};
 
 #[derive(Args)]
 pub struct CompareArgs {
@@ -21,8 +21,8 @@ pub struct CompareArgs {
 }
 
 pub fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> {
-    let networks: Vec<Network> = args.archs.iter().map(|arch| context.network(arch)).collect::<Result<_, _>>()?;
-    let references: Vec<&Network> = networks.iter().collect();
+    let networks: Vec<Graph> = args.archs.iter().map(|arch| context.network(arch)).collect::<Result<_, _>>()?;
+    let references: Vec<&Graph> = networks.iter().collect();
     let mut rows = compare::rows(&references);
     if args.changes {
         rows.retain(|row| !row.is_same());
@@ -79,9 +79,9 @@ fn against(value: u64, first: u64) -> String {
 }
 
 /// A line of the totals: its words and its figure.
-type Total = (&'static str, fn(&Network) -> u64);
+type Total = (&'static str, fn(&Graph) -> u64);
 
-fn totals(networks: &[Network]) -> Rows<String> {
+fn totals(networks: &[Graph]) -> Rows<String> {
     let lines: [Total; 9] = [
         ("weight layers", |network| network.totals.weight_layers),
         ("parameters", |network| network.totals.params),
@@ -123,7 +123,7 @@ fn totals(networks: &[Network]) -> Rows<String> {
 }
 
 /// `for_reading` names a block once; for a program every row does, and the totals stand in the last row.
-fn aligned(networks: &[Network], rows: &[Row], for_reading: bool) -> Rows<String> {
+fn aligned(networks: &[Graph], rows: &[Row], for_reading: bool) -> Rows<String> {
     let mut headers = vec![("block".to_string(), false)];
     for network in networks {
         let id = &network.architecture.id;

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::output::{self, Rows};
 use super::show::layer_json;
 use super::{Context, Failure, Format};
-use crate::model::figures::{bytes, grouped};
-use crate::model::unit::{self, Span};
-use crate::model::{Layer, Network, formulas, lints, memory};
+use crate::graph::figures::{bytes, grouped};
+use crate::graph::unit::{self, Span};
+use crate::graph::{Graph, Layer, formulas, lints, memory};
 use crate::spec::problem::did_you_mean;
 
 #[derive(Args)]
@@ -57,7 +57,7 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
 }
 
 /// All layers, those of one block, or one.
-fn choose<'a>(network: &'a Network, name: Option<&str>) -> Result<Vec<&'a Layer>, Failure> {
+fn choose<'a>(network: &'a Graph, name: Option<&str>) -> Result<Vec<&'a Layer>, Failure> {
     let Some(name) = name else {
         return Ok(network.layers.iter().collect());
     };
@@ -87,7 +87,7 @@ fn blocks<'a>(chosen: &[&'a Layer]) -> Vec<(&'a str, Vec<&'a Layer>)> {
     blocks
 }
 
-fn blocks_json(network: &Network, chosen: &[&Layer]) -> Vec<Value> {
+fn blocks_json(network: &Graph, chosen: &[&Layer]) -> Vec<Value> {
     let of = |(name, layers): (&str, Vec<&Layer>)| {
         let macs: u64 = layers.iter().map(|layer| layer.macs).sum();
         json!({"name": name, "params": layers.iter().map(|layer| layer.params()).sum::<u64>(), "macs": macs,
@@ -98,7 +98,7 @@ fn blocks_json(network: &Network, chosen: &[&Layer]) -> Vec<Value> {
 }
 
 /// The lecture: layer by layer, each block closed with its sum.
-fn walk(network: &Network, layers: &[&Layer], whole: bool) -> Result<(), Failure> {
+fn walk(network: &Graph, layers: &[&Layer], whole: bool) -> Result<(), Failure> {
     let mut stdout = output::page();
     if whole {
         let input = network.architecture.input;
@@ -182,7 +182,7 @@ fn explain_layer(stdout: &mut impl Write, layer: &Layer, alone: bool) -> Result<
 }
 
 /// `38,720 + 221,440 + … = 138,357,544`: a term for each block, in a linear block one for each layer.
-fn sum_of_parts(network: &Network, count: impl Fn(&Layer) -> u64, total: u64) -> String {
+fn sum_of_parts(network: &Graph, count: impl Fn(&Layer) -> u64, total: u64) -> String {
     let mut terms: Vec<(Option<&str>, u64)> = Vec::new();
     for layer in network.layers.iter().filter(|layer| count(layer) > 0) {
         let block = layer.block().filter(|_| !layer.output.is_flat());
@@ -198,7 +198,7 @@ fn sum_of_parts(network: &Network, count: impl Fn(&Layer) -> u64, total: u64) ->
     }
 }
 
-fn explain_unit(context: &Context, network: &Network, chosen: &[&Layer], y: u64, x: u64) -> Result<(), Failure> {
+fn explain_unit(context: &Context, network: &Graph, chosen: &[&Layer], y: u64, x: u64) -> Result<(), Failure> {
     let [layer] = chosen else {
         return Err(Failure::Message("`--unit` wants one layer, not a block".into()));
     };

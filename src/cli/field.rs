@@ -10,9 +10,9 @@ use super::explain::unit_position;
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
 use crate::files::Kind;
-use crate::model::figures::grouped;
-use crate::model::unit::{Span, UnitError, seen};
-use crate::model::{self, Layer, Network, Shape, memory};
+use crate::graph::figures::grouped;
+use crate::graph::unit::{Span, UnitError, seen};
+use crate::graph::{self, Graph, Layer, Shape, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::weights::{self, Rest};
@@ -66,7 +66,7 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
         args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
         inputs.check(path, Kind::Png, args.force).map_err(super::unwritable(path))?;
     }
-    let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     let layer = network.layers.iter().find(|layer| layer.name == args.layer).ok_or_else(|| unknown(&network, args))?;
     let (height, width) = match layer.output {
         Shape::Map { height, width, .. } => (height, width),
@@ -91,7 +91,7 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
     })
 }
 
-fn unknown(network: &Network, args: &FieldArgs) -> Failure {
+fn unknown(network: &Graph, args: &FieldArgs) -> Failure {
     let names = network.layers.iter().map(|layer| layer.name.as_str());
     let help = crate::spec::problem::did_you_mean(&args.layer, names);
     let help = help.unwrap_or_else(|| format!("`convlens show {}` lists them", args.arch));
@@ -109,7 +109,7 @@ struct Found {
 fn measure(
     context: &Context,
     args: &FieldArgs,
-    network: &Network,
+    network: &Graph,
     layer: &Layer,
     (y, x): (u64, u64),
     theory: Option<[Span; 2]>,
@@ -146,7 +146,7 @@ fn measure(
 fn report(
     context: &Context,
     args: &FieldArgs,
-    network: &Network,
+    network: &Graph,
     layer: &Layer,
     (y, x): (u64, u64),
     found: &Found,

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::forward::ForwardArgs;
 use super::output::{self, Rows};
 use super::{Context, Failure};
-use crate::model::figures::short;
-use crate::model::{Layer, Network};
+use crate::graph::figures::short;
+use crate::graph::{Graph, Layer};
 use crate::run::measure::{self, Timing};
 
 /// Runs of each without `--runs`.
@@ -20,8 +20,8 @@ struct Part {
 }
 
 pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
-    let networks: Vec<Network> = args.archs.iter().map(|arch| context.network(arch)).collect::<Result<_, _>>()?;
-    let networks: Vec<&Network> = networks.iter().collect();
+    let networks: Vec<Graph> = args.archs.iter().map(|arch| context.network(arch)).collect::<Result<_, _>>()?;
+    let networks: Vec<&Graph> = networks.iter().collect();
     let images = args.batch.unwrap_or(1) as usize;
     if !args.force {
         measure::check_memory(&networks, images as u64).map_err(super::too_large)?;
@@ -40,7 +40,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
     let threads = args.threads.map_or_else(rayon::current_num_threads, |threads| threads as usize);
     let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     let json = || {
-        let entry = |((network, timing), parts): ((&&Network, &Timing), &Vec<Part>)| {
+        let entry = |((network, timing), parts): ((&&Graph, &Timing), &Vec<Part>)| {
             let blocks =
                 parts.iter().map(|part| json!({"name": part.name, "ms": part.seconds * 1e3, "macs": part.macs}));
             let layers = network.layers.iter().zip(&timing.layers);
@@ -63,7 +63,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
     output::print(context, &table(&networks, &timings, &parts), json, &footer)
 }
 
-fn parts(network: &Network, timing: &Timing) -> Vec<Part> {
+fn parts(network: &Graph, timing: &Timing) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for (layer, time) in network.layers.iter().zip(&timing.layers) {
         let name = layer.blocks.first().cloned().unwrap_or_else(|| owner(layer));
@@ -87,7 +87,7 @@ fn owner(layer: &Layer) -> String {
 }
 
 /// Blocks of the same name stand in one row, in the first network's order.
-fn table(networks: &[&Network], timings: &[Timing], parts: &[Vec<Part>]) -> Rows<String> {
+fn table(networks: &[&Graph], timings: &[Timing], parts: &[Vec<Part>]) -> Rows<String> {
     let mut headers = vec![("block".to_string(), false)];
     for (at, network) in networks.iter().enumerate() {
         let id = &network.architecture.id;

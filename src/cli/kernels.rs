@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure};
-use crate::model::Network;
-use crate::model::figures::grouped;
-use crate::model::kernel_study::{Candidate, Study};
+use crate::graph::Graph;
+use crate::graph::figures::grouped;
+use crate::graph::kernel_study::{Candidate, Study};
 use crate::run::measure::{self, Timing};
 
 /// Weights and MACs are counted without biases, as section 2.3 of the VGG paper counts; activations are the values that
@@ -118,7 +118,7 @@ fn words(study: &Study, candidates: &[Candidate]) -> Vec<String> {
 /// Median times of all candidates through the network's own code.
 fn times(args: &KernelsArgs, study: &Study, candidates: &[Candidate]) -> Result<Vec<Timing>, Failure> {
     let networks = measure::of_study(study, candidates)?;
-    let networks: Vec<&Network> = networks.iter().collect();
+    let networks: Vec<&Graph> = networks.iter().collect();
     if !args.force {
         measure::check_memory(&networks, 1).map_err(super::too_large)?;
     }

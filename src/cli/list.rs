@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::output::{self, Rows};
 use super::{Context, Failure};
-use crate::model;
-use crate::model::figures::grouped;
+use crate::graph;
+use crate::graph::figures::grouped;
 use crate::spec::LoadError;
 
 pub fn run(context: &Context) -> Result<(), Failure> {
@@ -17,7 +17,7 @@ pub fn run(context: &Context) -> Result<(), Failure> {
     let networks: Vec<_> = (origins.par_iter())
         .map(|origin| {
             let loaded = context.library.load_listed(origin, origin.read()?, &context.common.sets)?;
-            model::analyse(&loaded).map_err(LoadError::Invalid)
+            graph::analyse(&loaded).map_err(LoadError::Invalid)
         })
         .collect();
     for (origin, network) in origins.iter().zip(networks) {

@@ -22,7 +22,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::files::{Inputs, OutputError};
-use crate::model::{self, Network, lints};
+use crate::graph::{self, Graph, lints};
 use crate::network::weights::WeightsError;
 use crate::spec::{Library, LoadError, Loaded, Origin};
 use crate::tui::{ExploreError, Opening, theme};
@@ -282,14 +282,14 @@ impl Context {
         Ok(loaded)
     }
 
-    fn network(&self, name: &str) -> Result<Network, LoadError> {
-        let network = model::analyse(&self.load(name)?).map_err(LoadError::Invalid)?;
+    fn network(&self, name: &str) -> Result<Graph, LoadError> {
+        let network = graph::analyse(&self.load(name)?).map_err(LoadError::Invalid)?;
         self.warn(&network);
         Ok(network)
     }
 
     /// What is legal and nearly always a slip is told whatever was asked for.
-    fn warn(&self, network: &Network) {
+    fn warn(&self, network: &Graph) {
         if let Some(lint) = lints::slip(network) {
             self.say(&format!("warning: {}: {}; {}", lint.layer, lint.message, lint.advice));
         }

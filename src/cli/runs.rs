@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
-use crate::model::figures::grouped;
+use crate::graph::figures::grouped;
 use crate::run::runs::history::{self, History};
 use crate::run::runs::{self, Found, Summary, tensorboard};
 use crate::spec::recipe::RunRecipe;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
-use crate::model::conventions::Convention;
-use crate::model::figures::{self, bytes, grouped};
-use crate::model::lints::{self, Lint};
-use crate::model::memory::{self, OptimizerState};
-use crate::model::{Layer, Network, Operation, formulas};
+use crate::graph::conventions::Convention;
+use crate::graph::figures::{self, bytes, grouped};
+use crate::graph::lints::{self, Lint};
+use crate::graph::memory::{self, OptimizerState};
+use crate::graph::{Graph, Layer, Operation, formulas};
 use crate::spec::describe::Pair;
 
 /// MACs are multiply-adds of conv and linear layers without bias; FLOPs are twice that. Bytes are of f32 values.
@@ -132,7 +132,7 @@ pub fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     output::print(context, &Rows { headers, rows }, || json(&network, args), &footer(&network, args))
 }
 
-fn footer(network: &Network, args: &ShowArgs) -> Vec<String> {
+fn footer(network: &Graph, args: &ShowArgs) -> Vec<String> {
     let totals = network.totals;
     let convention = args.convention;
     let (count, unknown) = convention.total(network);
@@ -209,7 +209,7 @@ pub fn advice(lints: &[Lint]) -> Vec<String> {
 fn cells(layer: &Layer, convention: Convention) -> Vec<String> {
     let window = layer.operation.window();
     let pair =
-        |pick: fn(crate::model::Window) -> Pair| window.map_or_else(String::new, |window| figures::pair(pick(window)));
+        |pick: fn(crate::graph::Window) -> Pair| window.map_or_else(String::new, |window| figures::pair(pick(window)));
     let count = |count: u64| if count == 0 { "–".to_string() } else { grouped(count) };
     vec![
         layer.name.clone(),
@@ -224,7 +224,7 @@ fn cells(layer: &Layer, convention: Convention) -> Vec<String> {
     ]
 }
 
-fn json(network: &Network, args: &ShowArgs) -> Value {
+fn json(network: &Graph, args: &ShowArgs) -> Value {
     let architecture = &network.architecture;
     let convention = args.convention;
     let layers = network.layers.iter().map(|layer| {
@@ -260,7 +260,7 @@ fn json(network: &Network, args: &ShowArgs) -> Value {
     })
 }
 
-pub fn totals_json(network: &Network) -> Value {
+pub fn totals_json(network: &Graph) -> Value {
     let totals = network.totals;
     json!({
         "layers": totals.layers, "weight_layers": totals.weight_layers, "params": totals.params,
@@ -299,7 +299,7 @@ pub fn layer_json(layer: &Layer) -> Value {
     value["output_bytes"] = json!(layer.output_bytes());
     value["intensity"] = json!(memory::intensity(layer));
     value["receptive_field"] = layer.field.map_or(Value::Null, |field| whole(field.map(|axis| axis.size)));
-    let both = |pick: fn(crate::model::Axis) -> Option<u128>| {
+    let both = |pick: fn(crate::graph::Axis) -> Option<u128>| {
         let [rows, columns] = layer.field?.map(pick);
         Some([rows?, columns?])
     };

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
-use crate::model::figures::{bytes, grouped};
+use crate::graph::figures::{bytes, grouped};
 use crate::network::weights::names::slots;
 use crate::network::weights::{Plan, TensorFile, dims, plan};
 

@@ -4,7 +4,7 @@
 //! were matched, so that a layer more or less does not shift the rest.
 
 use super::figures::field_text;
-use super::{Layer, Network, Shape};
+use super::{Graph, Layer, Shape};
 
 /// A layer with what it brings along (norm, activation), as one row.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,7 @@ struct Section {
 }
 
 /// Rows of all designs, those of the first in its order.
-pub fn rows(networks: &[&Network]) -> Vec<Row> {
+pub fn rows(networks: &[&Graph]) -> Vec<Row> {
     let Some((first, others)) = networks.split_first() else { return Vec::new() };
     let mut merged = sections(first);
     for (count, network) in others.iter().enumerate() {
@@ -64,7 +64,7 @@ pub fn rows(networks: &[&Network]) -> Vec<Row> {
     rows.collect()
 }
 
-fn sections(network: &Network) -> Vec<Section> {
+fn sections(network: &Graph) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut index = 0;
     while index < network.layers.len() {
@@ -209,7 +209,7 @@ fn merge_rows(left: &[Vec<Option<Cell>>], right: &[Vec<Option<Cell>>], count: us
 }
 
 /// Which sees more and which costs more, in sentences.
-pub fn verdict(networks: &[&Network]) -> Vec<String> {
+pub fn verdict(networks: &[&Graph]) -> Vec<String> {
     let Some((first, others)) = networks.split_first() else { return Vec::new() };
     let mut lines = Vec::new();
     for other in others {

@@ -4,7 +4,7 @@
 //! ptflops 0.7.5 and PyTorch 2.15's `FlopCounterMode`, all for one image in evaluation. What a tool does not count is unknown,
 //! which is not the same as nothing.
 
-use super::{Layer, Network, Operation, Shape};
+use super::{Graph, Layer, Operation, Shape};
 use crate::spec::describe::Activation;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Convention {
     }
 
     /// The total over all layers that are counted, and how many are not.
-    pub fn total(self, network: &Network) -> (u64, usize) {
+    pub fn total(self, network: &Graph) -> (u64, usize) {
         let counts = || network.layers.iter().map(|layer| self.count(layer));
         (counts().flatten().sum(), counts().filter(Option::is_none).count())
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::figures::grouped;
-use super::{Layer, Network, Operation, Shape};
+use super::{Graph, Layer, Operation, Shape};
 use crate::spec::describe::Activation;
 
 /// One piece of advice about one layer or block.
@@ -20,7 +20,7 @@ pub struct Lint {
 }
 
 /// All advice, in the order of the layers.
-pub fn lints(network: &Network) -> Vec<Lint> {
+pub fn lints(network: &Graph) -> Vec<Lint> {
     let mut found = Vec::new();
     for (index, layer) in network.layers.iter().enumerate() {
         let next = network.layers.get(index + 1);
@@ -46,11 +46,11 @@ pub fn lints(network: &Network) -> Vec<Lint> {
 }
 
 /// What is nearly always a slip, for those who did not ask for advice.
-pub fn slip(network: &Network) -> Option<Lint> {
+pub fn slip(network: &Graph) -> Option<Lint> {
     channels_last(network)
 }
 
-fn next_linear(network: &Network, index: usize) -> Option<&Layer> {
+fn next_linear(network: &Graph, index: usize) -> Option<&Layer> {
     network.layers[index..].iter().find(|layer| matches!(layer.operation, Operation::Linear { .. }))
 }
 
@@ -114,7 +114,7 @@ fn pool_drops(layer: &Layer) -> Option<Lint> {
     })
 }
 
-fn most_parameters(network: &Network, layer: &Layer) -> Option<Lint> {
+fn most_parameters(network: &Graph, layer: &Layer) -> Option<Lint> {
     let (own, all) = (layer.params(), network.totals.params);
     (2 * u128::from(own) > u128::from(all) && network.totals.weight_layers > 2).then(|| Lint {
         code: "most-parameters-in-one-layer",
@@ -129,7 +129,7 @@ fn most_parameters(network: &Network, layer: &Layer) -> Option<Lint> {
     })
 }
 
-fn field_outgrows_input(network: &Network) -> Option<Lint> {
+fn field_outgrows_input(network: &Graph) -> Option<Lint> {
     let input = network.architecture.input;
     let sizes = [input.height, input.width];
     let outgrown = |layer: &&Layer| {
@@ -150,7 +150,7 @@ fn field_outgrows_input(network: &Network) -> Option<Lint> {
     })
 }
 
-fn relu_on_logits(network: &Network) -> Option<Lint> {
+fn relu_on_logits(network: &Graph) -> Option<Lint> {
     let last = network.layers.iter().rev().find(|layer| !matches!(layer.operation, Operation::Softmax))?;
     let cut = matches!(last.operation, Operation::Activation(Activation::Relu));
     (cut && last.output.is_flat() && network.totals.weight_layers > 0).then(|| Lint {
@@ -162,7 +162,7 @@ fn relu_on_logits(network: &Network) -> Option<Lint> {
 }
 
 /// `[28, 28, 1]` for `[1, 28, 28]`: legal, since maps one pixel wide are, and nearly always a slip.
-fn channels_last(network: &Network) -> Option<Lint> {
+fn channels_last(network: &Graph) -> Option<Lint> {
     let (input, first) = (network.architecture.input, network.layers.first()?);
     input.looks_channels_last().then(|| Lint {
         code: "channels-last",
@@ -175,7 +175,7 @@ fn channels_last(network: &Network) -> Option<Lint> {
     })
 }
 
-fn classes_differ(network: &Network) -> Option<Lint> {
+fn classes_differ(network: &Graph) -> Option<Lint> {
     let (classes, last) = (network.architecture.classes?, network.layers.last()?);
     let outputs = last.output.elements();
     (last.output.is_flat() && outputs != u128::from(classes)).then(|| Lint {
@@ -187,7 +187,7 @@ fn classes_differ(network: &Network) -> Option<Lint> {
 }
 
 /// Blocks that make the map smaller and learn nothing.
-fn only_shrinks(network: &Network) -> Vec<Lint> {
+fn only_shrinks(network: &Graph) -> Vec<Lint> {
     // Path, whether the map gets smaller inside, whether anything inside has parameters.
     let mut blocks: Vec<(&str, bool, bool)> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -215,7 +215,7 @@ fn only_shrinks(network: &Network) -> Vec<Lint> {
 /// Weight layers above which the paper could not train from small random weights: configuration A has 11.
 const SHALLOW: u64 = 11;
 
-fn deep_plain(network: &Network) -> Option<Lint> {
+fn deep_plain(network: &Graph) -> Option<Lint> {
     let normed =
         network.layers.iter().any(|layer| matches!(layer.operation, Operation::BatchNorm(_) | Operation::Lrn(_)));
     let unscaled = network.architecture.train.init.as_deref() == Some("paper");

@@ -6,7 +6,7 @@
 //! the convolutions' scratch (Winograd's transformed weights, four times a layer's own, and its tiles; about 100 MB at 512
 //! channels), and what an image decoder takes.
 
-use super::{Layer, Network, Operation, Source};
+use super::{Graph, Layer, Operation, Source};
 use crate::spec::describe::Activation;
 
 /// What an optimizer keeps beside weights and gradients.
@@ -59,7 +59,7 @@ impl Training {
 }
 
 /// Bytes that one image's input and everything kept of it for the backward pass take.
-pub fn kept_bytes(network: &Network) -> u64 {
+pub fn kept_bytes(network: &Graph) -> u64 {
     let mut kept = vec![false; network.layers.len()];
     let mut own = 0u64;
     for layer in &network.layers {
@@ -91,7 +91,7 @@ fn keeps_input(operation: &Operation) -> bool {
 }
 
 /// The layer whose values a layer reads: flatten hands its input on without a copy.
-fn owner(network: &Network, layer: &Layer) -> Option<usize> {
+fn owner(network: &Graph, layer: &Layer) -> Option<usize> {
     let mut source = layer.inputs.first()?;
     while let Source::Layer(index) = source {
         let layer = network.layers.get(*index)?;
@@ -104,7 +104,7 @@ fn owner(network: &Network, layer: &Layer) -> Option<usize> {
 }
 
 /// What a training step on `batch` images takes.
-pub fn training(network: &Network, batch: u64, optimizer: OptimizerState) -> Training {
+pub fn training(network: &Graph, batch: u64, optimizer: OptimizerState) -> Training {
     let parameters = 4 * network.totals.params;
     Training {
         weights: parameters,
@@ -116,13 +116,13 @@ pub fn training(network: &Network, batch: u64, optimizer: OptimizerState) -> Tra
     }
 }
 
-fn gradient_pair_bytes(network: &Network) -> u64 {
+fn gradient_pair_bytes(network: &Graph) -> u64 {
     let pair = |layer: &Layer| layer.output_bytes() + layer.input.elements() as u64 * 4;
     network.layers.iter().map(pair).max().unwrap_or(0)
 }
 
 /// The largest mini-batch whose training step stays within `bytes`; 0 if not even one image does.
-pub fn largest_batch(network: &Network, bytes: u64, optimizer: OptimizerState) -> u64 {
+pub fn largest_batch(network: &Graph, bytes: u64, optimizer: OptimizerState) -> u64 {
     let fixed = training(network, 0, optimizer).total();
     let each = kept_bytes(network).saturating_add(gradient_pair_bytes(network)).max(1);
     bytes.saturating_sub(fixed) / each
@@ -130,14 +130,14 @@ pub fn largest_batch(network: &Network, bytes: u64, optimizer: OptimizerState) -
 
 /// Memory to run a mini-batch of `batch` images forward: parameters, buffers, the mini-batch itself, and the largest
 /// input and output needed at once.
-pub fn inference(network: &Network, batch: u64) -> u64 {
+pub fn inference(network: &Graph, batch: u64) -> u64 {
     let fixed = 4 * (network.totals.params + network.totals.buffers);
     let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
     fixed.saturating_add(batch.saturating_mul(input + gradient_pair_bytes(network)))
 }
 
 /// FLOPs per byte of all layers together, each moving its own weights, input and output.
-pub fn total_intensity(network: &Network) -> f64 {
+pub fn total_intensity(network: &Graph) -> f64 {
     let moved: u64 = network.layers.iter().map(|layer| layer.bytes_moved(1)).sum();
     2.0 * network.totals.macs as f64 / moved.max(1) as f64
 }

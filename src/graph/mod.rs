@@ -21,7 +21,7 @@ use crate::spec::{Architecture, Loaded};
 
 /// A network whose shapes fit, with its numbers.
 #[derive(Debug, Clone)]
-pub struct Network {
+pub struct Graph {
     pub architecture: Architecture,
     pub layers: Vec<Layer>,
     pub totals: Totals,
@@ -69,7 +69,7 @@ impl Totals {
 }
 
 /// Works out every layer, or says what does not fit and where.
-pub fn analyse(loaded: &Loaded) -> Result<Network, Report> {
+pub fn analyse(loaded: &Loaded) -> Result<Graph, Report> {
     let mut problems = Problems::default();
     let root = Mark { source: 0, node: 0 };
     let architecture = loaded.architecture.clone();
@@ -85,12 +85,12 @@ pub fn analyse(loaded: &Loaded) -> Result<Network, Report> {
         return Err(report);
     }
     let totals = Totals::of(&layers);
-    let mut network = Network { architecture, layers, totals };
+    let mut network = Graph { architecture, layers, totals };
     network.totals.training_bytes = memory::training(&network, 1, memory::OptimizerState::Momentum).total();
     Ok(network)
 }
 
-impl Network {
+impl Graph {
     /// What a unit of the last map sees, before anything is flattened or pooled over the whole map.
     pub fn map_field(&self) -> Option<[u128; 2]> {
         let last = self.layers.iter().rev().find(|layer| layer.field.is_none_or(|field| field[0].jump.is_some()))?;

@@ -1,6 +1,6 @@
 //! What a single unit sees of the input.
 
-use super::{Axis, Layer, Network, Shape};
+use super::{Axis, Graph, Layer, Shape};
 
 /// Rows or columns of the input, first and last, counted from 0. Outside the input lies padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum UnitError {
 }
 
 /// Rows, then columns, that unit (y, x) of a layer sees, before clipping to the input.
-pub fn seen(network: &Network, layer: &Layer, y: u64, x: u64) -> Result<[Span; 2], UnitError> {
+pub fn seen(network: &Graph, layer: &Layer, y: u64, x: u64) -> Result<[Span; 2], UnitError> {
     let (height, width) = match layer.output {
         Shape::Map { height, width, .. } => (height, width),
         Shape::Flat(_) => (1, 1),
@@ -70,7 +70,7 @@ pub fn seen(network: &Network, layer: &Layer, y: u64, x: u64) -> Result<[Span; 2
 }
 
 /// Where the field of unit 0 of the last map before `layer` begins.
-fn first_of_all(network: &Network, layer: &Layer, axis: usize) -> Option<i128> {
+fn first_of_all(network: &Graph, layer: &Layer, axis: usize) -> Option<i128> {
     let before = network.layers[..layer.index].iter().rev().find_map(|layer| {
         let axis = layer.field?[axis];
         Some((axis.twice_center?, axis.size))

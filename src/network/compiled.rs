@@ -25,7 +25,7 @@ use super::ops::softmax::softmax;
 use super::ops::tape::Wants;
 use super::parameters::{Parameter, Role, Running, row, shapes_of};
 use super::random::mix;
-use crate::model::{Layer, Network, Operation, Shape, Source, Window};
+use crate::graph::{Graph, Layer, Operation, Shape, Source, Window};
 use crate::spec::describe::{Activation, BatchNorm, Lrn};
 
 /// Whether dropout drops and batch norms use the mini-batch.
@@ -38,7 +38,7 @@ pub enum Mode {
     },
 }
 
-/// A network with parameters. Its layers are those of the [`Network`] it was compiled from.
+/// A network with parameters. Its layers are those of the [`Graph`] it was compiled from.
 #[derive(Clone)]
 pub struct Compiled {
     pub layers: Vec<Layer>,
@@ -60,18 +60,18 @@ pub struct Compiled {
 
 impl Compiled {
     /// Draws every parameter.
-    pub fn initialised(network: &Network, init: Init, seed: u64) -> Self {
+    pub fn initialised(network: &Graph, init: Init, seed: u64) -> Self {
         Self::filled(network, |index, layer, role, shape| {
             init::values(init, &layer.operation, role, shape, seed, index as u64)
         })
     }
 
     /// Every parameter 0, for a weights file to fill.
-    pub(super) fn zeroed(network: &Network) -> Self {
+    pub(super) fn zeroed(network: &Graph) -> Self {
         Self::filled(network, |_, _, _, shape| vec![0.0; shape.iter().product()])
     }
 
-    fn filled(network: &Network, values: impl Fn(usize, &Layer, Role, &[usize]) -> Vec<f32>) -> Self {
+    fn filled(network: &Graph, values: impl Fn(usize, &Layer, Role, &[usize]) -> Vec<f32>) -> Self {
         keep_memory();
         let device = Cpu::default();
         // Freed buffers go back to the system: dfdx's cache would keep every intermediate of the largest run.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::parameters::Role;
 use super::random::mix;
-use crate::model::Operation;
+use crate::graph::Operation;
 
 /// How weights are drawn. Biases start at 0 and batch norms at γ = 1, β = 0 in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn each_scheme_has_the_variance_its_paper_gives() {
-        let conv = crate::model::analyse(&crate::spec::Library::new(None).load("vgg16", &[]).expect("bundled"))
+        let conv = crate::graph::analyse(&crate::spec::Library::new(None).load("vgg16", &[]).expect("bundled"))
             .expect("bundled")
             .layers[2]
             .operation

@@ -222,7 +222,7 @@ pub fn clip_gradients(network: &Compiled, gradients: &mut Gradients<f32, Cpu>, l
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model;
+    use crate::graph;
     use crate::network::init::Init;
     use crate::spec::{Library, Origin};
 
@@ -233,7 +233,7 @@ mod tests {
     fn assert_follows(algorithm: Algorithm, follow: impl Fn(i32, f64, f64, &mut [f64; 2]) -> f64) {
         let text = "input: [2, 1, 1]\nlayers: [flatten, linear: {out: 3, bias: false}]".to_string();
         let loaded = Library::new(None).load_text(&Origin::File("small.yaml".into()), text, &[]).expect("sound");
-        let mut network = Compiled::initialised(&model::analyse(&loaded).expect("fits"), Init::Xavier, 1);
+        let mut network = Compiled::initialised(&graph::analyse(&loaded).expect("fits"), Init::Xavier, 1);
         let mut expected: Vec<(f64, [f64; 2])> =
             view::values(&network.parameters[0].values).iter().map(|&p| (f64::from(p), [0.0; 2])).collect();
         let mut optimizer = Optimizer::new(algorithm, DECAY, &network).expect("memory");

@@ -5,7 +5,7 @@ use dfdx::prelude::*;
 use super::kernels::view;
 use super::ops::Row;
 use super::ops::batch_norm::Statistics;
-use crate::model::{Layer, Operation, Shape};
+use crate::graph::{Layer, Operation, Shape};
 
 /// What a parameter is to its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use dfdx::prelude::*;
 
-use crate::model::unit::Span;
+use crate::graph::unit::Span;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::kernels::view;
 use crate::network::{Compiled, CutError, Mode, Values};
@@ -289,14 +289,14 @@ fn enlarged(heat: &Heat, height: usize, width: usize) -> Heat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{self, Network, unit};
+    use crate::graph::{self, Graph, unit};
     use crate::network::init::Init;
     use crate::run::forward::noise;
     use crate::spec::{Library, Origin};
 
-    fn network(text: &str) -> Network {
+    fn network(text: &str) -> Graph {
         let loaded = Library::new(None).load_text(&Origin::File("net.yaml".into()), text.into(), &[]).expect("sound");
-        model::analyse(&loaded).expect("shapes that fit")
+        graph::analyse(&loaded).expect("shapes that fit")
     }
 
     const NET: &str = "input: [2, 17, 13]\nclasses: 3\nlayers:\n  - conv: {out: 4, kernel: [3, 5], norm: batch, activation: gelu}\n  \

@@ -14,7 +14,7 @@ use super::labels::{self, LabelFiles};
 use super::paint::grays;
 use super::picture::Picture;
 use super::{machine, picture, preprocess, tensors};
-use crate::model::{Network, Operation, Shape, memory, unit};
+use crate::graph::{Graph, Operation, Shape, memory, unit};
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::kernels::view;
@@ -41,7 +41,7 @@ pub enum Input {
 /// A forward run that is wanted.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub network: Arc<Network>,
+    pub network: Arc<Graph>,
     pub weights: Weights,
     pub input: Input,
     /// Images in the mini-batch; a photo is repeated.
@@ -86,7 +86,7 @@ pub struct Filters {
 pub struct Ran {
     /// Its number in this process: what is known of one run is never taken for another's.
     pub number: u64,
-    pub network: Arc<Network>,
+    pub network: Arc<Graph>,
     pub forward: Forward,
     pub outputs: Vec<Output>,
     pub filters: Option<Filters>,
@@ -142,7 +142,7 @@ pub struct Live {
 }
 
 struct Kept {
-    network: Arc<Network>,
+    network: Arc<Graph>,
     weights: Weights,
     /// When the file of weights was written, and how long it is.
     written: Option<(SystemTime, u64)>,
@@ -375,11 +375,11 @@ fn filters(compiled: &Compiled) -> Option<Filters> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model;
+    use crate::graph;
     use crate::spec::Library;
 
     fn request() -> Request {
-        let network = model::analyse(&Library::new(None).load("vgg-mini", &[]).expect("bundled")).expect("bundled");
+        let network = graph::analyse(&Library::new(None).load("vgg-mini", &[]).expect("bundled")).expect("bundled");
         Request {
             network: Arc::new(network),
             weights: Weights::Random(3),

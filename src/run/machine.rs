@@ -35,7 +35,7 @@ pub fn peak_bytes() -> Option<u64> {
 
 /// Work that would not fit into memory.
 #[derive(Debug, thiserror::Error)]
-#[error("this needs about {} of memory, and {} are free; use a smaller batch or input", crate::model::figures::bytes(*.needed), crate::model::figures::bytes(*.available))]
+#[error("this needs about {} of memory, and {} are free; use a smaller batch or input", crate::graph::figures::bytes(*.needed), crate::graph::figures::bytes(*.available))]
 pub struct TooLarge {
     pub needed: u64,
     pub available: u64,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::forward::noise;
 use super::machine::{self, TooLarge};
-use crate::model::kernel_study::{Candidate, Kernel, Study};
-use crate::model::{self, Network};
+use crate::graph::kernel_study::{Candidate, Kernel, Study};
+use crate::graph::{self, Graph};
 use crate::network::init::Init;
 use crate::network::{Compiled, Mode};
 use crate::spec::{Library, LoadError, Origin};
@@ -24,7 +24,7 @@ pub struct Timing {
 /// Runs every network `runs` times on one mini-batch of noise, interleaved, after one run each that does not count. `after`
 /// hears after every layer how many runs are done, and may stop the work, which then gives `None`.
 pub fn interleaved(
-    networks: &[&Network],
+    networks: &[&Graph],
     images: usize,
     runs: usize,
     seed: u64,
@@ -82,14 +82,14 @@ pub fn total_runs(networks: usize, runs: usize) -> usize {
 }
 
 /// The ways of a kernel study as networks that can be run: their convs with a ReLU behind each.
-pub fn of_study(study: &Study, candidates: &[Candidate]) -> Result<Vec<Network>, LoadError> {
+pub fn of_study(study: &Study, candidates: &[Candidate]) -> Result<Vec<Graph>, LoadError> {
     let library = Library::new(None);
     let networks = candidates.iter().map(|candidate| {
         let layers: Vec<String> = candidate.kernels.iter().map(layer).collect();
         let (channels, size) = (study.in_channels, study.size);
         let text = format!("input: [{channels}, {size}, {size}]\nlayers: [{}]\n", layers.join(", "));
         let loaded = library.load_text(&Origin::File("kernels.yaml".into()), text, &[])?;
-        model::analyse(&loaded).map_err(LoadError::Invalid)
+        graph::analyse(&loaded).map_err(LoadError::Invalid)
     });
     networks.collect()
 }
@@ -100,6 +100,6 @@ fn layer(kernel: &Kernel) -> String {
 }
 
 /// Refuses networks that would not fit into memory side by side.
-pub fn check_memory(networks: &[&Network], images: u64) -> Result<(), TooLarge> {
-    machine::check(networks.iter().map(|network| model::memory::inference(network, images)).sum())
+pub fn check_memory(networks: &[&Graph], images: u64) -> Result<(), TooLarge> {
+    machine::check(networks.iter().map(|network| graph::memory::inference(network, images)).sum())
 }

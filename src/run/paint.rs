@@ -7,7 +7,7 @@ use image::{Rgb, RgbImage};
 use super::attention::Heat;
 use super::picture::Picture;
 use crate::files::{reason, write};
-use crate::model::unit::Span;
+use crate::graph::unit::Span;
 
 /// Why a picture could not be written.
 #[derive(Debug, thiserror::Error)]

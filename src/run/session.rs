@@ -11,8 +11,8 @@ use super::runs::checkpoint::Data;
 use super::runs::{self, About, Closing, Keeper, Learned, Reopened, RunError, Status, Summary};
 use super::train::evaluate::Evaluation;
 use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
-use crate::model::memory::{self, OptimizerState};
-use crate::model::{self, Network};
+use crate::graph::memory::{self, OptimizerState};
+use crate::graph::{self, Graph};
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
 use crate::network::weights::{self, Rest, WeightsError};
@@ -87,7 +87,7 @@ pub struct Change {
 
 /// A run that can start.
 pub struct Session {
-    pub network: Network,
+    pub network: Graph,
     pub sets: Sets,
     pub recipe: Recipe,
     /// What one should know before it starts, as sentences.
@@ -119,7 +119,7 @@ pub struct Over {
 /// Reads data and weights, makes the run's folder; nothing is written before all of the rest is known to be sound.
 pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError> {
     let loaded = library.load_origin(&wanted.origin, &wanted.sets)?;
-    let mut network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    let mut network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     if let Some(id) = &wanted.id {
         network.architecture.id.clone_from(id);
     }
@@ -224,7 +224,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     let library = Library::new(None);
     let origin = Origin::File(folder.join("architecture.yaml"));
     let loaded = library.load_text(&origin, reopened.architecture.clone(), &[])?;
-    let mut network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    let mut network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     // The file in the folder is called `architecture`; the run goes on under its own name.
     network.architecture.id = reopened.recipe.architecture.clone();
     let damaged = |reason: String| {
@@ -296,7 +296,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })
 }
 
-fn open_data(network: &Network, source: &Source, recipe: &Recipe) -> Result<Sets, SessionError> {
+fn open_data(network: &Graph, source: &Source, recipe: &Recipe) -> Result<Sets, SessionError> {
     let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
     let architecture = &network.architecture;
     if network.layers.last().is_none_or(|layer| !layer.output.is_flat()) {
@@ -329,7 +329,7 @@ fn left_unused(given: &Given, recipe: &Recipe) -> Option<String> {
 }
 
 /// Memory that a step takes with so many images going through the network at once.
-fn needed(network: &Network, sets: &Sets, recipe: &Recipe, micro: usize) -> u64 {
+fn needed(network: &Graph, sets: &Sets, recipe: &Recipe, micro: usize) -> u64 {
     // One mini-batch is worked on, two wait, and one is being made.
     let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
     let ahead = 4 * input.saturating_mul(recipe.batch.min(sets.train.len()) as u64);
@@ -338,7 +338,7 @@ fn needed(network: &Network, sets: &Sets, recipe: &Recipe, micro: usize) -> u64 
 
 /// Lets a mini-batch go through the network in parts where memory is short; refuses where one image does not fit.
 fn fit_to_memory(
-    network: &Network,
+    network: &Graph,
     sets: &Sets,
     recipe: &mut Recipe,
     given: &Given,
@@ -371,7 +371,7 @@ fn fit_to_memory(
     Ok(estimate)
 }
 
-fn run_recipe(network: &Network, wanted: &Begin, recipe: &Recipe) -> RunRecipe {
+fn run_recipe(network: &Graph, wanted: &Begin, recipe: &Recipe) -> RunRecipe {
     let whole = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
     RunRecipe {
         version: crate::spec::recipe::VERSION,
@@ -383,7 +383,7 @@ fn run_recipe(network: &Network, wanted: &Begin, recipe: &Recipe) -> RunRecipe {
     }
 }
 
-fn start_event(network: &Network, sets: &Sets, recipe: &Recipe, data: &Source, estimate: u64) -> Value {
+fn start_event(network: &Graph, sets: &Sets, recipe: &Recipe, data: &Source, estimate: u64) -> Value {
     json!({"event": "start", "version": runs::VERSION, "arch": network.architecture.id, "data": data.to_string(),
         "images": sets.train.len(), "val_images": sets.validation.as_ref().map(|set| set.len()),
         "classes": network.layers.last().map_or(0, |layer| layer.output.elements() as u64),
@@ -393,7 +393,7 @@ fn start_event(network: &Network, sets: &Sets, recipe: &Recipe, data: &Source, e
         "estimated_bytes": estimate})
 }
 
-fn summary(network: &Network, data: &Source, sets: &Sets, recipe: &Recipe) -> Summary {
+fn summary(network: &Graph, data: &Source, sets: &Sets, recipe: &Recipe) -> Summary {
     Summary {
         version: runs::VERSION,
         architecture: network.architecture.id.clone(),

@@ -3,7 +3,7 @@
 use super::node::Mark;
 use super::recipe::Recipe;
 
-/// An architecture as described. It has not been checked whether its shapes fit: that is [`crate::model`]'s work.
+/// An architecture as described. It has not been checked whether its shapes fit: that is [`crate::graph`]'s work.
 #[derive(Debug, Clone)]
 pub struct Architecture {
     /// The file's stem, what the command line calls it by.

@@ -1,6 +1,6 @@
 //! The columns of the layer table: which there are, which fit, and the order they can put the rows in.
 
-use crate::model::{Layer, Network};
+use crate::graph::{Graph, Layer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,7 +110,7 @@ pub fn next(sort: Option<Sort>, chosen: &[Column]) -> Option<Sort> {
 
 impl Sort {
     /// The number that a layer, with what it brings along, stands by; larger first unless turned round.
-    pub fn key(self, network: &Network, layers: std::ops::Range<usize>) -> u128 {
+    pub fn key(self, network: &Graph, layers: std::ops::Range<usize>) -> u128 {
         let layers = &network.layers[layers];
         let last = layers.last();
         match self.column {

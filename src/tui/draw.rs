@@ -15,7 +15,7 @@ use super::screens::text::{frame, left, plain_span, styled_span, wrapped};
 use super::screens::{SCREENS, list};
 use super::state::{Overlay, State};
 use super::theme::{Depth, even_out, to_cube};
-use crate::model::figures::short;
+use crate::graph::figures::short;
 
 /// Paints everything, and says where what can be clicked landed.
 pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {

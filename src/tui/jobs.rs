@@ -12,7 +12,7 @@ use super::state::views::{Measured, Photo, Timed};
 use super::state::{Opened, Shown};
 use super::trainer;
 use super::work::{Cancel, Worker};
-use crate::model::{self, Network, compare};
+use crate::graph::{self, Graph, compare};
 use crate::run::attention::Method;
 use crate::run::live::{Live, Ran, Request};
 use crate::run::{measure, picture, runs};
@@ -34,7 +34,7 @@ fn opened(origin: &Origin, load: impl FnOnce(String) -> Result<Loaded, LoadError
         Err(error) => return (None, Opened::Unreadable(error.to_string())),
     };
     let opened = match analysed(load(text.clone())) {
-        Ok(network) => Opened::Network(Arc::new(network)),
+        Ok(network) => Opened::Graph(Arc::new(network)),
         Err(LoadError::Invalid(report)) => Opened::Problems(report),
         Err(LoadError::Large { .. }) => Opened::Unreadable(LARGE.into()),
         Err(error) => Opened::Unreadable(error.to_string()),
@@ -45,8 +45,8 @@ fn opened(origin: &Origin, load: impl FnOnce(String) -> Result<Loaded, LoadError
 /// What stands in place of a large architecture until it is read.
 pub const LARGE: &str = "It is large, and is being read.";
 
-fn analysed(loaded: Result<Loaded, LoadError>) -> Result<Network, LoadError> {
-    loaded.and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid))
+fn analysed(loaded: Result<Loaded, LoadError>) -> Result<Graph, LoadError> {
+    loaded.and_then(|loaded| graph::analyse(&loaded).map_err(LoadError::Invalid))
 }
 
 /// A text to analyse, and the network that is saved.
@@ -54,7 +54,7 @@ pub struct Analyse {
     pub origin: Origin,
     pub version: u64,
     pub text: String,
-    pub saved: Option<Arc<Network>>,
+    pub saved: Option<Arc<Graph>>,
 }
 
 /// What a text comes to, beside what is saved.
@@ -137,7 +137,7 @@ pub(super) fn reader(sender: SyncSender<Input>) -> std::io::Result<Worker<traine
 pub enum Job {
     Photo(PathBuf),
     FindPhotos(PathBuf),
-    Time(Timed, Vec<Arc<Network>>),
+    Time(Timed, Vec<Arc<Graph>>),
     Forward(Request),
     Look { ran: Arc<Ran>, class: usize, method: Method },
     Effective { request: Request, layer: usize, unit: (u64, u64) },
@@ -247,7 +247,7 @@ fn effective(
 /// Runs of each network that count.
 const RUNS: usize = 5;
 
-fn time(what: Timed, networks: &[Arc<Network>], cancel: &Cancel, progress: impl Fn(Work)) -> Work {
+fn time(what: Timed, networks: &[Arc<Graph>], cancel: &Cancel, progress: impl Fn(Work)) -> Work {
     let of_study = match &what {
         Timed::Study(study) => study.candidates().map(|candidates| measure::of_study(study, &candidates)),
         Timed::Designs(_) => Ok(Ok(Vec::new())),
@@ -257,7 +257,7 @@ fn time(what: Timed, networks: &[Arc<Network>], cancel: &Cancel, progress: impl 
             "a network of this study has more values than can be run; make the map or channels smaller".into(),
         );
     };
-    let networks: Vec<&Network> = networks.iter().map(|network| &**network).chain(&of_study).collect();
+    let networks: Vec<&Graph> = networks.iter().map(|network| &**network).chain(&of_study).collect();
     if let Err(error) = measure::check_memory(&networks, 1) {
         return Work::Failed(error.to_string());
     }

@@ -13,7 +13,7 @@ use super::state::editor::{Analysis, LeftOver};
 use super::state::training::Shown;
 use super::state::views::{Measured, Photo, Timed};
 use super::trainer::Wanted;
-use crate::model::Network;
+use crate::graph::Graph;
 use crate::run::LayerRun;
 use crate::run::attention::{Heat, Method};
 use crate::run::live::{Ran, Request};
@@ -152,7 +152,7 @@ pub enum Effect {
         origin: Origin,
         version: u64,
         text: String,
-        saved: Option<Arc<Network>>,
+        saved: Option<Arc<Graph>>,
     },
     /// Write a text; `expected` is what the file must hold, nothing if it must not exist, unless it may hold anything.
     /// With `extending`, the text started from, only what differs is written.
@@ -208,7 +208,7 @@ pub enum Effect {
         over: bool,
     },
     /// Time networks, in turn; those of a study are made where they are timed.
-    Time(Timed, Vec<Arc<Network>>),
+    Time(Timed, Vec<Arc<Graph>>),
     StopWork,
     Copy(String),
     /// Switch the mouse on or off.

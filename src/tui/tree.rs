@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::columns::Sort;
-use crate::model::{Layer, Network};
+use crate::graph::{Graph, Layer};
 
 /// One visible row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Row {
     }
 
     /// What opening and closing it is remembered under.
-    pub fn path<'a>(&'a self, network: &'a Network) -> &'a str {
+    pub fn path<'a>(&'a self, network: &'a Graph) -> &'a str {
         match &self.kind {
             RowKind::Block { path, .. } => path,
             RowKind::Layer { layers, .. } => &network.layers[layers.start].name,
@@ -55,7 +55,7 @@ pub struct Folds {
 }
 
 impl Folds {
-    pub fn set(&mut self, row: &Row, network: &Network, open: bool) {
+    pub fn set(&mut self, row: &Row, network: &Graph, open: bool) {
         let path = row.path(network).to_string();
         let (set, insert) = match row.kind {
             RowKind::Block { .. } => (&mut self.closed_blocks, !open),
@@ -68,12 +68,12 @@ impl Folds {
         }
     }
 
-    pub fn close_all(&mut self, network: &Network) {
+    pub fn close_all(&mut self, network: &Graph) {
         self.open_layers.clear();
         self.closed_blocks = network.layers.iter().flat_map(|layer| layer.blocks.clone()).collect();
     }
 
-    pub fn open_all(&mut self, network: &Network) {
+    pub fn open_all(&mut self, network: &Graph) {
         self.closed_blocks.clear();
         self.open_layers =
             network.layers.iter().filter(|layer| !layer.brought).map(|layer| layer.name.clone()).collect();
@@ -93,7 +93,7 @@ impl Folds {
 }
 
 /// The visible rows, top to bottom.
-pub fn rows(network: &Network, folds: &Folds) -> Vec<Row> {
+pub fn rows(network: &Graph, folds: &Folds) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut index = 0;
     let mut around: Vec<String> = Vec::new();
@@ -134,7 +134,7 @@ pub fn rows(network: &Network, folds: &Folds) -> Vec<Row> {
 }
 
 /// Every layer with what it brings along, in another order than the network's; equal ones stay in its order.
-pub fn sorted(network: &Network, sort: Sort) -> Vec<Row> {
+pub fn sorted(network: &Graph, sort: Sort) -> Vec<Row> {
     let flat = Folds::default();
     let mut rows = rows(network, &flat);
     rows.retain(|row| matches!(row.kind, RowKind::Layer { .. }));

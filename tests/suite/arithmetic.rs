@@ -1,19 +1,19 @@
 //! Counting questions: against the paper, against what other tools print, and against brute force.
 
-use convlens::model::kernel_study::{Study, StudyError};
-use convlens::model::memory::{self, OptimizerState};
-use convlens::model::{self, Network, compare, lints, unit};
+use convlens::graph::kernel_study::{Study, StudyError};
+use convlens::graph::memory::{self, OptimizerState};
+use convlens::graph::{self, Graph, compare, lints, unit};
 use convlens::spec::{Library, Origin};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::common::{convlens, json, network, stdout};
 
-fn of_text(text: &str) -> Network {
+fn of_text(text: &str) -> Graph {
     let library = Library::new(None);
     let loaded = library.load_text(&Origin::File("test.yaml".into()), text.to_string(), &[]);
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
-    model::analyse(&loaded).unwrap_or_else(|report| panic!("{report}"))
+    graph::analyse(&loaded).unwrap_or_else(|report| panic!("{report}"))
 }
 
 #[test]

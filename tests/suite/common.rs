@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use convlens::model::{self, Network};
+use convlens::graph::{self, Graph};
 use convlens::spec::{Library, Origin};
 
 /// A file of the project.
@@ -26,14 +26,14 @@ pub fn data(path: &str) -> Option<PathBuf> {
 }
 
 /// The network of an architecture file, or of a bundled id.
-pub fn network(name: &str) -> Network {
+pub fn network(name: &str) -> Graph {
     let library = Library::new(None);
     let loaded = match name.ends_with(".yaml") {
         true => library.load_origin(&Origin::File(project(name)), &[]),
         false => library.load(name, &[]),
     };
     let loaded = loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
-    model::analyse(&loaded).unwrap_or_else(|report| panic!("{name}: {report}"))
+    graph::analyse(&loaded).unwrap_or_else(|report| panic!("{name}: {report}"))
 }
 
 /// The program, with a clean environment.

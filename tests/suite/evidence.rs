@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use convlens::model::{self, Network};
+use convlens::graph::{self, Graph};
 use convlens::network::Compiled;
 use convlens::network::init::Init;
 use convlens::network::kernels::view;
@@ -13,10 +13,10 @@ use convlens::spec::{Library, Origin};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-fn network(text: &str) -> Network {
+fn network(text: &str) -> Graph {
     let origin = Origin::File("net.yaml".into());
     let loaded = Library::new(None).load_text(&origin, text.to_string(), &[]);
-    model::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).unwrap_or_else(|report| panic!("{report}"))
+    graph::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).unwrap_or_else(|report| panic!("{report}"))
 }
 
 /// Three convs of which the first two and the last take the same shape, and a linear layer.

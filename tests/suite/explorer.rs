@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use convlens::model;
+use convlens::graph;
 use convlens::spec::bundled::BUNDLED;
 use convlens::spec::{Library, LoadError, Origin};
 use convlens::tui::draw::draw;
@@ -30,8 +30,8 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
 
 fn opened(origin: &Origin, text: &str) -> Opened {
     let loaded = Library::new(None).load_text(origin, text.to_string(), &[]);
-    match loaded.and_then(|loaded| model::analyse(&loaded).map_err(LoadError::Invalid)) {
-        Ok(network) => Opened::Network(Arc::new(network)),
+    match loaded.and_then(|loaded| graph::analyse(&loaded).map_err(LoadError::Invalid)) {
+        Ok(network) => Opened::Graph(Arc::new(network)),
         Err(LoadError::Invalid(report)) => Opened::Problems(report),
         Err(error) => Opened::Unreadable(error.to_string()),
     }

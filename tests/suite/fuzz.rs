@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use convlens::model;
+use convlens::graph;
 use convlens::network::init::Init;
 use convlens::network::weights::{self, Rest, TensorFile};
 use convlens::run::data::{self, Wanted};
@@ -156,7 +156,7 @@ fn readers(time: Duration) {
     let weights_file = std::fs::read(project("tests/fixtures/strided.safetensors")).expect("a fixture");
     let network = {
         let loaded = library.load("tinyvgg", &[]).expect("bundled");
-        model::analyse(&loaded).expect("bundled")
+        graph::analyse(&loaded).expect("bundled")
     };
     let mut picture_bytes = Vec::new();
     for format in [image::ImageFormat::Png, image::ImageFormat::Bmp, image::ImageFormat::Gif, image::ImageFormat::WebP]
@@ -183,7 +183,7 @@ fn readers(time: Duration) {
             let sets = if dice.random_bool(0.2) { &sets[..] } else { &sets[..0] };
             let began = Instant::now();
             if let Ok(loaded) = library.load_text(&Origin::File(at.join("net.yaml")), text.clone(), sets) {
-                let _ = model::analyse(&loaded).map(|network| model::lints::lints(&network).len());
+                let _ = graph::analyse(&loaded).map(|network| graph::lints::lints(&network).len());
             }
             assert!(began.elapsed() < Duration::from_secs(5), "slow: {text:?}");
         }

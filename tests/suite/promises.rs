@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use convlens::model::memory::{self, OptimizerState};
-use convlens::model::{self, Network, compare};
+use convlens::graph::memory::{self, OptimizerState};
+use convlens::graph::{self, Graph, compare};
 use convlens::network::init::Init;
 use convlens::network::kernels::conv::Algorithm;
 use convlens::network::kernels::view;
@@ -29,10 +29,10 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::explorer::{painted, press, state, text, update};
 
-fn network(text: &str) -> Network {
+fn network(text: &str) -> Graph {
     let origin = Origin::File("net.yaml".into());
     let loaded = Library::new(None).load_text(&origin, text.to_string(), &[]);
-    model::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).unwrap_or_else(|report| panic!("{report}"))
+    graph::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).unwrap_or_else(|report| panic!("{report}"))
 }
 
 fn go_on(_: usize, _: &convlens::network::Values) -> ControlFlow<()> {
@@ -159,7 +159,7 @@ fn a_network_is_not_cut_across_what_a_layer_reads() {
     let map = || Cpu::default().tensor_from_vec(vec![1.0; 16], (1usize, 1usize, 4usize, 4usize));
     let between = |compiled: &mut Compiled| compiled.forward_between(2..5, map(), Mode::Evaluate, false, go_on);
     assert!(between(&mut compiled).expect("a chain").is_some());
-    compiled.layers[2].inputs = vec![model::Source::Layer(0)];
+    compiled.layers[2].inputs = vec![graph::Source::Layer(0)];
     let error = between(&mut compiled).expect_err("what conv1 gave is not there");
     assert_eq!(error.to_string(), "`conv2` reads conv1, so the network cannot be cut between them");
 }

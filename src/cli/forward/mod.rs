@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use super::{Context, Failure};
 use crate::files::name::safe;
 use crate::files::{self, Kind};
-use crate::model::{self, Layer, Network, memory};
+use crate::graph::{self, Graph, Layer, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
@@ -148,7 +148,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
         return super::forward_many::run(context, args);
     };
     let loaded = context.load(arch)?;
-    let network = model::analyse(&loaded).map_err(LoadError::Invalid)?;
+    let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     context.warn(&network);
     super::on_threads(args.threads, || Work::new(context, args, &loaded, network)?.run())
 }
@@ -156,7 +156,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
 struct Work<'a> {
     context: &'a Context,
     args: &'a ForwardArgs,
-    network: Network,
+    network: Graph,
     compiled: Compiled,
     /// How the weights were matched, as a sentence goes on after "matched".
     matched: Option<String>,
@@ -192,7 +192,7 @@ struct Inputs {
 }
 
 impl<'a> Work<'a> {
-    fn new(context: &'a Context, args: &'a ForwardArgs, loaded: &Loaded, network: Network) -> Result<Self, Failure> {
+    fn new(context: &'a Context, args: &'a ForwardArgs, loaded: &Loaded, network: Graph) -> Result<Self, Failure> {
         let values = network.layers.first().map_or(0, |layer| layer.input.elements() as usize);
         let batch_wanted = args.batch.map_or(1, u64::from);
         if !args.force {

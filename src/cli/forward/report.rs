@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Answer, Source, Work};
 use crate::cli::output::{self, Rows};
 use crate::cli::{Failure, Format};
-use crate::model::figures::{bytes, decimal, grouped};
+use crate::graph::figures::{bytes, decimal, grouped};
 use crate::run::forward::Forward;
 use crate::run::machine;
 

@@ -14,7 +14,7 @@ use indicatif::ProgressBar;
 
 use super::{Context, Failure, output};
 use crate::files::{Inputs, Kind};
-use crate::model::figures::{bytes, grouped};
+use crate::graph::figures::{bytes, grouped};
 use crate::network::weights;
 use crate::run::data::Source;
 use crate::run::machine;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::{self, Rows};
 use crate::cli::{Context, Failure, Format};
-use crate::model::figures::grouped;
+use crate::graph::figures::grouped;
 use crate::run::machine;
 use crate::run::runs::{event_json, finish_json, rate_words};
 use crate::run::session::{Over, Session, SessionError};

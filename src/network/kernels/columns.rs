@@ -10,7 +10,7 @@ use super::im2col::{Plane, col2im, im2col};
 use super::joined::Joined;
 use super::matmul::{Matrix, matmul};
 use super::scratch::Scratch;
-use crate::model::Window;
+use crate::graph::Window;
 use crate::spec::describe::Pair;
 
 /// Values of a column matrix to aim for: 1 MiB, about the second-level cache.

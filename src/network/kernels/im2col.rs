@@ -1,6 +1,6 @@
 //! Convolution as a matrix product: the input's windows side by side as columns.
 
-use crate::model::Window;
+use crate::graph::Window;
 
 /// The sizes of one group of one image.
 #[derive(Clone, Copy)]
@@ -151,7 +151,7 @@ pub fn col2im(columns: &[f32], plane: &Plane, first: usize, count: usize, input:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::output_size;
+    use crate::graph::output_size;
     use crate::spec::describe::Pair;
     use proptest::prelude::*;
 

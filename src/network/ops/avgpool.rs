@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::Values;
 use super::windows::{inside, mean_pool};
-use crate::model::Window;
+use crate::graph::Window;
 
 /// How many rows (or columns) a window has for the divisor: those of the input and of the padding, but not what a
 /// last window in ceil mode reaches beyond the padding.

@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 
 use super::tape::{Backward, Wants, record};
 use super::{Dims, Row, Values, count};
-use crate::model::Window;
+use crate::graph::Window;
 use crate::network::kernels::conv::{Algorithm, Convolution};
 use crate::network::kernels::im2col::Plane;
 use crate::network::kernels::view;
@@ -84,7 +84,7 @@ pub fn conv<T: Tape<f32, Cpu>>(
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::model::output_size;
+    use crate::graph::output_size;
     use crate::spec::describe::Pair;
     use proptest::prelude::*;
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::tape::record;
 use super::windows::inside;
 use super::{Values, count};
-use crate::model::Window;
+use crate::graph::Window;
 use crate::network::kernels::view;
 use crate::spec::describe::Pair;
 
@@ -139,7 +139,7 @@ fn largest(plane: &[f32], (height, width): (usize, usize), window: Window, row: 
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::model::output_size;
+    use crate::graph::output_size;
     use proptest::prelude::*;
 
     proptest! {

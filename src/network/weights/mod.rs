@@ -21,7 +21,7 @@ pub use write::{Extra, write, write_with};
 use super::compiled::Compiled;
 use super::init::Init;
 use super::parameters::row;
-use crate::model::Network;
+use crate::graph::Graph;
 use crate::visible::visible;
 use names::Target;
 
@@ -72,7 +72,7 @@ pub enum Rest {
 }
 
 /// A network with the weights of a file, and how they were matched.
-pub fn read(network: &Network, path: &Path, rest: Rest) -> Result<LoadedWeights, WeightsError> {
+pub fn read(network: &Graph, path: &Path, rest: Rest) -> Result<LoadedWeights, WeightsError> {
     let file = TensorFile::open(path)?;
     let slots = names::slots(network);
     let plan = plan::plan(network, &slots, &file);

@@ -2,7 +2,7 @@
 
 use super::file::Entry;
 use super::scheme::Scheme;
-use crate::model::{Layer, Network, Operation};
+use crate::graph::{Graph, Layer, Operation};
 use crate::network::parameters::shapes_of;
 
 /// Which value of the network a tensor goes to.
@@ -28,7 +28,7 @@ pub struct Slot {
 
 impl Slot {
     /// `block1.conv1.weight`, under our own names.
-    pub fn name_in(&self, network: &Network) -> String {
+    pub fn name_in(&self, network: &Graph) -> String {
         format!("{}.{}", network.layers[self.layer].name, self.part)
     }
 }
@@ -78,7 +78,7 @@ pub fn normalised(name: &str, from_zero: bool) -> String {
 }
 
 /// The slots of a network, numbered as its compiled form numbers parameters and running statistics.
-pub fn slots(network: &Network) -> Vec<Slot> {
+pub fn slots(network: &Graph) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
     let (mut parameters, mut running) = (0, 0);
     for layer in &network.layers {
@@ -98,7 +98,7 @@ pub fn slots(network: &Network) -> Vec<Slot> {
 }
 
 /// The name of every slot under a scheme, or nothing where the scheme has no name for the network.
-pub fn names(scheme: Scheme, network: &Network, slots: &[Slot]) -> Option<Vec<String>> {
+pub fn names(scheme: Scheme, network: &Graph, slots: &[Slot]) -> Option<Vec<String>> {
     let layers: Vec<String> = match scheme {
         Scheme::Own => network.layers.iter().map(|layer| layer.name.clone()).collect(),
         Scheme::Torchvision => torchvision(&network.layers),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::file::{Entry, dims};
 use super::names::{Slot, layer_groups, shape_fits};
-use crate::model::Network;
+use crate::graph::Graph;
 use crate::visible::visible;
 
 /// Index of a slot with its tensor.
@@ -15,7 +15,7 @@ pub type Pairs<'a> = Vec<(usize, &'a Entry)>;
 
 /// Gives every slot a tensor, or says why not. Whether the header's order said so, too.
 pub fn by_evidence<'a>(
-    network: &Network,
+    network: &Graph,
     slots: &[Slot],
     entries: &[&'a Entry],
     order: Option<&str>,
@@ -38,7 +38,7 @@ pub fn by_evidence<'a>(
     by_numbers_and_shapes(network, slots, entries).map(|pairs| (pairs, false))
 }
 
-fn by_numbers_and_shapes<'a>(network: &Network, slots: &[Slot], entries: &[&'a Entry]) -> Result<Pairs<'a>, String> {
+fn by_numbers_and_shapes<'a>(network: &Graph, slots: &[Slot], entries: &[&'a Entry]) -> Result<Pairs<'a>, String> {
     let groups = grouped(entries);
     let places: Vec<Vec<&Slot>> = layer_groups(slots).map(|layer| layer.iter().collect()).collect();
     let names = |place: usize| network.layers[places[place][0].layer].name.clone();
@@ -254,7 +254,7 @@ fn one_by_one<'a>(slots: &[Slot], entries: &[&'a Entry]) -> Option<Pairs<'a>> {
 }
 
 /// Layers of the file given to layers of the network one after the other.
-fn pair_up<'a>(network: &Network, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Result<Pairs<'a>, String> {
+fn pair_up<'a>(network: &Graph, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Result<Pairs<'a>, String> {
     let layers: Vec<&[Slot]> = layer_groups(slots).collect();
     if layers.len() != groups.len() {
         return Err(format!("{} layers in the file, {} with parameters in the network", groups.len(), layers.len()));

@@ -6,7 +6,7 @@ use super::file::{Entry, TensorFile, dims};
 use super::names::{self, Slot, normalised, shape_fits};
 use super::order;
 use super::scheme::Scheme;
-use crate::model::Network;
+use crate::graph::Graph;
 use crate::visible::visible;
 
 /// A tensor that has another shape than the network wants.
@@ -89,7 +89,7 @@ pub fn listed(names: &[String]) -> String {
 
 /// By names where a scheme's names are all there; else by what numbers and shapes leave, where that does not speak against the
 /// names that are there; else by the scheme that has most of them, with what is missing.
-pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
+pub fn plan(network: &Graph, slots: &[Slot], file: &TensorFile) -> Plan {
     let copies = averages(&file.entries);
     let counted = file.entries.iter().filter(|entry| counts(entry));
     let (averaged, entries): (Vec<&Entry>, Vec<&Entry>) =
@@ -107,7 +107,7 @@ pub fn plan(network: &Network, slots: &[Slot], file: &TensorFile) -> Plan {
     plan
 }
 
-fn plan_of(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Plan {
+fn plan_of(network: &Graph, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Plan {
     let named = by_names(network, slots, file, entries);
     match named {
         Some(plan) if plan.fits() => plan,
@@ -189,7 +189,7 @@ fn prefixes(entries: &[&Entry]) -> Vec<usize> {
 }
 
 /// The scheme, and the prefix to be taken off, by which most tensors find their place; none where no name is known.
-fn by_names(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Option<Plan> {
+fn by_names(network: &Graph, slots: &[Slot], file: &TensorFile, entries: &[&Entry]) -> Option<Plan> {
     let schemes = [
         (Scheme::Own, false),
         (Scheme::Torchvision, false),
@@ -216,7 +216,7 @@ fn by_names(network: &Network, slots: &[Slot], file: &TensorFile, entries: &[&En
     best
 }
 
-fn named(scheme: Scheme, network: &Network, slots: &[Slot]) -> Option<Vec<String>> {
+fn named(scheme: Scheme, network: &Graph, slots: &[Slot]) -> Option<Vec<String>> {
     match scheme {
         Scheme::Similar => Some(slots.iter().map(|slot| normalised(&slot.name_in(network), false)).collect()),
         scheme => names::names(scheme, network, slots),
@@ -224,7 +224,7 @@ fn named(scheme: Scheme, network: &Network, slots: &[Slot]) -> Option<Vec<String
 }
 
 fn matched(
-    network: &Network,
+    network: &Graph,
     slots: &[Slot],
     file: &TensorFile,
     entries: &[&Entry],
@@ -276,7 +276,7 @@ fn agrees(pairs: &[(usize, &Entry)], named: Option<&Plan>, file: &TensorFile) ->
 }
 
 /// Why no assignment is believed: both lists side by side, and the way out.
-fn in_vain(network: &Network, slots: &[Slot], entries: &[&Entry], reason: &str) -> String {
+fn in_vain(network: &Graph, slots: &[Slot], entries: &[&Entry], reason: &str) -> String {
     const MOST: usize = 16;
     let left: Vec<String> =
         entries.iter().map(|entry| format!("{} {}", visible(&entry.name), dims(&entry.shape))).collect();

@@ -64,12 +64,12 @@ fn read_batches(paths: &[PathBuf], wanted: &Wanted) -> Result<DataSet, DataError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model;
+    use crate::graph;
     use crate::spec::Library;
 
     #[test]
     fn cut_files_and_labels_out_of_range_are_refused() {
-        let network = model::analyse(&Library::new(None).load("vgg11-cifar", &[]).expect("bundled")).expect("bundled");
+        let network = graph::analyse(&Library::new(None).load("vgg11-cifar", &[]).expect("bundled")).expect("bundled");
         let architecture = &network.architecture;
         let wanted = Wanted { architecture, classes: 10, seed: 0, limit: None, val_split: 0.0 };
         let folder = tempfile::tempdir().expect("a folder");

@@ -170,7 +170,7 @@ fn collect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model;
+    use crate::graph;
     use crate::spec::Library;
 
     /// Reads a folder with these files in it, for a network of so many classes.
@@ -181,7 +181,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             std::fs::write(path, "").expect("written");
         }
-        let network = model::analyse(&Library::new(None).load("vgg11-cifar", &[]).expect("bundled")).expect("bundled");
+        let network = graph::analyse(&Library::new(None).load("vgg11-cifar", &[]).expect("bundled")).expect("bundled");
         let architecture = &network.architecture;
         open(folder.path(), &Wanted { architecture, classes, seed: 0, limit: None, val_split: 0.0 })
             .map_err(|error| error.to_string())

@@ -167,14 +167,14 @@ mod tests {
 
     #[test]
     fn labels_that_count_from_one_are_told_whether_they_fit_or_not() {
-        use crate::model;
+        use crate::graph;
         use crate::spec::Library;
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         let images = [&[0u8, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2][..], &[7; 12]].concat();
         std::fs::write(at("train-images-idx3-ubyte"), images).expect("written");
         std::fs::write(at("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 3, 1, 3, 2]).expect("written");
-        let network = model::analyse(&Library::new(None).load("vgg-mini", &[]).expect("bundled")).expect("bundled");
+        let network = graph::analyse(&Library::new(None).load("vgg-mini", &[]).expect("bundled")).expect("bundled");
         let wanted =
             |classes| Wanted { architecture: &network.architecture, classes, seed: 0, limit: None, val_split: 0.0 };
         let refused = open(folder.path(), &wanted(3)).err().expect("label 3 of 0 to 2").to_string();

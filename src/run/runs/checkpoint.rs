@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CHECKPOINT, Learned, RunError, VERSION, file};
 use crate::files::write::Links;
-use crate::model::Network;
+use crate::graph::Graph;
 use crate::network::kernels::view;
 use crate::network::optimizer::{Algorithm, Optimizer};
 use crate::network::weights::{self, MOMENT, Rest, TensorFile, WeightsError};
@@ -152,7 +152,7 @@ impl Checkpoint {
     pub fn restore(
         &self,
         folder: &Path,
-        network: &Network,
+        network: &Graph,
         (algorithm, weight_decay): (Algorithm, f64),
     ) -> Result<(Compiled, Optimizer), RunError> {
         let path = file(folder, CHECKPOINT);

@@ -1,7 +1,7 @@
 //! What cannot be trained, said before anything is written.
 
 use super::{Recipe, Schedule, TrainError};
-use crate::model::Operation;
+use crate::graph::Operation;
 use crate::network::Compiled;
 use crate::run::data::Sets;
 

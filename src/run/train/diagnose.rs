@@ -168,7 +168,7 @@ pub fn describe(trouble: Trouble, place: Option<Where>, classes: usize, recipe: 
 }
 
 fn whole(number: f64) -> String {
-    crate::model::figures::grouped(number.round() as u64)
+    crate::graph::figures::grouped(number.round() as u64)
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::kernels;
 use super::text::{bar, fitting_title, frame, left, plain_span, right, styled_line, styled_span};
-use crate::model::compare::{self, Cell, Row};
-use crate::model::figures::{self, field_text, grouped, short, signed, signed_short};
-use crate::model::{Layer, Network, Shape};
+use crate::graph::compare::{self, Cell, Row};
+use crate::graph::figures::{self, field_text, grouped, short, signed, signed_short};
+use crate::graph::{Graph, Layer, Shape};
 use crate::run::measure::Timing;
 use crate::tui::keys::table::Compare;
 use crate::tui::keys::{Action, Context};
@@ -43,7 +43,7 @@ pub fn compared(state: &State) -> Vec<&Entry> {
     all
 }
 
-fn networks(state: &State) -> Vec<&Network> {
+fn networks(state: &State) -> Vec<&Graph> {
     compared(state).into_iter().filter_map(Entry::network).collect()
 }
 
@@ -52,7 +52,7 @@ pub fn refresh(state: &mut State) {
     if state.screen != super::Screen::Compare || state.compare.kernels {
         return;
     }
-    let now: Vec<Arc<Network>> =
+    let now: Vec<Arc<Graph>> =
         compared(state).into_iter().filter_map(|entry| entry.shared_network().cloned()).collect();
     let before = &state.compare.of;
     let same = before.len() == now.len() && before.iter().zip(&now).all(|(before, now)| Arc::ptr_eq(before, now));
@@ -61,7 +61,7 @@ pub fn refresh(state: &mut State) {
         if matches!(state.compare.times, Some((Timed::Designs(_), _))) {
             state.compare.times = None;
         }
-        let networks: Vec<&Network> = now.iter().map(|network| &**network).collect();
+        let networks: Vec<&Graph> = now.iter().map(|network| &**network).collect();
         state.compare.rows = Arc::new(compare::rows(&networks));
         state.compare.of = now;
     }
@@ -235,7 +235,7 @@ impl Columns {
 fn block_line(state: &State, name: &str, width: usize) -> Line<'static> {
     let theme = &state.theme;
     let Some(times) = times(state) else { return styled_line(name.to_string(), theme.accent) };
-    let seconds = |network: &Network, timing: &Timing| -> Option<f64> {
+    let seconds = |network: &Graph, timing: &Timing| -> Option<f64> {
         let inside = |layer: &Layer| layer.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
         let own = network.layers.iter().zip(&timing.layers).filter(|(layer, _)| inside(layer));
         own.map(|(_, time)| time.as_secs_f64()).reduce(|sum, time| sum + time)

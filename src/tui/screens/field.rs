@@ -13,9 +13,9 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::plane::{self, View, click_places, fitting};
 use super::text::{bar, fitting_title, frame, left, plain_span, right, styled_span};
 use super::{Screen, forward, layers};
-use crate::model::figures::{self, grouped};
-use crate::model::unit::{self, seen};
-use crate::model::{Layer, Network, Shape, formulas};
+use crate::graph::figures::{self, grouped};
+use crate::graph::unit::{self, seen};
+use crate::graph::{Graph, Layer, Shape, formulas};
 use crate::run::attention::Effective;
 use crate::run::live;
 use crate::run::preprocess::fitted;
@@ -64,7 +64,7 @@ fn measure(state: &State) -> Vec<Effect> {
 }
 
 /// The effective field of the unit that is shown, if it was measured.
-fn measured<'a>(state: &'a State, network: &Network, layer: &Layer) -> Option<&'a Effective> {
+fn measured<'a>(state: &'a State, network: &Graph, layer: &Layer) -> Option<&'a Effective> {
     let own = state.field.effective.as_ref()?;
     let is_same = std::ptr::eq(&*own.network, network) && own.layer == layer.index;
     (is_same && own.unit == unit_at(state.field.place, layer)).then_some(&*own.effective)
@@ -154,7 +154,7 @@ fn colour(style: Style) -> Color {
 
 fn draw_plane(
     state: &State,
-    network: &Network,
+    network: &Graph,
     layer: &Layer,
     frame_: &mut Frame,
     area: Rect,
@@ -223,7 +223,7 @@ fn grid(rows: (u64, u64), columns: (u64, u64), dot: (f64, f64)) -> Vec<(f64, f64
 }
 
 /// The layers at which the field grows, by index.
-fn growing(network: &Network) -> Vec<usize> {
+fn growing(network: &Graph) -> Vec<usize> {
     let size = |layer: &Layer| layer.field.map(|field| field.map(|axis| axis.size));
     let mut before = Some([1, 1]);
     let mut found = Vec::new();
@@ -238,7 +238,7 @@ fn growing(network: &Network) -> Vec<usize> {
 
 fn draw_growth(
     state: &State,
-    network: &Network,
+    network: &Graph,
     layer: &Layer,
     frame_: &mut Frame,
     area: Rect,
@@ -308,7 +308,7 @@ fn percent(share: f64) -> String {
 }
 
 /// Label and text of every line about the unit.
-pub fn numbers(network: &Network, layer: &Layer, place: Place) -> Vec<(&'static str, String)> {
+pub fn numbers(network: &Graph, layer: &Layer, place: Place) -> Vec<(&'static str, String)> {
     let (rows, columns) = units(layer);
     let (y, x) = unit_at(place, layer);
     let mut lines = vec![("unit", format!("row {y}, column {x} of {rows}×{columns}"))];
@@ -346,7 +346,7 @@ fn in_words(effective: &Effective) -> String {
     format!("{rows}×{columns} hold 95% of the gradient, {share:.1}% is in the middle half ({on})")
 }
 
-fn draw_numbers(state: &State, network: &Network, layer: &Layer, frame_: &mut Frame, area: Rect) {
+fn draw_numbers(state: &State, network: &Graph, layer: &Layer, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }

@@ -8,8 +8,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Paragraph, Wrap};
 
 use super::text::{bar, frame, left, plain_span, right, styled_line, styled_span};
-use crate::model::figures::{grouped, short};
-use crate::model::kernel_study::{Candidate, Study};
+use crate::graph::figures::{grouped, short};
+use crate::graph::kernel_study::{Candidate, Study};
 use crate::run::measure::Timing;
 use crate::tui::keys::Action;
 use crate::tui::keys::table::Compare;

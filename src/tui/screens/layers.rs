@@ -6,9 +6,9 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::text::{bar, fitting_title, frame, left, plain_line, plain_span, right, styled_line, styled_span};
-use crate::model::figures::{self, bytes, grouped, short};
-use crate::model::formulas;
-use crate::model::{Layer, Network};
+use crate::graph::figures::{self, bytes, grouped, short};
+use crate::graph::formulas;
+use crate::graph::{Graph, Layer};
 use crate::tui::columns::{self, Column, Look};
 use crate::tui::keys::Action;
 use crate::tui::keys::table::{Fold, Table};
@@ -100,7 +100,7 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
 fn words(state: &State, entry: &Entry) -> Vec<Line<'static>> {
     let theme = &state.theme;
     match &entry.opened {
-        Opened::Network(_) => Vec::new(),
+        Opened::Graph(_) => Vec::new(),
         Opened::Unreadable(reason) => vec![styled_line(reason.clone(), theme.bad)],
         Opened::Problems(report) => {
             let plural = if report.count() == 1 { "" } else { "s" };
@@ -129,7 +129,7 @@ fn draw_words(state: &State, title: &str, lines: Vec<Line>, frame_: &mut Frame, 
 fn draw_table(
     state: &State,
     entry: &Entry,
-    network: &Network,
+    network: &Graph,
     frame_: &mut Frame,
     area: Rect,
     regions: &mut Vec<Region>,
@@ -175,7 +175,7 @@ struct Figures<'a> {
     share: f64,
 }
 
-fn figures<'a>(network: &'a Network, row: &Row) -> Option<Figures<'a>> {
+fn figures<'a>(network: &'a Graph, row: &Row) -> Option<Figures<'a>> {
     let layers = network.layers.get(row.layers())?;
     let last = layers.last()?;
     let (params, macs) = (layers.iter().map(Layer::params).sum(), layers.iter().map(|layer| layer.macs).sum());
@@ -187,7 +187,7 @@ fn figures<'a>(network: &'a Network, row: &Row) -> Option<Figures<'a>> {
 fn table_line(
     state: &State,
     entry: &Entry,
-    network: &Network,
+    network: &Graph,
     row: &Row,
     name_width: usize,
     columns: &[&Look],
@@ -284,7 +284,7 @@ fn short_kind(kind: &str) -> &str {
 }
 
 /// Label and text of every line of working.
-fn working(network: &Network, row: &Row) -> Vec<(&'static str, String)> {
+fn working(network: &Graph, row: &Row) -> Vec<(&'static str, String)> {
     let layers = &network.layers[row.layers()];
     let (Some(first), Some(figures)) = (layers.first(), figures(network, row)) else { return Vec::new() };
     let share = format!("{:.1}% of all MACs", 100.0 * figures.share);
@@ -330,7 +330,7 @@ fn working(network: &Network, row: &Row) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn draw_working(state: &State, entry: &Entry, network: &Network, frame_: &mut Frame, area: Rect) {
+fn draw_working(state: &State, entry: &Entry, network: &Graph, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }

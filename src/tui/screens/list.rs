@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::text::{frame, left, right, styled_line, styled_span};
-use crate::model::figures::short;
+use crate::graph::figures::short;
 use crate::tui::layout::visible_rows;
 use crate::tui::msg::{Region, Target};
 use crate::tui::state::{ListLine, Opened, Pane, State};
@@ -32,9 +32,7 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
         };
         let entry = &state.entries[index];
         let (figure, style) = match &entry.opened {
-            Opened::Network(network) if !entry.is_edited() => {
-                (short(network.totals.params).replace(' ', ""), theme.dim)
-            }
+            Opened::Graph(network) if !entry.is_edited() => (short(network.totals.params).replace(' ', ""), theme.dim),
             _ if entry.is_edited() => ("edited".to_string(), theme.warn),
             _ => ("broken".to_string(), theme.bad),
         };

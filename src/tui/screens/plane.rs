@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Color;
 
 use super::field::units;
-use crate::model::{Layer, Network, unit};
+use crate::graph::{Graph, Layer, unit};
 use crate::run::attention::Heat;
 use crate::run::paint::heat_colour;
 use crate::run::picture::Picture;
@@ -27,7 +27,7 @@ pub struct View {
 }
 
 impl View {
-    pub fn of(network: &Network, spans: Option<&[unit::Span; 2]>) -> Self {
+    pub fn of(network: &Graph, spans: Option<&[unit::Span; 2]>) -> Self {
         let input = network.architecture.input;
         let axis = |length: u64, span: Option<&unit::Span>| {
             let length = length as f64;
@@ -59,7 +59,7 @@ pub fn fitting(area: Rect, view: &View) -> Rect {
 }
 
 /// A click on the picture takes the unit whose place in its map is the pixel's in the input.
-pub fn click_places(layer: &Layer, network: &Network, view: &View, plane: Rect, regions: &mut Vec<Region>) {
+pub fn click_places(layer: &Layer, network: &Graph, view: &View, plane: Rect, regions: &mut Vec<Region>) {
     let (rows, columns) = units(layer);
     let input = network.architecture.input;
     let unit = |at: f64, length: u64, units: u64| {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui_textarea::{CursorMove, DataCursor, TextArea};
 
 use super::entry::Shown;
-use crate::model::{Network, compare};
+use crate::graph::{Graph, compare};
 use crate::spec::complete::Candidate;
 use crate::spec::problem::Diagnostic;
 use crate::tui::theme::Theme;
@@ -54,7 +54,7 @@ pub struct Editor {
     /// The last sound network's rows against the saved ones.
     pub rows: Arc<Vec<compare::Row>>,
     /// The last sound network.
-    pub network: Option<Arc<Network>>,
+    pub network: Option<Arc<Graph>>,
     /// Cursor in the problems.
     pub problem: usize,
     /// Rows that the numbers are scrolled by.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::editor::{Editor, LeftOver};
-use crate::model::lints::{Lint, lints};
-use crate::model::{Layer, Network};
+use crate::graph::lints::{Lint, lints};
+use crate::graph::{Graph, Layer};
 use crate::spec::Origin;
 use crate::spec::problem::Report;
 use crate::tui::columns::Sort;
@@ -15,7 +15,7 @@ use crate::tui::tree::{self, Folds, Row, RowKind};
 /// What came of reading an architecture.
 #[derive(Debug, Clone)]
 pub enum Opened {
-    Network(Arc<Network>),
+    Graph(Arc<Graph>),
     Problems(Report),
     Unreadable(String),
 }
@@ -23,7 +23,7 @@ pub enum Opened {
 /// A network with what is worth a look in it.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    pub network: Arc<Network>,
+    pub network: Arc<Graph>,
     pub lints: Vec<Lint>,
     /// For each layer with lints of its own its index, in order.
     at: Vec<usize>,
@@ -32,7 +32,7 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn of(network: Arc<Network>) -> Self {
+    pub fn of(network: Arc<Graph>) -> Self {
         let lints = lints(&network);
         let names: std::collections::HashSet<&str> = lints.iter().map(|lint| lint.layer.as_str()).collect();
         let at = network.layers.iter().filter(|layer| names.contains(layer.name.as_str()));
@@ -93,7 +93,7 @@ impl Entry {
 
     /// Takes what came of reading it again.
     pub fn reopen(&mut self, text: Option<String>, opened: Opened) {
-        if let Opened::Network(network) = &opened
+        if let Opened::Graph(network) = &opened
             && !self.is_edited()
         {
             self.shown = Some(Shown::of(Arc::clone(network)));
@@ -111,7 +111,7 @@ impl Entry {
     /// Stops editing: what is shown is what was saved.
     pub fn close_editor(&mut self) {
         self.editor = None;
-        if let Opened::Network(network) = &self.opened {
+        if let Opened::Graph(network) = &self.opened {
             self.shown = Some(Shown::of(Arc::clone(network)));
         }
         self.arrange();
@@ -123,22 +123,22 @@ impl Entry {
 
     /// Whether the file has problems or cannot be read; what is being typed has the editor for that.
     pub fn is_broken(&self) -> bool {
-        !matches!(self.opened, Opened::Network(_))
+        !matches!(self.opened, Opened::Graph(_))
     }
 
     /// The network as it was saved last and read without problems.
-    pub fn saved_network(&self) -> Option<&Arc<Network>> {
+    pub fn saved_network(&self) -> Option<&Arc<Graph>> {
         match &self.opened {
-            Opened::Network(network) => Some(network),
+            Opened::Graph(network) => Some(network),
             _ => None,
         }
     }
 
-    pub fn network(&self) -> Option<&Network> {
+    pub fn network(&self) -> Option<&Graph> {
         self.shown.as_ref().map(|shown| &*shown.network)
     }
 
-    pub fn shared_network(&self) -> Option<&Arc<Network>> {
+    pub fn shared_network(&self) -> Option<&Arc<Graph>> {
         self.shown.as_ref().map(|shown| &shown.network)
     }
 
@@ -156,7 +156,7 @@ impl Entry {
     }
 
     /// Opens and closes rows; a sorted table has nothing to fold.
-    pub fn fold(&mut self, change: impl FnOnce(&mut Folds, &Network)) {
+    pub fn fold(&mut self, change: impl FnOnce(&mut Folds, &Graph)) {
         let Some(shown) = &self.shown else { return };
         change(&mut self.folds, &shown.network);
         self.arrange();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::model::Network;
+use crate::graph::Graph;
 use crate::run::data::Source;
 use crate::run::runs::{Found, History};
 use crate::run::train::Event;
@@ -97,7 +97,7 @@ pub struct Shown {
     pub id: String,
     pub folder: PathBuf,
     /// What it trains, for a run of this process.
-    pub network: Option<Arc<Network>>,
+    pub network: Option<Arc<Graph>>,
     pub history: Arc<History>,
     pub about: About,
     pub samples: Vec<Judged>,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use image::RgbImage;
 use ratatui_image::protocol::Protocol;
 
-use crate::model::Network;
-use crate::model::compare::Row;
-use crate::model::kernel_study::Study;
+use crate::graph::Graph;
+use crate::graph::compare::Row;
+use crate::graph::kernel_study::Study;
 use crate::run::LayerRun;
 use crate::run::attention::{Effective, Heat, Method};
 use crate::run::live::{Input, Ran};
@@ -60,7 +60,7 @@ pub struct Photo {
 /// A photo scaled and cropped to a network's input.
 #[derive(Debug, Clone)]
 pub struct Fitted {
-    pub network: Arc<Network>,
+    pub network: Arc<Graph>,
     pub of: Arc<Picture>,
     pub picture: Arc<Picture>,
 }
@@ -68,7 +68,7 @@ pub struct Fitted {
 /// An effective field, and what it is of.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    pub network: Arc<Network>,
+    pub network: Arc<Graph>,
     pub layer: usize,
     pub unit: (u64, u64),
     pub effective: Arc<Effective>,
@@ -126,7 +126,7 @@ pub struct ForwardView {
     /// Layers of the run under way, as they end.
     pub ending: Vec<LayerRun>,
     /// The network of the run under way.
-    pub running: Option<Arc<Network>>,
+    pub running: Option<Arc<Graph>>,
     /// The last run of each network, the newest last.
     pub rans: Vec<Arc<Ran>>,
     pub shows: Shows,
@@ -280,7 +280,7 @@ pub struct CompareView {
     pub cursor: usize,
     pub offset: usize,
     /// The networks that are compared, and their aligned rows.
-    pub of: Vec<Arc<Network>>,
+    pub of: Vec<Arc<Graph>>,
     pub rows: Arc<Vec<Row>>,
     pub study: Study,
     /// Which of the study's four numbers the keys change.

@@ -7,10 +7,10 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::compare::{Cell, Row};
-use crate::model::figures::{self, field_text, grouped, short};
-use crate::model::memory::{self, OptimizerState};
-use crate::model::{Network, Shape};
+use crate::graph::compare::{Cell, Row};
+use crate::graph::figures::{self, field_text, grouped, short};
+use crate::graph::memory::{self, OptimizerState};
+use crate::graph::{Graph, Shape};
 use crate::tui::screens::text::{fitting_title, frame, left, right, styled_span, tail};
 use crate::tui::state::{Editor, Entry, Pane, State};
 use crate::tui::theme::Theme;
@@ -138,16 +138,16 @@ fn cells(row: &Row, theme: &Theme) -> Option<Cells> {
 }
 
 /// How a total is read off a network.
-type Total<'a> = &'a dyn Fn(&Network) -> String;
+type Total<'a> = &'a dyn Fn(&Graph) -> String;
 
 /// Label, saved value and new value of every total.
-fn totals(saved: Option<&Network>, now: &Network) -> Vec<(&'static str, Option<String>, String)> {
+fn totals(saved: Option<&Graph>, now: &Graph) -> Vec<(&'static str, Option<String>, String)> {
     let change = |of: Total| {
         let new = of(now);
         (saved.map(of).filter(|old| *old != new), new)
     };
-    let training = |network: &Network| figures::bytes(memory::training(network, 1, OptimizerState::Momentum).total());
-    let last = |network: &Network| network.layers.last().map_or(Shape::Flat(0), |layer| layer.output).to_string();
+    let training = |network: &Graph| figures::bytes(memory::training(network, 1, OptimizerState::Momentum).total());
+    let last = |network: &Graph| network.layers.last().map_or(Shape::Flat(0), |layer| layer.output).to_string();
     let lines: [(&'static str, Total); 5] = [
         ("params", &|network| grouped(network.totals.params)),
         ("MACs", &|network| grouped(network.totals.macs)),

@@ -6,7 +6,7 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::figures::grouped;
+use crate::graph::figures::grouped;
 use crate::run::LayerRun;
 use crate::run::labels::LabelFiles;
 use crate::run::live::{Input, Ran, Request, Weights};

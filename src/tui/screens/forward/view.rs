@@ -8,8 +8,8 @@ use ratatui_image::Image;
 
 use super::pictures::{label, shades};
 use super::{ending, ran};
-use crate::model::Network;
-use crate::model::figures::{bytes, decimal, grouped};
+use crate::graph::Graph;
+use crate::graph::figures::{bytes, decimal, grouped};
 use crate::run::LayerRun;
 use crate::run::live::{self, BINS, Output, Ran};
 use crate::tui::layout::{Panes, SizeClass, visible_rows};
@@ -86,7 +86,7 @@ fn row_run(runs: &[LayerRun], row: &Row) -> RowRun {
 fn draw_table(
     state: &State,
     entry: &Entry,
-    network: &Network,
+    network: &Graph,
     frame_: &mut Frame,
     area: Rect,
     regions: &mut Vec<Region>,

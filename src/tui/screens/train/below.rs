@@ -6,7 +6,7 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::model::figures::grouped;
+use crate::graph::figures::grouped;
 use crate::run::runs;
 use crate::run::runs::norms::NormLines;
 use crate::run::train::evaluate::Judged;

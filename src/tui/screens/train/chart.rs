@@ -8,7 +8,7 @@ use ratatui::symbols::Marker;
 use ratatui::text::Line;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
-use crate::model::figures::grouped;
+use crate::graph::figures::grouped;
 use crate::run::runs::History;
 use crate::run::runs::history::Curve;
 use crate::run::runs::series::Series;

@@ -4,7 +4,7 @@ mod below;
 mod chart;
 mod view;
 
-use crate::model::figures::grouped;
+use crate::graph::figures::grouped;
 use crate::run::data::Source;
 use crate::run::runs;
 use crate::run::session::{Begin, Change, Out};

@@ -7,7 +7,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::below;
 use super::chart::{self, MARGIN, Plot};
-use crate::model::figures::{grouped, short};
+use crate::graph::figures::{grouped, short};
 use crate::run::runs::history::Curve;
 use crate::run::runs::{self, History};
 use crate::tui::layout::{Panes, SizeClass};
