@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::output::{self, Rows};
 use super::show::layer_json;
 use super::{Context, Failure, Format};
-use crate::graph::figures::{bytes, grouped};
+use crate::graph::figures::{bytes, grouped, signed_whole};
 use crate::graph::unit::{self, Span};
 use crate::graph::{Graph, Layer, formulas, lints, memory};
 use crate::spec::problem::did_you_mean;
@@ -44,13 +44,13 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
     let rows = chosen
         .iter()
         .map(|layer| {
-            let own = formulas::of(layer);
+            let own = formulas::of(&network, layer);
             let texts = [own.output, own.params, own.macs, own.receptive_field, own.jump, own.center, own.memory];
             std::iter::once(layer.name.clone()).chain(texts).collect()
         })
         .collect();
     let json = || {
-        let layers: Vec<Value> = chosen.iter().map(|layer| layer_json(layer)).collect();
+        let layers: Vec<Value> = chosen.iter().map(|layer| layer_json(&network, layer)).collect();
         json!({"id": network.architecture.id, "layers": layers, "blocks": blocks_json(&network, &chosen)})
     };
     output::print(context, &Rows { headers, rows }, json, &[])
@@ -112,7 +112,7 @@ fn walk(network: &Graph, layers: &[&Layer], whole: bool) -> Result<(), Failure> 
     let alone = layers.len() == 1;
     let blocks = blocks(layers);
     for layer in layers {
-        explain_layer(&mut stdout, layer, alone)?;
+        explain_layer(&mut stdout, network, layer, alone)?;
         // Blocks that end here, the innermost first.
         for name in layer.blocks.iter().rev().filter(|_| !alone) {
             let Some((_, inside)) = blocks.iter().find(|(block, _)| block == name) else { continue };
@@ -148,8 +148,8 @@ fn walk(network: &Graph, layers: &[&Layer], whole: bool) -> Result<(), Failure> 
     Ok(())
 }
 
-fn explain_layer(stdout: &mut impl Write, layer: &Layer, alone: bool) -> Result<(), Failure> {
-    let own = formulas::of(layer);
+fn explain_layer(stdout: &mut impl Write, network: &Graph, layer: &Layer, alone: bool) -> Result<(), Failure> {
+    let own = formulas::of(network, layer);
     writeln!(stdout, "{}  {}  {} → {}", layer.name, layer.operation.kind(), layer.input, layer.output)?;
     let working = alone || !layer.brought && layer.operation.kind() != "dropout";
     if working {
@@ -174,7 +174,7 @@ fn explain_layer(stdout: &mut impl Write, layer: &Layer, alone: bool) -> Result<
             writeln!(
                 stdout,
                 "  work    {:.1} FLOPs for each byte of weights, input and output",
-                memory::intensity(layer)
+                memory::intensity(network, layer)
             )?;
         }
     }
@@ -203,7 +203,7 @@ fn explain_unit(context: &Context, network: &Graph, chosen: &[&Layer], y: u64, x
         return Err(Failure::Message("`--unit` wants one layer, not a block".into()));
     };
     let spans = unit::seen(network, layer, y, x).map_err(Failure::because)?;
-    let text = |span: Span| format!("{} to {}", signed(span.first), signed(span.last));
+    let text = |span: Span| format!("{} to {}", signed_whole(span.first), signed_whole(span.last));
     let clipped = |span: Span| {
         span.clipped()
             .map_or_else(|| "nothing".to_string(), |(first, last)| format!("{first} to {last} ({})", last - first + 1))
@@ -234,19 +234,12 @@ fn explain_unit(context: &Context, network: &Graph, chosen: &[&Layer], y: u64, x
             network.architecture.input.width,
             match (inside, spans.iter().all(|span| span.clipped().is_some())) {
                 (true, _) => "all inside it",
-                (false, true) =>
-                    "in part padding (by the recurrence; where inner layers pad too, it may depend on less)",
+                (false, true) => "in part padding",
                 (false, false) => "padding alone",
             }
         ),
     ];
     output::print(context, &Rows { headers, rows }, json, &footer)
-}
-
-/// With a true minus.
-fn signed(value: i128) -> String {
-    let sign = if value < 0 { "−" } else { "" };
-    format!("{sign}{}", grouped(value.unsigned_abs()))
 }
 
 fn signed_json(value: i128) -> Value {

@@ -11,7 +11,7 @@ use super::output::{self, Rows};
 use super::{Context, Failure, Format};
 use crate::files::Kind;
 use crate::graph::figures::grouped;
-use crate::graph::unit::{Span, UnitError, seen};
+use crate::graph::unit::{Span, seen};
 use crate::graph::{self, Graph, Layer, Shape, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
@@ -74,9 +74,8 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
     };
     let (y, x) = args.unit.unwrap_or((height / 2, width / 2));
     let theory = match seen(&network, layer, y, x) {
-        Ok(spans) => Some(spans),
         // The gradient is there although the arithmetic says nothing; it is measured over the whole input.
-        Err(UnitError::Undefined(_)) => None,
+        Ok(spans) => layer.field.is_some().then_some(spans),
         Err(outside) => return Err(Failure::because(outside)),
     };
     if !args.force {
@@ -114,7 +113,8 @@ fn measure(
     (y, x): (u64, u64),
     theory: Option<[Span; 2]>,
 ) -> Result<Found, Failure> {
-    let whole = |length: u64| Span { first: 0, last: i128::from(length) - 1, input: length };
+    let whole =
+        |length: u64| Span { first: 0, last: i128::from(length) - 1, read: Some((0, length - 1)), input: length };
     let spans = theory.unwrap_or([network.architecture.input.height, network.architecture.input.width].map(whole));
     let mut compiled = match &args.weights {
         Some(path) => weights::read(network, path, Rest::Refused).map_err(Failure::weights)?.compiled,

@@ -10,7 +10,7 @@ use crate::graph::conventions::Convention;
 use crate::graph::figures::{self, bytes, grouped};
 use crate::graph::lints::{self, Lint};
 use crate::graph::memory::{self, OptimizerState};
-use crate::graph::{Graph, Layer, Operation, formulas};
+use crate::graph::{Graph, Layer, Operation, Source, formulas};
 use crate::spec::describe::Pair;
 
 /// MACs are multiply-adds of conv and linear layers without bias; FLOPs are twice that. Bytes are of f32 values.
@@ -217,7 +217,7 @@ fn cells(layer: &Layer, convention: Convention) -> Vec<String> {
         layer.output.to_string(),
         pair(|window| window.kernel),
         pair(|window| window.stride),
-        pair(|window| window.padding),
+        window.map_or_else(String::new, |window| figures::padding(window.padding)),
         count(layer.params()),
         convention.count(layer).map_or_else(|| "unknown".to_string(), count),
         figures::field(layer),
@@ -228,7 +228,7 @@ fn json(network: &Graph, args: &ShowArgs) -> Value {
     let architecture = &network.architecture;
     let convention = args.convention;
     let layers = network.layers.iter().map(|layer| {
-        let mut value = layer_json(layer);
+        let mut value = layer_json(network, layer);
         if convention != Convention::Plain {
             value["operations"] = json!(convention.count(layer));
         }
@@ -276,7 +276,7 @@ pub fn whole(pair: [u128; 2]) -> Value {
     json!(pair.map(|size| u64::try_from(size).map_or_else(|_| json!(size as f64), |size| json!(size))))
 }
 
-pub fn layer_json(layer: &Layer) -> Value {
+pub fn layer_json(network: &Graph, layer: &Layer) -> Value {
     let mut value = json!({
         "index": layer.index, "name": layer.name, "kind": layer.operation.kind(), "block": layer.block(),
         "input": layer.input.to_vec(), "output": layer.output.to_vec(),
@@ -284,12 +284,20 @@ pub fn layer_json(layer: &Layer) -> Value {
     if let Some(window) = layer.operation.window() {
         value["kernel"] = json!(window.kernel.to_array());
         value["stride"] = json!(window.stride.to_array());
-        value["padding"] = json!(window.padding.to_array());
+        let sides = window.padding;
+        value["padding"] = match sides.symmetric() {
+            Some(both) => json!(both.to_array()),
+            None => json!([sides.top, sides.bottom, sides.left, sides.right]),
+        };
+        if let Some(groups) = layer.operation.groups() {
+            value["dilation"] = json!(window.dilation.to_array());
+            value["groups"] = json!(groups);
+        }
     }
-    if let Operation::Conv { window, groups, .. } = &layer.operation {
-        value["dilation"] = json!(window.dilation.to_array());
-        value["groups"] = json!(groups);
+    if let Operation::ConvTranspose { output_padding, .. } = &layer.operation {
+        value["output_padding"] = json!(output_padding.to_array());
     }
+    value["inputs"] = json!(layer.inputs.iter().map(|source| reads(network, *source)).collect::<Vec<_>>());
     value["params"] = json!(layer.params());
     value["buffers"] = json!(layer.buffers);
     value["macs"] = json!(layer.macs);
@@ -297,15 +305,25 @@ pub fn layer_json(layer: &Layer) -> Value {
     value["biases"] = json!(layer.biases);
     value["flops"] = json!(2 * layer.macs);
     value["output_bytes"] = json!(layer.output_bytes());
-    value["intensity"] = json!(memory::intensity(layer));
-    value["receptive_field"] = layer.field.map_or(Value::Null, |field| whole(field.map(|axis| axis.size)));
-    let both = |pick: fn(crate::graph::Axis) -> Option<u128>| {
-        let [rows, columns] = layer.field?.map(pick);
-        Some([rows?, columns?])
-    };
-    value["jump"] = both(|axis| axis.jump).map_or(Value::Null, whole);
-    let center = layer.field.and_then(|[rows, columns]| Some([rows.twice_center?, columns.twice_center?]));
+    value["intensity"] = json!(memory::intensity(network, layer));
+    value["receptive_field"] = layer.field_size().map_or(Value::Null, whole);
+    let axes = layer.field.as_ref();
+    let jumps = axes.and_then(|[rows, columns]| Some([rows.jump()?, columns.jump()?]));
+    value["jump"] = jumps.map_or(Value::Null, |jumps| match jumps.iter().all(|jump| jump.units == 1) {
+        true => whole(jumps.map(|jump| jump.pixels)),
+        // Behind upsampling units lie closer than pixels, or between them.
+        false => json!(jumps.map(|jump| jump.pixels as f64 / jump.units as f64)),
+    });
+    let center = axes.and_then(|[rows, columns]| Some([rows.twice_center()?, columns.twice_center()?]));
     value["center"] = json!(center.map(|center| center.map(|twice| twice as f64 / 2.0)));
-    value["formulas"] = json!(formulas::of(layer));
+    value["formulas"] = json!(formulas::of(network, layer));
     value
+}
+
+/// What a layer reads: a layer's name, or nothing for the input.
+fn reads(network: &Graph, source: Source) -> Option<&str> {
+    match source {
+        Source::Input => None,
+        Source::Layer(_) => Some(network.name_of(source)),
+    }
 }

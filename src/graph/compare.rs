@@ -90,7 +90,7 @@ fn cell(layers: &[Layer]) -> Option<Cell> {
         output: last.output,
         params: layers.iter().map(Layer::params).sum(),
         macs: layers.iter().map(|layer| layer.macs).sum(),
-        field: last.field.map(|field| field.map(|axis| axis.size)),
+        field: last.field_size(),
     })
 }
 

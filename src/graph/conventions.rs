@@ -5,7 +5,7 @@
 //! which is not the same as nothing.
 
 use super::{Graph, Layer, Operation, Shape};
-use crate::spec::describe::Activation;
+use crate::spec::describe::{self, Activation};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Convention {
@@ -61,7 +61,7 @@ impl Convention {
     /// What the tool counts for a layer, or `None` where it says nothing about layers of that kind.
     pub fn count(self, layer: &Layer) -> Option<u64> {
         use Operation::{
-            AdaptiveAvgPool, AvgPool, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool, Softmax,
+            AdaptiveAvgPool, AvgPool, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool, Softmax,
         };
         let (inputs, outputs) = (layer.input.elements() as u64, layer.output.elements() as u64);
         let positions = match layer.output {
@@ -72,17 +72,21 @@ impl Convention {
         let leaky = matches!(layer.operation, Operation::Activation(Activation::LeakyRelu { .. }));
         match (self, &layer.operation) {
             (Convention::Plain, _) => Some(layer.macs),
-            (Convention::TorchFlops, Conv { .. } | Linear { .. }) => Some(2 * layer.macs),
-            // A change of shape is no arithmetic to anybody.
-            (_, Flatten) => Some(0),
+            (Convention::TorchFlops, Conv { .. } | ConvTranspose { .. } | Linear { .. }) => Some(2 * layer.macs),
+            // A change of shape or place is no arithmetic to anybody.
+            (_, Flatten | Operation::Concat | Operation::Slice { .. } | Operation::ChannelShuffle { .. }) => Some(0),
             (Convention::TorchFlops, _) => None,
-            (Convention::Torchinfo, Conv { .. }) => Some(layer.params() * positions),
+            (Convention::Torchinfo, Conv { .. } | ConvTranspose { .. }) => Some(layer.params() * positions),
             (Convention::Torchinfo, _) if layer.params() > 0 => Some(layer.params()),
             (Convention::Torchinfo, _) => None,
+            // Not looked up.
+            (Convention::Ptflops | Convention::Thop, ConvTranspose { .. }) => None,
             (Convention::Ptflops, Conv { .. } | Linear { .. }) => Some(layer.macs + layer.biases * positions),
-            (Convention::Fvcore | Convention::Thop, Conv { .. } | Linear { .. }) => Some(layer.macs),
-            (Convention::Fvcore | Convention::Ptflops, BatchNorm(_)) => Some(2 * outputs),
-            (Convention::Thop, BatchNorm(_)) => Some(4 * outputs),
+            (Convention::Fvcore | Convention::Thop, Conv { .. } | ConvTranspose { .. } | Linear { .. }) => {
+                Some(layer.macs)
+            }
+            (Convention::Fvcore | Convention::Ptflops, Operation::Norm(describe::Norm::Batch(_))) => Some(2 * outputs),
+            (Convention::Thop, Operation::Norm(describe::Norm::Batch(_))) => Some(4 * outputs),
             (Convention::Fvcore, AdaptiveAvgPool | GlobalAvgPool) => Some(inputs),
             (Convention::Fvcore, _) if relu => Some(0),
             (Convention::Fvcore, _) => None,
@@ -100,7 +104,7 @@ impl Convention {
             (Convention::Ptflops, Operation::Activation(activation)) => match activation {
                 Activation::Relu | Activation::Elu | Activation::Gelu => Some(2 * outputs),
                 Activation::LeakyRelu { .. } | Activation::Silu => Some(outputs),
-                Activation::Sigmoid | Activation::Tanh => None,
+                _ => None,
             },
             (Convention::Ptflops, Softmax) => Some(outputs),
             (Convention::Ptflops, _) => None,

@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
 use super::Layer;
-use crate::spec::describe::Pair;
+use crate::spec::describe::{Pair, Sides};
 
 /// `1792` as `1,792`.
 pub fn grouped(number: impl Into<u128>) -> String {
@@ -31,10 +31,23 @@ pub fn pair(pair: Pair) -> String {
 
 /// The receptive field's size: `76`, `76×40`, or `?` where it is undefined.
 pub fn field(layer: &Layer) -> String {
-    match layer.field {
+    match layer.field_size() {
         None => "?".to_string(),
-        Some([rows, columns]) if rows.size == columns.size => rows.size.to_string(),
-        Some([rows, columns]) => format!("{}×{}", rows.size, columns.size),
+        Some([rows, columns]) if rows == columns => rows.to_string(),
+        Some([rows, columns]) => format!("{rows}×{columns}"),
+    }
+}
+
+/// A whole number with a minus sign as wide as a plus.
+pub fn signed_whole(number: i128) -> String {
+    format!("{}{}", if number < 0 { "−" } else { "" }, grouped(number.unsigned_abs()))
+}
+
+/// The padding of a window: `1`, `1×2` for rows and columns, `0,1,0,1` for top, bottom, left and right.
+pub fn padding(sides: Sides) -> String {
+    match sides.symmetric() {
+        Some(both) => pair(both),
+        None => format!("{},{},{},{}", sides.top, sides.bottom, sides.left, sides.right),
     }
 }
 

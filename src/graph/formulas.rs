@@ -1,7 +1,7 @@
 //! The working behind a number, with the numbers put in, as a person would write it.
 
-use super::figures::grouped;
-use super::{Axis, Layer, Operation, Shape, Window};
+use super::figures::{grouped, signed_whole};
+use super::{Axis, Field, Graph, Layer, Operation, Reach, Shape};
 
 /// The formulas of one layer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -15,14 +15,15 @@ pub struct Formulas {
     pub memory: String,
 }
 
-pub fn of(layer: &Layer) -> Formulas {
+pub fn of(graph: &Graph, layer: &Layer) -> Formulas {
+    let before = layer.inputs.first().and_then(|source| graph.field_of(*source));
     Formulas {
-        output: output(layer),
+        output: output(graph, layer),
         params: params(layer),
         macs: macs(layer),
-        receptive_field: receptive_field(layer),
-        jump: jump(layer),
-        center: center(layer),
+        receptive_field: receptive_field(graph, layer, before.as_ref()),
+        jump: jump(layer, before.as_ref()),
+        center: center(layer, before.as_ref()),
         memory: memory(layer),
     }
 }
@@ -43,28 +44,64 @@ fn sides(shape: Shape) -> Option<[u64; 2]> {
     }
 }
 
-fn output(layer: &Layer) -> String {
-    let (Some(window), Some(input), Some(output)) = (layer.operation.window(), sides(layer.input), sides(layer.output))
-    else {
-        return match (&layer.operation, layer.input) {
-            (Operation::Flatten, Shape::Map { channels, height, width }) => {
-                format!("{channels}·{height}·{width} = {}", grouped(layer.output.elements()))
-            }
-            (Operation::AdaptiveAvgPool, _) => adaptive_output(layer),
-            (Operation::GlobalAvgPool, input) => format!("1, the mean of all of {input}"),
-            _ => layer.output.to_string(),
-        };
-    };
+fn output(graph: &Graph, layer: &Layer) -> String {
+    let inputs = || layer.inputs.iter().map(|source| graph.shape_of(*source));
+    let sum = |numbers: Vec<u64>| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" + ");
+    match (&layer.operation, layer.input) {
+        (Operation::Flatten, Shape::Map { channels, height, width }) => {
+            format!("{channels}·{height}·{width} = {}", grouped(layer.output.elements()))
+        }
+        (Operation::AdaptiveAvgPool, _) => adaptive_output(layer),
+        (Operation::GlobalAvgPool, input) => format!("1, the mean of all of {input}"),
+        (Operation::Conv { .. } | Operation::MaxPool { .. } | Operation::AvgPool { .. }, _) => slid_output(layer),
+        (Operation::ConvTranspose { .. }, _) => grown_output(layer),
+        (Operation::Upsample { scale, .. }, input) => per_axis(|axis| {
+            let (scale, input) = (scale.to_array()[axis], input.sides()[axis]);
+            format!("{input}·{scale} = {}", input * scale)
+        }),
+        (Operation::Concat, _) => {
+            let channels: Vec<u64> = inputs().map(Shape::channels).collect();
+            format!("{} = {} channels", sum(channels), layer.output.channels())
+        }
+        (Operation::Add, _) => {
+            let names: Vec<&str> = layer.inputs.iter().map(|source| graph.name_of(*source)).collect();
+            format!("{}, the sum of {}", layer.output, names.join(" and "))
+        }
+        (Operation::Multiply, _) => {
+            let shapes: Vec<String> = inputs().map(|shape| shape.to_string()).collect();
+            format!("{} = {}", shapes.join(" · "), layer.output)
+        }
+        (Operation::Slice { first }, input) => {
+            let last = first + layer.output.channels() - 1;
+            format!("channels {first} to {last} of {}", input.channels())
+        }
+        (Operation::PadChannels { before, .. }, input) => {
+            let after = layer.output.channels() - input.channels() - before;
+            format!("{before} + {} + {after} = {} channels", input.channels(), layer.output.channels())
+        }
+        _ => layer.output.to_string(),
+    }
+}
+
+/// The working of a sliding window's output.
+fn slid_output(layer: &Layer) -> String {
+    let Some(window) = layer.operation.window() else { return layer.output.to_string() };
+    let (input, output) = (layer.input.sides(), layer.output.sides());
     let ceil = matches!(layer.operation, Operation::MaxPool { ceil: true, .. } | Operation::AvgPool { ceil: true, .. });
     per_axis(|axis| {
-        let [kernel, stride, padding, dilation] =
-            [window.kernel, window.stride, window.padding, window.dilation].map(|pair| pair.to_array()[axis]);
+        let [kernel, stride, before, after, dilation] =
+            [window.kernel, window.stride, window.padding.before(), window.padding.after(), window.dilation]
+                .map(|pair| pair.to_array()[axis]);
         let span = match dilation {
             1 => kernel.to_string(),
             _ => format!("({dilation}·({kernel} − 1) + 1)"),
         };
-        let room = (input[axis] + 2 * padding).saturating_sub(dilation * (kernel - 1) + 1);
-        let fraction = format!("({} − {span} + 2·{padding})/{stride}", input[axis]);
+        let padded = match before == after {
+            true => format!("2·{before}"),
+            false => format!("{before} + {after}"),
+        };
+        let room = (input[axis] + before + after).saturating_sub(dilation * (kernel - 1) + 1);
+        let fraction = format!("({} − {span} + {padded})/{stride}", input[axis]);
         let fraction = match (room % stride == 0, ceil) {
             (true, _) => fraction,
             (false, false) => format!("⌊{fraction}⌋"),
@@ -73,6 +110,25 @@ fn output(layer: &Layer) -> String {
         let dropped = room.div_ceil(stride) + 1 != output[axis] && ceil && room % stride != 0;
         let note = if dropped { " − 1 (a window wholly in the padding)" } else { "" };
         format!("{fraction} + 1{note} = {}", output[axis])
+    })
+}
+
+/// The working of a transposed conv's output.
+fn grown_output(layer: &Layer) -> String {
+    let Operation::ConvTranspose { window, output_padding, .. } = &layer.operation else {
+        return layer.output.to_string();
+    };
+    let (input, output) = (layer.input.sides(), layer.output.sides());
+    per_axis(|axis| {
+        let [kernel, stride, padding, more, dilation] =
+            [window.kernel, window.stride, window.padding.before(), *output_padding, window.dilation]
+                .map(|pair| pair.to_array()[axis]);
+        let span = match dilation {
+            1 => kernel.to_string(),
+            _ => format!("({dilation}·({kernel} − 1) + 1)"),
+        };
+        let more = if more == 0 { String::new() } else { format!(" + {more}") };
+        format!("({} − 1)·{stride} + {span} − 2·{padding}{more} = {}", input[axis], output[axis])
     })
 }
 
@@ -94,20 +150,26 @@ fn params(layer: &Layer) -> String {
     let bias = if layer.biases > 0 { format!(" + {}", layer.biases) } else { String::new() };
     match weight_factors(layer) {
         Some(factors) => format!("{factors}{bias} = {total}"),
-        None if layer.params() > 0 => format!("{}{bias} = {total}", layer.weights),
+        None if layer.params() > 0 && layer.biases > 0 => format!("{}{bias} = {total}", layer.weights),
+        None if layer.params() > 0 => total,
         None => "0".to_string(),
     }
 }
 
 /// `3·3·64·128`, `25088·4096`.
 fn weight_factors(layer: &Layer) -> Option<String> {
+    let divided = |channels: u64, groups: u64| match groups {
+        1 => channels.to_string(),
+        _ => format!("({channels}/{groups})"),
+    };
     match (&layer.operation, layer.input, layer.output) {
         (Operation::Conv { window, groups, .. }, Shape::Map { channels, .. }, Shape::Map { channels: out, .. }) => {
-            let inputs = match groups {
-                1 => channels.to_string(),
-                _ => format!("({channels}/{groups})"),
-            };
+            let inputs = divided(channels, *groups);
             Some(format!("{}·{}·{inputs}·{out}", window.kernel.height, window.kernel.width))
+        }
+        (Operation::ConvTranspose { window, groups, .. }, input, output) => {
+            let outputs = divided(output.channels(), *groups);
+            Some(format!("{}·{}·{}·{outputs}", window.kernel.height, window.kernel.width, input.channels()))
         }
         (Operation::Linear { .. }, input, output) => Some(format!("{input}·{output}")),
         _ => None,
@@ -115,52 +177,99 @@ fn weight_factors(layer: &Layer) -> Option<String> {
 }
 
 fn macs(layer: &Layer) -> String {
-    match (weight_factors(layer), sides(layer.output)) {
+    // A transposed conv multiplies at each position of its input.
+    let positions = match layer.operation {
+        Operation::ConvTranspose { .. } => sides(layer.input),
+        _ => sides(layer.output),
+    };
+    match (weight_factors(layer), positions) {
         (Some(factors), Some([height, width])) => format!("{factors}·{height}·{width} = {}", grouped(layer.macs)),
         (Some(factors), None) => format!("{factors} = {}", grouped(layer.macs)),
         _ => "0".to_string(),
     }
 }
 
-fn receptive_field(layer: &Layer) -> String {
-    let (Some(before), Some(after)) = (layer.field_before, layer.field) else {
-        return "undefined".to_string();
-    };
-    let input = sides(layer.input);
+/// `−5…21`, the first and last pixel.
+fn interval(axis: &Axis) -> String {
+    let (first, last) = axis.span(0).unwrap_or_default();
+    format!("{}…{}", signed_whole(first), signed_whole(last))
+}
+
+/// The hull of the paths that come together, each with its first and last pixel.
+fn hull(graph: &Graph, layer: &Layer, after: &Field) -> String {
+    let fields: Vec<(&str, Option<Field>)> =
+        layer.inputs.iter().map(|source| (graph.name_of(*source), graph.field_of(*source))).collect();
     per_axis(|axis| {
-        let (size, from) = (grouped(after[axis].size), before[axis].size);
-        let jump = before[axis].jump.unwrap_or(0);
-        let steps = match (&layer.operation, layer.operation.window(), input) {
-            (_, Some(window), _) => {
-                let (kernel, dilation) = (window.kernel.to_array()[axis], window.dilation.to_array()[axis]);
-                match dilation {
-                    1 => format!("({kernel}−1)"),
-                    _ => format!("{dilation}·({kernel}−1)"),
-                }
-            }
-            (Operation::Flatten | Operation::GlobalAvgPool, _, Some(input)) => format!("({}−1)", input[axis]),
-            (Operation::AdaptiveAvgPool, _, Some(input)) => {
-                let output = sides(layer.output).map_or(1, |output| output[axis]);
-                format!("({}/{output}−1)", input[axis])
-            }
-            _ => return size,
-        };
-        if jump == 0 { size } else { format!("{from} + {steps}·{jump} = {size}") }
+        let paths = fields.iter().map(|(name, field)| match field {
+            Some(field) => format!("{} of {name}", interval(&field[axis])),
+            None => format!("? of {name}"),
+        });
+        let paths: Vec<String> = paths.collect();
+        format!("hull of {} = {}, {}", paths.join(", "), interval(&after[axis]), grouped(after[axis].size()))
     })
 }
 
-/// The window that moves the field: a layer's own, or that of an adaptive pool that divides its input.
-fn moving_window(layer: &Layer) -> Option<Window> {
-    layer.operation.window().or_else(|| super::field::adaptive_window(&layer.operation, layer.input, layer.output))
+fn receptive_field(graph: &Graph, layer: &Layer, before: Option<&Field>) -> String {
+    let Some(after) = layer.field.as_ref() else {
+        return match layer.inputs.len() {
+            2.. => "undefined: the paths move by different steps".to_string(),
+            _ => "undefined".to_string(),
+        };
+    };
+    let sizes = per_axis(|axis| grouped(after[axis].size()));
+    match (&layer.operation, before) {
+        (Operation::Multiply, _) => {
+            let gate = layer.inputs.get(1).map_or("", |source| graph.name_of(*source));
+            let sees = match layer.inputs.get(1).and_then(|source| graph.field_of(*source)) {
+                Some([rows, _]) if rows.jump().is_some() => format!("{} pixels", grouped(rows.size())),
+                _ => "the whole map".to_string(),
+            };
+            format!("{sizes} of what is scaled; through the gate ({gate}) {sees}")
+        }
+        (operation, _) if operation.is_join() => hull(graph, layer, after),
+        (_, Some(before)) => {
+            let reach = layer.operation.reach(layer.input, layer.output);
+            per_axis(|axis| field_along(&before[axis], &after[axis], reach[axis]))
+        }
+        (_, None) => sizes,
+    }
 }
 
-fn jump(layer: &Layer) -> String {
-    let (Some(before), Some(after)) = (layer.field_before, layer.field) else { return "undefined".to_string() };
-    per_axis(|axis| match (before[axis].jump, after[axis].jump, moving_window(layer)) {
-        (Some(from), Some(to), Some(window)) => {
-            format!("{from}·{} = {}", window.stride.to_array()[axis], grouped(to))
+/// `60 + (3−1)·8 = 76`.
+fn field_along(before: &Axis, after: &Axis, reach: Reach) -> String {
+    let (size, from) = (grouped(after.size()), before.size());
+    let Some(jump) = before.jump() else { return size };
+    let steps = match reach {
+        Reach::Window { kernel, dilation: 1, .. } => format!("({kernel}−1)"),
+        Reach::Window { kernel, dilation, .. } => format!("{dilation}·({kernel}−1)"),
+        Reach::All { size } => format!("({size}−1)"),
+        Reach::Adaptive { from, to } => format!("({from}/{to}−1)"),
+        Reach::Transposed { .. } | Reach::Bilinear { .. } => {
+            return format!("{size}, of the unit that sees most");
         }
-        (_, Some(same), _) => grouped(same),
+        Reach::Same | Reach::Nearest { .. } => return size,
+    };
+    // Behind upsampling neighbours do not move by whole steps, and the widest of them counts.
+    match jump.units {
+        1 => format!("{from} + {steps}·{jump} = {size}"),
+        _ => format!("{size}, of the unit that sees most"),
+    }
+}
+
+fn jump(layer: &Layer, before: Option<&Field>) -> String {
+    let (Some(before), Some(after)) = (before, layer.field.as_ref()) else { return "undefined".to_string() };
+    let reach = layer.operation.reach(layer.input, layer.output);
+    per_axis(|axis| match (before[axis].jump(), after[axis].jump(), reach[axis]) {
+        (Some(from), Some(to), Reach::Window { stride, .. }) => format!("{from}·{stride} = {to}"),
+        (Some(from), Some(to), Reach::Adaptive { from: rows, to: out }) => format!("{from}·{} = {to}", rows / out),
+        (
+            Some(from),
+            Some(to),
+            Reach::Transposed { stride: scale, .. } | Reach::Nearest { scale } | Reach::Bilinear { scale },
+        ) => {
+            format!("{from}/{scale} = {to}")
+        }
+        (_, Some(same), _) => same.to_string(),
         (_, None, _) => "undefined: no map is left".to_string(),
     })
 }
@@ -172,20 +281,26 @@ fn half(twice: i128) -> String {
     format!("{sign}{}{fraction}", twice.unsigned_abs() / 2)
 }
 
-fn center(layer: &Layer) -> String {
-    let (Some(before), Some(after)) = (layer.field_before, layer.field) else { return "undefined".to_string() };
-    per_axis(|axis| match (before[axis], after[axis].twice_center, moving_window(layer)) {
-        (Axis { jump: Some(jump), twice_center: Some(from), .. }, Some(to), Some(window)) => {
-            let [kernel, padding, dilation] =
-                [window.kernel, window.padding, window.dilation].map(|pair| pair.to_array()[axis]);
-            let span = match dilation {
-                1 => format!("({kernel}−1)"),
-                _ => format!("{dilation}·({kernel}−1)"),
-            };
-            format!("{} + ({span}/2 − {padding})·{jump} = {}", half(from), half(to))
+fn center(layer: &Layer, before: Option<&Field>) -> String {
+    let (Some(before), Some(after)) = (before, layer.field.as_ref()) else { return "undefined".to_string() };
+    let reach = layer.operation.reach(layer.input, layer.output);
+    let window = |axis: usize| match reach[axis] {
+        Reach::Window { kernel, before, dilation, .. } => Some((kernel, before, dilation)),
+        Reach::Adaptive { from, to } => Some((from / to, 0, 1)),
+        _ => None,
+    };
+    per_axis(|axis| {
+        match (before[axis].twice_center(), after[axis].twice_center(), window(axis), before[axis].jump()) {
+            (Some(from), Some(to), Some((kernel, padding, dilation)), Some(jump)) if jump.units == 1 => {
+                let span = match dilation {
+                    1 => format!("({kernel}−1)"),
+                    _ => format!("{dilation}·({kernel}−1)"),
+                };
+                format!("{} + ({span}/2 − {padding})·{jump} = {}", half(from), half(to))
+            }
+            (_, Some(same), ..) => half(same),
+            (_, None, ..) => "undefined: no map is left".to_string(),
         }
-        (_, Some(same), _) => half(same),
-        (_, None, _) => "undefined: no map is left".to_string(),
     })
 }
 
@@ -204,12 +319,15 @@ pub fn block_output(layers: &[&Layer]) -> Option<String> {
     // Nothing between them may change the side.
     let between = layers.iter().filter(|layer| layer.index >= first.index && layer.index <= last.index);
     let kept = |layer: &&&Layer| layer.is_conv() || sides(layer.input) == sides(layer.output);
-    let plain = window.stride.to_array() == [1, 1] && window.dilation.to_array() == [1, 1];
+    // Side by side, convs are not a chain.
+    let chain = layers.iter().all(|layer| !layer.operation.is_join());
+    let padding = window.padding.symmetric()?;
+    let plain = chain && window.stride.to_array() == [1, 1] && window.dilation.to_array() == [1, 1];
     let (input, output) = (sides(first.input)?, sides(last.output)?);
     (plain && convs.iter().all(alike) && between.into_iter().all(|layer| kept(&layer))).then(|| {
         let count = convs.len();
         per_axis(|axis| {
-            let [kernel, padding] = [window.kernel, window.padding].map(|pair| pair.to_array()[axis]);
+            let [kernel, padding] = [window.kernel, padding].map(|pair| pair.to_array()[axis]);
             match count {
                 1 => format!("({} − {kernel} + 2·{padding}) + 1 = {}", input[axis], output[axis]),
                 _ => {

@@ -1,6 +1,7 @@
 //! The resolved layer: one row of every table.
 
-use crate::spec::describe::{Activation, BatchNorm, Lrn, Pair};
+use super::field::Field;
+use super::ops::Operation;
 use crate::spec::node::Mark;
 
 /// The size of one value map or feature row, without the batch.
@@ -24,11 +25,32 @@ impl Shape {
         matches!(self, Shape::Flat(_))
     }
 
+    /// Channels of a map, or features.
+    pub fn channels(self) -> u64 {
+        match self {
+            Shape::Map { channels, .. } => channels,
+            Shape::Flat(features) => features,
+        }
+    }
+
+    /// Rows and columns; flat features stand at one position.
+    pub fn sides(self) -> [u64; 2] {
+        match self {
+            Shape::Map { height, width, .. } => [height, width],
+            Shape::Flat(_) => [1, 1],
+        }
+    }
+
     pub fn to_vec(self) -> Vec<u64> {
         match self {
             Shape::Map { channels, height, width } => vec![channels, height, width],
             Shape::Flat(features) => vec![features],
         }
+    }
+
+    /// Bytes in f32.
+    pub fn bytes(self) -> u64 {
+        self.elements() as u64 * 4
     }
 }
 
@@ -40,76 +62,8 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// What a layer does, with every size known.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Operation {
-    Conv { window: Window, groups: u64, bias: bool },
-    Linear { bias: bool },
-    MaxPool { window: Window, ceil: bool },
-    AvgPool { window: Window, ceil: bool },
-    AdaptiveAvgPool,
-    GlobalAvgPool,
-    Flatten,
-    Softmax,
-    BatchNorm(BatchNorm),
-    Lrn(Lrn),
-    Dropout { p: f64 },
-    Activation(Activation),
-}
-
-/// A sliding window. Pools have dilation 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    pub kernel: Pair,
-    pub stride: Pair,
-    pub padding: Pair,
-    pub dilation: Pair,
-}
-
-impl Operation {
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Operation::Conv { .. } => "conv",
-            Operation::Linear { .. } => "linear",
-            Operation::MaxPool { .. } => "maxpool",
-            Operation::AvgPool { .. } => "avgpool",
-            Operation::AdaptiveAvgPool => "adaptive_avgpool",
-            Operation::GlobalAvgPool => "global_avgpool",
-            Operation::Flatten => "flatten",
-            Operation::Softmax => "softmax",
-            Operation::BatchNorm(_) => "batch_norm",
-            Operation::Lrn(_) => "lrn",
-            Operation::Dropout { .. } => "dropout",
-            Operation::Activation(activation) => activation.kind(),
-        }
-    }
-
-    pub fn window(&self) -> Option<Window> {
-        match self {
-            Operation::Conv { window, .. } | Operation::MaxPool { window, .. } | Operation::AvgPool { window, .. } => {
-                Some(*window)
-            }
-            _ => None,
-        }
-    }
-}
-
-/// What one unit sees of the input, along one axis, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Axis {
-    /// How many pixels.
-    pub size: u128,
-    /// How far apart the fields of neighbouring units are; unknown from `flatten` on.
-    pub jump: Option<u128>,
-    /// Twice the centre of unit 0's field (pixel 0's centre is 0), so that halves stay whole numbers.
-    pub twice_center: Option<i128>,
-}
-
-/// The receptive field: rows, then columns.
-pub type Field = [Axis; 2];
-
 /// Where a layer's input comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     Input,
     Layer(usize),
@@ -123,9 +77,11 @@ pub struct Layer {
     pub operation: Operation,
     /// Paths of the blocks around it, outermost first.
     pub blocks: Vec<String>,
-    /// Whether a conv or linear brought it along (its norm or activation).
+    /// Whether it follows from the layer or join before it (its norm or activation).
     pub brought: bool,
+    /// What it reads; a join reads several.
     pub inputs: Vec<Source>,
+    /// The shape of the first of them.
     pub input: Shape,
     pub output: Shape,
     pub weights: u64,
@@ -133,10 +89,8 @@ pub struct Layer {
     /// Values kept that are not trained: batch norm's running mean and variance.
     pub buffers: u64,
     pub macs: u64,
-    /// Unknown behind an adaptive pool whose output does not divide its input.
+    /// Unknown behind an adaptive pool whose output does not divide its input, and behind a join of paths whose strides differ.
     pub field: Option<Field>,
-    /// The field before this layer, for the working.
-    pub field_before: Option<Field>,
     pub mark: Mark,
 }
 
@@ -147,13 +101,7 @@ impl Layer {
 
     /// Bytes of the output in f32.
     pub fn output_bytes(&self) -> u64 {
-        self.output.elements() as u64 * 4
-    }
-
-    /// Bytes of weights, inputs and outputs for so many images, each moved once.
-    pub fn bytes_moved(&self, images: u64) -> u64 {
-        let of_an_image = self.output_bytes().saturating_add(self.input.elements() as u64 * 4);
-        (4 * self.params()).saturating_add(of_an_image.saturating_mul(images))
+        self.output.bytes()
     }
 
     pub fn block(&self) -> Option<&str> {
@@ -161,11 +109,16 @@ impl Layer {
     }
 
     pub fn is_conv(&self) -> bool {
-        matches!(self.operation, Operation::Conv { .. })
+        matches!(self.operation, Operation::Conv { .. } | Operation::ConvTranspose { .. })
     }
 
     /// Whether it counts as a weight layer, as the paper counts: conv and linear.
     pub fn has_weights(&self) -> bool {
-        matches!(self.operation, Operation::Conv { .. } | Operation::Linear { .. })
+        self.operation.has_weights()
+    }
+
+    /// Pixels that a unit sees, rows and columns.
+    pub fn field_size(&self) -> Option<[u128; 2]> {
+        self.field.as_ref().map(|field| field.each_ref().map(|axis| axis.size()))
     }
 }

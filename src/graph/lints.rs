@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::figures::grouped;
-use super::{Graph, Layer, Operation, Shape};
-use crate::spec::describe::Activation;
+use super::{Graph, Layer, Operation, Shape, Source, Wiring};
+use crate::spec::describe::{Activation, Norm};
 
 /// One piece of advice about one layer or block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,9 @@ pub struct Lint {
 /// All advice, in the order of the layers.
 pub fn lints(network: &Graph) -> Vec<Lint> {
     let mut found = Vec::new();
+    let readers = only_readers(network);
     for (index, layer) in network.layers.iter().enumerate() {
-        let next = network.layers.get(index + 1);
+        let next = readers[index].map(|reader| &network.layers[reader]);
         found.extend(bias_before_batch_norm(layer, next));
         found.extend(adaptive_upsamples(layer, || next_linear(network, index)));
         found.extend(pool_drops(layer));
@@ -35,6 +36,8 @@ pub fn lints(network: &Graph) -> Vec<Lint> {
     found.extend(channels_last(network));
     found.extend(only_shrinks(network));
     found.extend(deep_plain(network));
+    found.extend(never_identity(network));
+    found.extend(misaligned(network));
     let mut places: HashMap<&str, usize> = HashMap::new();
     for layer in &network.layers {
         for name in layer.blocks.iter().chain([&layer.name]) {
@@ -50,12 +53,25 @@ pub fn slip(network: &Graph) -> Option<Lint> {
     channels_last(network)
 }
 
+/// For each layer the one that reads it, if only one does.
+fn only_readers(network: &Graph) -> Vec<Option<usize>> {
+    let mut readers: Vec<(usize, Option<usize>)> = vec![(0, None); network.layers.len()];
+    for layer in &network.layers {
+        for source in &layer.inputs {
+            if let Source::Layer(from) = source {
+                readers[*from] = (readers[*from].0 + 1, Some(layer.index));
+            }
+        }
+    }
+    readers.into_iter().map(|(count, reader)| reader.filter(|_| count == 1)).collect()
+}
+
 fn next_linear(network: &Graph, index: usize) -> Option<&Layer> {
     network.layers[index..].iter().find(|layer| matches!(layer.operation, Operation::Linear { .. }))
 }
 
 fn bias_before_batch_norm(layer: &Layer, next: Option<&Layer>) -> Option<Lint> {
-    let normed = matches!(next?.operation, Operation::BatchNorm(_));
+    let normed = matches!(next?.operation, Operation::Norm(Norm::Batch(_)));
     (normed && layer.biases > 0 && layer.has_weights()).then(|| Lint {
         code: "bias-before-batch-norm",
         layer: layer.name.clone(),
@@ -90,7 +106,7 @@ fn adaptive_upsamples<'n>(layer: &Layer, linear: impl FnOnce() -> Option<&'n Lay
 }
 
 fn pool_drops(layer: &Layer) -> Option<Lint> {
-    let (Operation::MaxPool { window, ceil } | Operation::AvgPool { window, ceil }) = &layer.operation else {
+    let (Operation::MaxPool { window, ceil } | Operation::AvgPool { window, ceil, .. }) = &layer.operation else {
         return None;
     };
     let (Shape::Map { height, width, .. }, Shape::Map { height: rows, width: columns, .. }) =
@@ -101,8 +117,8 @@ fn pool_drops(layer: &Layer) -> Option<Lint> {
     let left = |size: u64, outputs: u64, kernel: u64, stride: u64, padding: u64| {
         (size + padding).saturating_sub((outputs - 1) * stride + kernel)
     };
-    let below = left(height, rows, window.kernel.height, window.stride.height, window.padding.height);
-    let right = left(width, columns, window.kernel.width, window.stride.width, window.padding.width);
+    let below = left(height, rows, window.kernel.height, window.stride.height, window.padding.top);
+    let right = left(width, columns, window.kernel.width, window.stride.width, window.padding.left);
     (below > 0 || right > 0).then(|| Lint {
         code: "pool-drops-rows",
         layer: layer.name.clone(),
@@ -133,32 +149,88 @@ fn field_outgrows_input(network: &Graph) -> Option<Lint> {
     let input = network.architecture.input;
     let sizes = [input.height, input.width];
     let outgrown = |layer: &&Layer| {
-        layer
-            .field
-            .is_some_and(|field| (0..2).any(|axis| field[axis].jump.is_some() && field[axis].size > sizes[axis].into()))
+        layer.field.as_ref().is_some_and(|field| {
+            (0..2).any(|axis| field[axis].jump().is_some() && field[axis].size() > sizes[axis].into())
+        })
     };
     let layer = network.layers.iter().find(outgrown)?;
-    let field = layer.field?;
+    let field = layer.field_size()?;
     Some(Lint {
         code: "field-outgrows-input",
         layer: layer.name.clone(),
         message: format!(
             "from here on a unit's field ({}×{}) is larger than the {}×{} input; the rest of it is padding",
-            field[0].size, field[1].size, input.height, input.width
+            field[0], field[1], input.height, input.width
         ),
         advice: "a larger input, less pooling, or fewer layers",
     })
 }
 
+/// Only where there are logits: as many values as classes, from a layer with weights.
 fn relu_on_logits(network: &Graph) -> Option<Lint> {
-    let last = network.layers.iter().rev().find(|layer| !matches!(layer.operation, Operation::Softmax))?;
-    let cut = matches!(last.operation, Operation::Activation(Activation::Relu));
-    (cut && last.output.is_flat() && network.totals.weight_layers > 0).then(|| Lint {
+    let last = network.logits()?;
+    let cut = matches!(last.operation, Operation::Activation(Activation::Relu | Activation::Relu6));
+    let mut before = last.inputs.first();
+    while let Some(Source::Layer(index)) = before {
+        let layer = &network.layers[*index];
+        if layer.has_weights() || matches!(layer.operation, Operation::Norm(_)) {
+            break;
+        }
+        before = layer.inputs.first();
+    }
+    let of_weights = matches!(before, Some(Source::Layer(_)));
+    let classes = network.architecture.classes.is_none_or(|classes| u128::from(classes) == last.output.elements());
+    (cut && last.output.is_flat() && of_weights && classes).then(|| Lint {
         code: "relu-on-logits",
         layer: last.name.clone(),
         message: "a ReLU on the logits: classes below 0 are told apart no more and get no gradient".into(),
         advice: "`activation: none` on the last layer",
     })
+}
+
+/// Residual stages in which no shortcut leaves what arrives as it is: what He et al. found to help is then not there.
+fn never_identity(network: &Graph) -> Option<Lint> {
+    let residuals: Vec<_> = network.blocks.iter().filter(|block| block.wiring == Wiring::Residual).collect();
+    let first = residuals.first()?;
+    let arrives_unchanged = |block: &&super::Block| {
+        let mut added = network.layers[block.layers.clone()].iter().rev();
+        let add = added.find(|layer| matches!(layer.operation, Operation::Add));
+        add.is_some_and(|add| match add.inputs.last() {
+            Some(Source::Layer(from)) => !block.layers.contains(from),
+            Some(Source::Input) => true,
+            None => false,
+        })
+    };
+    (residuals.len() > 1 && !residuals.iter().any(arrives_unchanged)).then(|| Lint {
+        code: "no-identity-shortcut",
+        layer: first.path.clone(),
+        message: format!("none of the {} residual blocks adds what arrives as it is", residuals.len()),
+        advice: "layers that keep the shape after the first block of a stage (`repeat` with `first`)",
+    })
+}
+
+/// Joins of paths whose units look at different places.
+fn misaligned(network: &Graph) -> Option<Lint> {
+    let joins = network.layers.iter().filter(|layer| matches!(layer.operation, Operation::Add | Operation::Concat));
+    let mut found = joins.filter_map(|layer| {
+        let fields: Vec<_> = layer.inputs.iter().map(|source| network.field_of(*source)).collect::<Option<_>>()?;
+        let centers = |field: &super::Field| Some([field[0].mean_center()?, field[1].mean_center()?]);
+        let first = centers(fields.first()?)?;
+        let differs = |own: &[f64; 2]| (0..2).any(|axis| (own[axis] - first[axis]).abs() > 0.01);
+        let other = fields.iter().filter_map(centers).find(differs)?;
+        let axis = usize::from((other[0] - first[0]).abs() <= 0.01);
+        Some(Lint {
+            code: "misaligned-join",
+            layer: layer.name.clone(),
+            message: format!(
+                "its paths look at different places: unit 0 of one is centred on pixel {}, of another on {}",
+                first[axis], other[axis]
+            ),
+            advice: "the same padding on both paths",
+        })
+    });
+    // What one join has moved is moved in all behind it: the first says it.
+    found.next()
 }
 
 /// `[28, 28, 1]` for `[1, 28, 28]`: legal, since maps one pixel wide are, and nearly always a slip.
@@ -201,7 +273,13 @@ fn only_shrinks(network: &Graph) -> Vec<Lint> {
             blocks[place].2 |= layer.params() > 0;
         }
     }
-    let shrinking = blocks.into_iter().filter(|(_, smaller, learns)| *smaller && !learns);
+    // A pool as a branch, or on a shortcut, is there for what it joins.
+    let wired: HashMap<&str, Wiring> = network.blocks.iter().map(|block| (block.path.as_str(), block.wiring)).collect();
+    let stands_alone = |path: &str| {
+        let around = path.rsplit_once('.').and_then(|(around, _)| wired.get(around));
+        wired.get(path) == Some(&Wiring::Sequence) && around.is_none_or(|wiring| *wiring == Wiring::Sequence)
+    };
+    let shrinking = blocks.into_iter().filter(|(path, smaller, learns)| *smaller && !learns && stands_alone(path));
     shrinking
         .map(|(block, ..)| Lint {
             code: "block-only-shrinks",
@@ -216,8 +294,7 @@ fn only_shrinks(network: &Graph) -> Vec<Lint> {
 const SHALLOW: u64 = 11;
 
 fn deep_plain(network: &Graph) -> Option<Lint> {
-    let normed =
-        network.layers.iter().any(|layer| matches!(layer.operation, Operation::BatchNorm(_) | Operation::Lrn(_)));
+    let normed = network.layers.iter().any(|layer| matches!(layer.operation, Operation::Norm(_)));
     let unscaled = network.architecture.train.init.as_deref() == Some("paper");
     let layers = network.totals.weight_layers;
     (layers > SHALLOW && !normed && unscaled).then(|| Lint {

@@ -6,8 +6,7 @@
 //! the convolutions' scratch (Winograd's transformed weights, four times a layer's own, and its tiles; about 100 MB at 512
 //! channels), and what an image decoder takes.
 
-use super::{Graph, Layer, Operation, Source};
-use crate::spec::describe::Activation;
+use super::{Graph, Kept, Layer, Operation, Source, liveness};
 
 /// What an optimizer keeps beside weights and gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub struct Training {
     pub buffers: u64,
     /// The mini-batch and all that is kept of it for the backward pass.
     pub activations: u64,
-    /// The largest pair of gradients, with respect to a layer's output and its input, that is held at once.
+    /// The most gradients with respect to values that are held at once.
     pub activation_gradients: u64,
 }
 
@@ -64,41 +63,32 @@ pub fn kept_bytes(network: &Graph) -> u64 {
     let mut own = 0u64;
     for layer in &network.layers {
         let values = layer.output.elements() as u64;
-        match &layer.operation {
-            Operation::Softmax => kept[layer.index] = true,
-            Operation::MaxPool { .. } => own += 4 * values,
-            Operation::Dropout { .. } => own += values.div_ceil(8),
-            Operation::Activation(Activation::Relu | Activation::LeakyRelu { .. }) => own += values.div_ceil(8),
-            _ => {}
-        }
-        if keeps_input(&layer.operation)
-            && let Some(source) = owner(network, layer)
-        {
-            kept[source] = true;
+        match layer.operation.keeps() {
+            Kept::Nothing => {}
+            Kept::Output => kept[layer.index] = true,
+            Kept::Places => own += 4 * values,
+            Kept::Bits => own += values.div_ceil(8),
+            Kept::Inputs => {
+                for source in &layer.inputs {
+                    if let Some(source) = owner(network, *source) {
+                        kept[source] = true;
+                    }
+                }
+            }
         }
     }
-    let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
     let outputs = network.layers.iter().filter(|layer| kept[layer.index]).map(Layer::output_bytes);
-    outputs.sum::<u64>() + own + input
-}
-
-fn keeps_input(operation: &Operation) -> bool {
-    match operation {
-        Operation::Conv { .. } | Operation::Linear { .. } | Operation::BatchNorm(_) | Operation::Lrn(_) => true,
-        Operation::Activation(activation) => !matches!(activation, Activation::Relu | Activation::LeakyRelu { .. }),
-        _ => false,
-    }
+    outputs.sum::<u64>() + own + network.input().bytes()
 }
 
 /// The layer whose values a layer reads: flatten hands its input on without a copy.
-fn owner(network: &Graph, layer: &Layer) -> Option<usize> {
-    let mut source = layer.inputs.first()?;
+fn owner(network: &Graph, mut source: Source) -> Option<usize> {
     while let Source::Layer(index) = source {
-        let layer = network.layers.get(*index)?;
+        let layer = network.layers.get(index)?;
         if !matches!(layer.operation, Operation::Flatten) {
-            return Some(*index);
+            return Some(index);
         }
-        source = layer.inputs.first()?;
+        source = *layer.inputs.first()?;
     }
     None
 }
@@ -112,37 +102,33 @@ pub fn training(network: &Graph, batch: u64, optimizer: OptimizerState) -> Train
         optimizer: parameters * optimizer.per_parameter(),
         buffers: 4 * network.totals.buffers,
         activations: batch.saturating_mul(kept_bytes(network)),
-        activation_gradients: batch.saturating_mul(gradient_pair_bytes(network)),
+        activation_gradients: batch.saturating_mul(liveness::gradient_peak_bytes(network)),
     }
-}
-
-fn gradient_pair_bytes(network: &Graph) -> u64 {
-    let pair = |layer: &Layer| layer.output_bytes() + layer.input.elements() as u64 * 4;
-    network.layers.iter().map(pair).max().unwrap_or(0)
 }
 
 /// The largest mini-batch whose training step stays within `bytes`; 0 if not even one image does.
 pub fn largest_batch(network: &Graph, bytes: u64, optimizer: OptimizerState) -> u64 {
     let fixed = training(network, 0, optimizer).total();
-    let each = kept_bytes(network).saturating_add(gradient_pair_bytes(network)).max(1);
+    let each = kept_bytes(network).saturating_add(liveness::gradient_peak_bytes(network)).max(1);
     bytes.saturating_sub(fixed) / each
 }
 
-/// Memory to run a mini-batch of `batch` images forward: parameters, buffers, the mini-batch itself, and the largest
-/// input and output needed at once.
+/// Memory to run a mini-batch of `batch` images forward: parameters, buffers, the mini-batch itself, and the most values needed at
+/// once.
 pub fn inference(network: &Graph, batch: u64) -> u64 {
     let fixed = 4 * (network.totals.params + network.totals.buffers);
-    let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
-    fixed.saturating_add(batch.saturating_mul(input + gradient_pair_bytes(network)))
+    let input = network.input();
+    let each = input.bytes().saturating_add(liveness::peak_bytes(&network.layers, input));
+    fixed.saturating_add(batch.saturating_mul(each))
 }
 
-/// FLOPs per byte of all layers together, each moving its own weights, input and output.
+/// FLOPs per byte of all layers together, each moving its own weights, inputs and output.
 pub fn total_intensity(network: &Graph) -> f64 {
-    let moved: u64 = network.layers.iter().map(|layer| layer.bytes_moved(1)).sum();
+    let moved: u64 = network.layers.iter().map(|layer| network.bytes_moved(layer, 1)).sum();
     2.0 * network.totals.macs as f64 / moved.max(1) as f64
 }
 
-/// FLOPs (2·MACs) per byte that a layer moves for one image: its weights, input and output once each.
-pub fn intensity(layer: &Layer) -> f64 {
-    2.0 * layer.macs as f64 / layer.bytes_moved(1).max(1) as f64
+/// FLOPs (2·MACs) per byte that a layer moves for one image: its weights, inputs and output once each.
+pub fn intensity(network: &Graph, layer: &Layer) -> f64 {
+    2.0 * layer.macs as f64 / network.bytes_moved(layer, 1).max(1) as f64
 }

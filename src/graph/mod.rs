@@ -1,19 +1,26 @@
 //! From a description to layers with every number. Pure and exact: integers, no files, no clock, no tensors.
 
+mod build;
 pub mod compare;
 pub mod conventions;
-mod field;
+pub mod field;
 pub mod figures;
 pub mod formulas;
 pub mod kernel_study;
 mod layer;
 pub mod lints;
+pub mod liveness;
 pub mod memory;
-mod resolve;
+mod ops;
+mod reach;
 pub mod unit;
 
-pub use layer::{Axis, Field, Layer, Operation, Shape, Source, Window};
-pub use resolve::output_size;
+use std::ops::Range;
+
+pub use field::{Axis, Field, Jump};
+pub use layer::{Layer, Shape, Source};
+pub use ops::{Kept, Operation, Window, output_size};
+pub use reach::Reach;
 
 use crate::spec::node::Mark;
 use crate::spec::problem::{Problems, Report};
@@ -23,8 +30,31 @@ use crate::spec::{Architecture, Loaded};
 #[derive(Debug, Clone)]
 pub struct Graph {
     pub architecture: Architecture,
+    /// In an order in which each comes after all that it reads.
     pub layers: Vec<Layer>,
+    /// Outer blocks before those in them.
+    pub blocks: Vec<Block>,
     pub totals: Totals,
+}
+
+/// Layers under a name: a contiguous part of the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    pub path: String,
+    pub wiring: Wiring,
+    pub layers: Range<usize>,
+}
+
+/// How the layers of a block hang together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wiring {
+    Sequence,
+    /// One way through the block around it.
+    Branch,
+    Residual,
+    Concat,
+    Split,
+    Gate,
 }
 
 /// Sums over all layers. Bytes are of f32 values and one image.
@@ -38,7 +68,7 @@ pub struct Totals {
     pub macs: u64,
     /// Every layer's output, added up.
     pub activation_bytes: u64,
-    /// Parameters, buffers, and the largest input and output that are needed at once.
+    /// Parameters, buffers, and the most values that are needed at once, see [`liveness`].
     pub inference_peak_bytes: u64,
     /// A training step on one image with SGD and momentum, see [`memory`].
     pub training_bytes: u64,
@@ -48,11 +78,10 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn of(layers: &[Layer]) -> Self {
+    fn of(layers: &[Layer], input: Shape) -> Self {
         let sum = |count: fn(&Layer) -> u64| layers.iter().map(count).sum::<u64>();
         let (params, buffers) = (sum(Layer::params), sum(|layer| layer.buffers));
         let activation_bytes = sum(Layer::output_bytes);
-        let at_once = layers.iter().map(|layer| layer.input.elements() as u64 * 4 + layer.output_bytes()).max();
         Totals {
             layers: layers.len() as u64,
             weight_layers: layers.iter().filter(|layer| layer.has_weights()).count() as u64,
@@ -60,7 +89,7 @@ impl Totals {
             buffers,
             macs: sum(|layer| layer.macs),
             activation_bytes,
-            inference_peak_bytes: 4 * (params + buffers) + at_once.unwrap_or(0),
+            inference_peak_bytes: 4 * (params + buffers) + liveness::peak_bytes(layers, input),
             training_bytes: 0,
             conv_params: layers.iter().filter(|layer| layer.is_conv()).map(Layer::params).sum(),
             conv_macs: layers.iter().filter(|layer| layer.is_conv()).map(|layer| layer.macs).sum(),
@@ -73,7 +102,7 @@ pub fn analyse(loaded: &Loaded) -> Result<Graph, Report> {
     let mut problems = Problems::default();
     let root = Mark { source: 0, node: 0 };
     let architecture = loaded.architecture.clone();
-    let layers = resolve::resolve(&architecture, root, &mut problems);
+    let (layers, blocks) = build::build(&architecture, root, &mut problems);
     if !problems.is_empty() {
         let mut report = problems.into_report(&loaded.sources);
         let input = architecture.input;
@@ -84,22 +113,122 @@ pub fn analyse(loaded: &Loaded) -> Result<Graph, Report> {
         }
         return Err(report);
     }
-    let totals = Totals::of(&layers);
-    let mut network = Graph { architecture, layers, totals };
+    let input = input_shape(&architecture);
+    let totals = Totals::of(&layers, input);
+    let mut network = Graph { architecture, layers, blocks, totals };
     network.totals.training_bytes = memory::training(&network, 1, memory::OptimizerState::Momentum).total();
     Ok(network)
 }
 
+fn input_shape(architecture: &Architecture) -> Shape {
+    let input = architecture.input;
+    Shape::Map { channels: input.channels, height: input.height, width: input.width }
+}
+
 impl Graph {
+    pub fn input(&self) -> Shape {
+        input_shape(&self.architecture)
+    }
+
+    /// The shape of what a layer reads.
+    pub fn shape_of(&self, source: Source) -> Shape {
+        match source {
+            Source::Input => self.input(),
+            Source::Layer(index) => self.layers[index].output,
+        }
+    }
+
+    /// The field of what a layer reads.
+    pub fn field_of(&self, source: Source) -> Option<Field> {
+        match source {
+            Source::Input => Some(field::pixel()),
+            Source::Layer(index) => self.layers[index].field.clone(),
+        }
+    }
+
+    /// What a layer reads, by name.
+    pub fn name_of(&self, source: Source) -> &str {
+        match source {
+            Source::Input => "the input",
+            Source::Layer(index) => &self.layers[index].name,
+        }
+    }
+
+    /// The layers that read a layer's output, in order.
+    pub fn readers(&self, index: usize) -> impl Iterator<Item = &Layer> {
+        let reads = move |layer: &&Layer| layer.inputs.contains(&Source::Layer(index));
+        self.layers[index + 1..].iter().filter(reads)
+    }
+
+    /// The only layer that reads a layer's output.
+    pub fn only_reader(&self, index: usize) -> Option<&Layer> {
+        let mut readers = self.readers(index);
+        readers.next().filter(|_| readers.next().is_none())
+    }
+
+    /// Bytes of weights, inputs and outputs of a layer for so many images, each moved once.
+    pub fn bytes_moved(&self, layer: &Layer, images: u64) -> u64 {
+        let read: u64 = layer.inputs.iter().map(|source| self.shape_of(*source).bytes()).fold(0, u64::saturating_add);
+        let of_an_image = layer.output_bytes().saturating_add(read);
+        (4 * layer.params()).saturating_add(of_an_image.saturating_mul(images))
+    }
+
+    /// Whether the last layer gives probabilities.
+    pub fn ends_in_softmax(&self) -> bool {
+        self.layers.last().is_some_and(|layer| matches!(layer.operation, Operation::Softmax))
+    }
+
+    /// What the network gives before a softmax at its end.
+    pub fn logits(&self) -> Option<&Layer> {
+        self.layers.iter().rev().find(|layer| !matches!(layer.operation, Operation::Softmax))
+    }
+
+    /// The last map before anything is flattened or pooled over the whole map.
+    pub fn last_map(&self) -> Option<&Layer> {
+        let is_map = |layer: &&Layer| match &layer.field {
+            Some(field) => field[0].jump().is_some(),
+            None => !layer.output.is_flat() && !matches!(layer.operation, Operation::GlobalAvgPool),
+        };
+        // A gate's maps are not on the way to the output.
+        let on_the_way = self.on_the_way();
+        self.layers.iter().rev().filter(|layer| on_the_way[layer.index]).find(is_map)
+    }
+
+    /// Whether each layer's values reach the output other than through a gate.
+    fn on_the_way(&self) -> Vec<bool> {
+        let mut reached = vec![false; self.layers.len()];
+        if let Some(last) = reached.last_mut() {
+            *last = true;
+        }
+        for layer in self.layers.iter().rev().filter(|layer| !layer.inputs.is_empty()) {
+            if !reached[layer.index] {
+                continue;
+            }
+            let inputs = match layer.operation {
+                Operation::Multiply => &layer.inputs[..1],
+                _ => &layer.inputs[..],
+            };
+            for source in inputs {
+                if let Source::Layer(index) = source {
+                    reached[*index] = true;
+                }
+            }
+        }
+        reached
+    }
+
     /// What a unit of the last map sees, before anything is flattened or pooled over the whole map.
     pub fn map_field(&self) -> Option<[u128; 2]> {
-        let last = self.layers.iter().rev().find(|layer| layer.field.is_none_or(|field| field[0].jump.is_some()))?;
-        last.field.map(|field| field.map(|axis| axis.size))
+        self.last_map()?.field_size()
     }
 
     /// What the last layer's units see of the input.
     pub fn receptive_field(&self) -> Option<[u128; 2]> {
-        let field = self.layers.last()?.field?;
-        Some([field[0].size, field[1].size])
+        self.layers.last()?.field_size()
+    }
+
+    /// Whether the input's values flow through branches.
+    pub fn has_branches(&self) -> bool {
+        self.layers.iter().any(|layer| layer.inputs.len() > 1)
     }
 }

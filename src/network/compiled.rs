@@ -15,18 +15,24 @@ use super::ops::activation::activate;
 use super::ops::adaptive_avgpool::adaptive_avgpool;
 use super::ops::avgpool::avgpool;
 use super::ops::batch_norm::{Statistics, batch_norm};
+use super::ops::channels::{channel_shuffle, pad_channels, slice};
 use super::ops::conv::{ConvShape, conv};
+use super::ops::conv_transpose::conv_transpose;
 use super::ops::dropout::dropout;
 use super::ops::flatten::flatten;
+use super::ops::group_norm::{Over, group_norm};
+use super::ops::join::{add, concat, multiply};
 use super::ops::linear::linear;
 use super::ops::lrn::lrn;
 use super::ops::maxpool::maxpool;
+use super::ops::scale::{prelu, scale};
 use super::ops::softmax::softmax;
 use super::ops::tape::Wants;
+use super::ops::upsample::upsample;
 use super::parameters::{Parameter, Role, Running, row, shapes_of};
 use super::random::mix;
-use crate::graph::{Graph, Layer, Operation, Shape, Source, Window};
-use crate::spec::describe::{Activation, BatchNorm, Lrn};
+use crate::graph::{Graph, Layer, Operation, Shape, Source, Window, liveness};
+use crate::spec::describe::{Activation, BatchNorm, Lrn, Norm, UpsampleMode};
 
 /// Whether dropout drops and batch norms use the mini-batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +98,7 @@ impl Compiled {
                 });
             }
             if layer.buffers > 0 {
-                let statistics = Statistics::new(layer.weights as usize);
+                let statistics = Statistics::new(layer.buffers as usize / 2);
                 running.push(Running { layer: layer.index, name: layer.name.clone(), statistics });
             }
         }
@@ -193,27 +199,40 @@ impl Compiled {
         wants_input_gradient: bool,
         mut after: impl FnMut(usize, &Values) -> ControlFlow<()>,
     ) -> Option<Values<T>> {
-        let last_use = self.last_uses();
+        let (last_use, _) = liveness::last_uses(&self.layers);
         let mut running = std::mem::take(&mut self.running);
         let (input, mut tape) = input.split_tape();
         let mut outputs: Vec<Option<Values>> = vec![None; self.layers.len()];
-        let mut current = Some(input.clone());
         // Whether a layer's input depends on a parameter, so that its gradient leads somewhere.
         let mut wanted = vec![false; self.layers.len()];
+        let Some(last) = range.end.checked_sub(1).filter(|last| range.contains(last)) else {
+            self.running = running;
+            return Some(input.put_tape(tape));
+        };
         for index in range.clone() {
-            let source = self.layers[index].inputs.first().copied().unwrap_or(Source::Input);
-            let (input, wants) = match source {
-                Source::Layer(from) if from >= range.start => {
-                    (outputs[from].clone().expect("kept until its last reader"), wanted[from])
+            let mut reads = Vec::with_capacity(self.layers[index].inputs.len());
+            let mut wants = false;
+            for source in &self.layers[index].inputs {
+                match source {
+                    Source::Layer(from) if *from >= range.start => {
+                        wants |= wanted[*from];
+                        reads.push(outputs[*from].clone().expect("kept until its last reader"));
+                    }
+                    Source::Input | Source::Layer(_) => {
+                        wants |= wants_input_gradient;
+                        reads.push(input.clone());
+                    }
                 }
-                Source::Input | Source::Layer(_) => (input.clone(), wants_input_gradient),
-            };
-            if let Source::Layer(from) = source
-                && last_use[from] == index
-            {
-                outputs[from] = None;
             }
-            drop(current.take());
+            // What nobody reads again may be changed in place.
+            for source in &self.layers[index].inputs {
+                if let Source::Layer(from) = source
+                    && last_use[*from] == index
+                    && *from != last
+                {
+                    outputs[*from] = None;
+                }
+            }
             let step = &self.steps[index];
             wanted[index] = wants || step.has_parameters() && !self.frozen;
             let extras = Extras {
@@ -223,31 +242,17 @@ impl Compiled {
                 transformed: (!T::OWNS_TAPE).then(|| &self.transforms[index]),
                 finite: (!T::OWNS_TAPE).then(|| &self.finite[index]),
             };
-            let output = apply(step, input.put_tape(tape), &self.parameters, &mut running, extras);
+            let output = apply(step, reads, tape, &self.parameters, &mut running, extras);
             let (output, new_tape) = output.split_tape();
             tape = new_tape;
             if after(index, &output).is_break() {
                 self.running = running;
                 return None;
             }
-            outputs[index] = Some(output.clone());
-            current = Some(output);
+            outputs[index] = Some(output);
         }
         self.running = running;
-        current.map(|output| output.put_tape(tape))
-    }
-
-    /// The index of the last layer that reads each layer's output.
-    fn last_uses(&self) -> Vec<usize> {
-        let mut last = vec![usize::MAX; self.layers.len()];
-        for layer in &self.layers {
-            for source in &layer.inputs {
-                if let Source::Layer(from) = source {
-                    last[*from] = layer.index;
-                }
-            }
-        }
-        last
+        outputs[last].take().map(|output| output.put_tape(tape))
     }
 }
 
@@ -261,8 +266,12 @@ pub(super) fn dims(shape: Shape) -> (usize, usize, usize) {
 
 fn conv_shape(layer: &Layer, algorithm: Option<Algorithm>) -> Option<ConvShape> {
     let Operation::Conv { window, groups, .. } = &layer.operation else { return None };
+    Some(ConvShape { algorithm, ..shape_of(layer, *window, *groups) })
+}
+
+fn shape_of(layer: &Layer, window: Window, groups: u64) -> ConvShape {
     let (out_channels, out_height, out_width) = dims(layer.output);
-    Some(ConvShape { window: *window, groups: *groups as usize, out_channels, out_height, out_width, algorithm })
+    ConvShape { window, groups: groups as usize, out_channels, out_height, out_width, algorithm: None }
 }
 
 /// A part of a network that cannot be run by itself.
@@ -277,17 +286,78 @@ pub struct CutError {
 /// parameters that are not there cannot be said.
 #[derive(Debug, Clone)]
 enum Step {
-    Conv { weight: usize, bias: Option<usize>, shape: ConvShape },
-    Linear { weight: usize, bias: Option<usize>, out: usize },
-    BatchNorm { weight: usize, bias: usize, running: usize, norm: BatchNorm },
-    MaxPool { window: Window, out: (usize, usize) },
-    AvgPool { window: Window, out: (usize, usize) },
-    AdaptiveAvgPool { out: (usize, usize) },
+    Conv {
+        weight: usize,
+        bias: Option<usize>,
+        shape: ConvShape,
+    },
+    ConvTranspose {
+        weight: usize,
+        bias: Option<usize>,
+        shape: ConvShape,
+    },
+    Linear {
+        weight: usize,
+        bias: Option<usize>,
+        out: usize,
+    },
+    /// γ and β are absent where it is not affine.
+    BatchNorm {
+        affine: Option<(usize, usize)>,
+        running: usize,
+        norm: BatchNorm,
+        channels: usize,
+    },
+    GroupNorm {
+        affine: Option<(usize, usize)>,
+        over: Over,
+        eps: f64,
+    },
+    Lrn(Lrn),
+    Scale {
+        factors: usize,
+    },
+    Prelu {
+        slopes: usize,
+    },
+    MaxPool {
+        window: Window,
+        out: (usize, usize),
+    },
+    AvgPool {
+        window: Window,
+        out: (usize, usize),
+        counts_padding: bool,
+    },
+    AdaptiveAvgPool {
+        out: (usize, usize),
+    },
+    Upsample {
+        out: (usize, usize),
+        mode: UpsampleMode,
+    },
+    ChannelShuffle {
+        groups: usize,
+    },
+    Slice {
+        first: usize,
+        channels: usize,
+    },
+    PadChannels {
+        out: (usize, usize, usize),
+        stride: (usize, usize),
+        before: usize,
+    },
     Flatten,
     Softmax,
-    Lrn(Lrn),
-    Dropout { p: f64, layer: u64 },
+    Dropout {
+        p: f64,
+        layer: u64,
+    },
     Activation(Activation),
+    Add,
+    Concat,
+    Multiply,
 }
 
 impl Step {
@@ -297,32 +367,63 @@ impl Step {
         let (channels, rows, columns) = dims(layer.output);
         let (weight, out) = (parameter, (rows, columns));
         let bias = (layer.biases > 0).then_some(parameter + 1);
+        let affine = bias.map(|bias| (weight, bias));
         match &layer.operation {
             Operation::Conv { window, groups, .. } => {
-                let (window, groups) = (*window, *groups as usize);
-                let (out_channels, out_height, out_width) = (channels, rows, columns);
-                let shape = ConvShape { window, groups, out_channels, out_height, out_width, algorithm: None };
-                Step::Conv { weight, bias, shape }
+                Step::Conv { weight, bias, shape: shape_of(layer, *window, *groups) }
+            }
+            Operation::ConvTranspose { window, groups, .. } => {
+                Step::ConvTranspose { weight, bias, shape: shape_of(layer, *window, *groups) }
             }
             Operation::Linear { .. } => Step::Linear { weight, bias, out: channels },
-            Operation::BatchNorm(norm) => Step::BatchNorm { weight, bias: parameter + 1, running, norm: *norm },
+            Operation::Norm(Norm::Batch(norm)) => Step::BatchNorm { affine, running, norm: *norm, channels },
+            Operation::Norm(Norm::Group { groups, eps }) => {
+                Step::GroupNorm { affine, over: Over::Groups(*groups as usize), eps: *eps }
+            }
+            Operation::Norm(Norm::Instance { eps, .. }) => {
+                Step::GroupNorm { affine, over: Over::Groups(channels), eps: *eps }
+            }
+            Operation::Norm(Norm::Layer { eps }) => Step::GroupNorm { affine, over: Over::Channels, eps: *eps },
+            Operation::Norm(Norm::Lrn(settings)) => Step::Lrn(*settings),
+            Operation::Scale { .. } => Step::Scale { factors: parameter },
+            Operation::Prelu { .. } => Step::Prelu { slopes: parameter },
             Operation::MaxPool { window, .. } => Step::MaxPool { window: *window, out },
-            Operation::AvgPool { window, .. } => Step::AvgPool { window: *window, out },
+            Operation::AvgPool { window, counts_padding, .. } => {
+                Step::AvgPool { window: *window, out, counts_padding: *counts_padding }
+            }
             Operation::AdaptiveAvgPool | Operation::GlobalAvgPool => Step::AdaptiveAvgPool { out },
+            Operation::Upsample { mode, .. } => Step::Upsample { out, mode: *mode },
+            Operation::ChannelShuffle { groups } => Step::ChannelShuffle { groups: *groups as usize },
+            Operation::Slice { first } => Step::Slice { first: *first as usize, channels },
+            Operation::PadChannels { stride, before } => Step::PadChannels {
+                out: (channels, rows, columns),
+                stride: (stride.height as usize, stride.width as usize),
+                before: *before as usize,
+            },
             Operation::Flatten => Step::Flatten,
             Operation::Softmax => Step::Softmax,
-            Operation::Lrn(settings) => Step::Lrn(*settings),
             Operation::Dropout { p } => Step::Dropout { p: *p, layer: layer.index as u64 },
             Operation::Activation(activation) => Step::Activation(*activation),
+            Operation::Add => Step::Add,
+            Operation::Concat => Step::Concat,
+            Operation::Multiply => Step::Multiply,
         }
     }
 
     fn has_parameters(&self) -> bool {
-        matches!(self, Step::Conv { .. } | Step::Linear { .. } | Step::BatchNorm { .. })
+        match self {
+            Step::Conv { .. }
+            | Step::ConvTranspose { .. }
+            | Step::Linear { .. }
+            | Step::Scale { .. }
+            | Step::Prelu { .. } => true,
+            Step::BatchNorm { affine, .. } | Step::GroupNorm { affine, .. } => affine.is_some(),
+            _ => false,
+        }
     }
 }
 
-/// What a layer needs to know beside its input and parameters.
+/// What a layer needs to know beside its inputs and parameters.
 #[derive(Clone, Copy)]
 struct Extras<'a> {
     mode: Mode,
@@ -334,32 +435,62 @@ struct Extras<'a> {
 
 fn apply<T: Tape<f32, Cpu>>(
     step: &Step,
-    input: Values<T>,
+    mut inputs: Vec<Values>,
+    tape: T,
     parameters: &[Parameter],
     running: &mut [Running],
     extras: Extras,
 ) -> Values<T> {
+    match step {
+        Step::Add => return add(inputs, tape),
+        Step::Concat => return concat(inputs, tape),
+        Step::Multiply => return multiply(inputs, tape),
+        _ => {}
+    }
+    let input = inputs.swap_remove(0).put_tape(tape);
     let Extras { mode, wants, algorithm, transformed, finite } = extras;
     let row = |index: usize| &parameters[index].values;
     match *step {
         Step::Conv { weight, bias, shape } => {
             conv(input, row(weight), bias.map(row), &ConvShape { algorithm, ..shape }, wants, transformed)
         }
-        Step::Linear { weight, bias, out } => linear(input, row(weight), bias.map(row), out, wants, finite),
-        Step::BatchNorm { weight, bias, running: at, norm } => {
-            let momentum = matches!(mode, Mode::Train { .. }).then_some(norm.momentum);
-            batch_norm(input, (row(weight), row(bias)), &mut running[at].statistics, norm.eps, momentum)
+        Step::ConvTranspose { weight, bias, shape } => {
+            conv_transpose(input, row(weight), bias.map(row), &ConvShape { algorithm, ..shape }, wants)
         }
+        Step::Linear { weight, bias, out } => linear(input, row(weight), bias.map(row), out, wants, finite),
+        Step::BatchNorm { affine, running: at, norm, channels } => {
+            let momentum = matches!(mode, Mode::Train { .. }).then_some(norm.momentum);
+            let statistics = &mut running[at].statistics;
+            match affine {
+                Some((gamma, beta)) => batch_norm(input, (row(gamma), row(beta)), statistics, norm.eps, momentum),
+                None => {
+                    let constant = |value: f32| super::parameters::row(input.device(), vec![value; channels]);
+                    let (gamma, beta) = (constant(1.0), constant(0.0));
+                    batch_norm(input, (&gamma, &beta), statistics, norm.eps, momentum)
+                }
+            }
+        }
+        Step::GroupNorm { affine, over, eps } => {
+            group_norm(input, affine.map(|(gamma, beta)| (row(gamma), row(beta))), over, eps)
+        }
+        Step::Lrn(settings) => lrn(input, settings),
+        Step::Scale { factors } => scale(input, row(factors)),
+        Step::Prelu { slopes } => prelu(input, row(slopes)),
         Step::MaxPool { window, out } => maxpool(input, window, out),
-        Step::AvgPool { window, out } => avgpool(input, window, out),
+        Step::AvgPool { window, out, counts_padding } => avgpool(input, window, out, counts_padding),
         Step::AdaptiveAvgPool { out } => adaptive_avgpool(input, out),
+        Step::Upsample { out, mode } => upsample(input, out, mode),
+        Step::ChannelShuffle { groups } => channel_shuffle(input, groups),
+        Step::Slice { first, channels } => slice(input, first, channels),
+        Step::PadChannels { out, stride, before } => pad_channels(input, out, stride, before),
         Step::Flatten => flatten(input),
         Step::Softmax => softmax(input),
-        Step::Lrn(settings) => lrn(input, settings),
         Step::Dropout { p, layer } => match mode {
             Mode::Train { dropout_seed: Some(seed) } if p > 0.0 => dropout(input, p, mix(seed, layer)),
             _ => input,
         },
         Step::Activation(activation) => activate(input, activation),
+        // Done above.
+        Step::Add | Step::Concat | Step::Multiply => input,
     }
 }

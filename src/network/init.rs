@@ -10,7 +10,8 @@ use super::parameters::Role;
 use super::random::mix;
 use crate::graph::Operation;
 
-/// How weights are drawn. Biases start at 0 and batch norms at γ = 1, β = 0 in all of them.
+/// How weights are drawn. Biases start at 0, normalisations at γ = 1, β = 0, factors and slopes
+/// at what the description says in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Init {
     /// torchvision's VGG: conv N(0, 2/(out·taps)) (He et al. 2015, fan-out), linear N(0, 0.01²).
@@ -62,7 +63,8 @@ pub fn values(init: Init, operation: &Operation, role: Role, shape: &[usize], se
 fn draw(init: Init, operation: &Operation, role: Role, shape: &[usize]) -> Draw {
     let taps: usize = shape.iter().skip(2).product();
     match (operation, role) {
-        (Operation::BatchNorm(_), Role::Weight) => Draw::Constant(1.0),
+        (Operation::Norm(_), Role::Weight) => Draw::Constant(1.0),
+        (Operation::Scale { init } | Operation::Prelu { init, .. }, Role::Weight) => Draw::Constant(*init as f32),
         (_, Role::Bias) => Draw::Constant(0.0),
         (operation, Role::Weight) => match init {
             Init::Paper => Draw::Normal(0.1),

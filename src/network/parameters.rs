@@ -5,14 +5,15 @@ use dfdx::prelude::*;
 use super::kernels::view;
 use super::ops::Row;
 use super::ops::batch_norm::Statistics;
-use crate::graph::{Layer, Operation, Shape};
+use crate::graph::{Layer, Operation};
 
 /// What a parameter is to its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The kernels of a conv, the matrix of a linear layer, the γ of a batch norm.
+    /// The kernels of a conv, the matrix of a linear layer, the γ of a normalisation, the factors of a scale, the slopes of a
+    /// PReLU.
     Weight,
-    /// The bias of a conv or linear layer, the β of a batch norm.
+    /// The bias of a conv or linear layer, the β of a normalisation.
     Bias,
 }
 
@@ -34,7 +35,8 @@ pub struct Parameter {
     pub role: Role,
     /// The layer's path and the role: `block1.conv1.weight`.
     pub name: String,
-    /// As PyTorch lays it out: conv [out, in/groups, kernel height, kernel width], linear [out, in].
+    /// As PyTorch lays it out: conv [out, in/groups, kernel height, kernel width], transposed conv [in, out/groups, kernel
+    /// height, kernel width], linear [out, in].
     pub shape: Vec<usize>,
     /// Whether `values` stand transposed, as (in, out): those of a linear layer's matrix do.
     pub transposed: bool,
@@ -67,19 +69,20 @@ pub fn shapes_of(layer: &Layer) -> Vec<(Role, Vec<usize>)> {
         let bias = (layer.biases > 0).then(|| (Role::Bias, vec![outputs as usize]));
         std::iter::once((Role::Weight, weight)).chain(bias).collect()
     };
-    match (&layer.operation, layer.input, layer.output) {
-        (
-            Operation::Conv { window, groups, .. },
-            Shape::Map { channels: inputs, .. },
-            Shape::Map { channels: out, .. },
-        ) => {
+    let (inputs, out) = (layer.input.channels(), layer.output.channels());
+    match &layer.operation {
+        Operation::Conv { window, groups, .. } => {
             let sizes = [out, inputs / groups, window.kernel.height, window.kernel.width];
             with_bias(sizes.map(|size| size as usize).to_vec(), out)
         }
-        (Operation::Linear { .. }, Shape::Flat(inputs), Shape::Flat(out)) => {
-            with_bias(vec![out as usize, inputs as usize], out)
+        Operation::ConvTranspose { window, groups, .. } => {
+            let sizes = [inputs, out / groups, window.kernel.height, window.kernel.width];
+            with_bias(sizes.map(|size| size as usize).to_vec(), out)
         }
-        (Operation::BatchNorm(_), ..) => with_bias(vec![layer.weights as usize], layer.weights),
+        Operation::Linear { .. } => with_bias(vec![out as usize, inputs as usize], out),
+        Operation::Norm(_) | Operation::Scale { .. } | Operation::Prelu { .. } if layer.weights > 0 => {
+            with_bias(vec![layer.weights as usize], layer.weights)
+        }
         _ => Vec::new(),
     }
 }

@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_share_and_the_box_follow_the_heat() {
-        let span = Span { first: 0, last: 8, input: 9 };
+        let span = Span { first: 0, last: 8, read: Some((0, 8)), input: 9 };
         let mut values = vec![0.0; 81];
         values[4 * 9 + 4] = 1.0;
         let heat = Heat { height: 9, width: 9, values };
@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(even.box_that_holds(0.95), Some([9, 9]));
         assert_eq!(even.size_above_two_sigma(), 9.0);
         // At a corner only what lies on the input counts: 6 of 9 rows and columns, of which 3 are the middle half.
-        let corner = Span { first: -3, last: 5, input: 6 };
+        let corner = Span { first: -3, last: 5, read: Some((0, 5)), input: 6 };
         let heat = |value: f64| Heat { height: 6, width: 6, values: vec![value; 36] };
         let clipped = Effective { heat: heat(1.0), samples: 1, spans: [corner, corner] };
         assert!((clipped.share_in_central_half() - 0.25).abs() < 1e-12);

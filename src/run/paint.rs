@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_square_of_the_field_is_drawn_where_it_is() {
-        let span = Span { first: -2, last: 1, input: 4 };
+        let span = Span { first: -2, last: 1, read: Some((0, 1)), input: 4 };
         let heat = Heat { height: 4, width: 4, values: vec![1.0; 16] };
         let both = fields(None, &heat, &[span, span]);
         assert_eq!(both.dimensions(), (2 * 256 + 8, 256));

@@ -1,7 +1,9 @@
 //! Words that the schema allows at a place of a text that is being typed and need not be sound yet.
 
 use super::bundled::BUNDLED;
-use super::kinds::{ACTIVATIONS, KINDS, NORMS, TOP_LEVEL, Takes, kind};
+use super::kinds::{
+    ACTIVATIONS, CONTAINER_KEYS, CONTAINERS, KINDS, Kind, NORMS, SHORTCUTS, TOP_LEVEL, Takes, container, kind,
+};
 use super::recipe;
 
 /// One word on offer.
@@ -105,34 +107,52 @@ fn offered(before: &str, around: &[String]) -> Vec<Candidate> {
     let keys = |names: &[&str]| names.iter().map(|name| candidate(format!("{name}: "), "")).collect::<Vec<_>>();
     match inside {
         None => keys(TOP_LEVEL),
-        Some("layers") => layers(),
-        Some("defaults") => KINDS.iter().map(|kind| candidate(format!("{}: ", kind.name), kind.about)).collect(),
-        Some("block") => keys(&["name", "repeat", "layers"]),
+        Some("layers" | "branches" | "shortcut") => layers(),
+        Some("defaults") => {
+            let kinds = KINDS.iter().chain(CONTAINERS).filter(|kind| !kind.fields.is_empty());
+            kinds.map(|kind| candidate(format!("{}: ", kind.name), kind.about)).collect()
+        }
         Some("train") => keys(recipe::KEYS),
         Some("augment") => plain(recipe::AUGMENTS),
         Some("preprocess") => keys(super::kinds::PREPROCESS),
-        Some(name) => match kind(name) {
-            Some(kind) => {
-                let fields = kind.fields.iter().map(|field| {
-                    let words = if field.default.is_empty() {
-                        "must be given".into()
-                    } else {
-                        format!("{} by itself", field.default)
-                    };
-                    candidate(format!("{}: ", field.name), words)
-                });
-                let is_default = around.get(1).is_some_and(|key| key == "defaults");
-                fields.chain((!is_default).then(|| candidate("name: ", "its own name"))).collect()
+        Some(name) => {
+            let is_default = around.get(1).is_some_and(|key| key == "defaults");
+            match (kind(name), container(name)) {
+                (Some(kind), _) => {
+                    let name = (!is_default).then(|| candidate("name: ", "its own name"));
+                    fields(kind).chain(name).collect()
+                }
+                // A list right behind a container holds layers; a map its keys.
+                (None, Some(_)) if !is_default && before.trim_end().ends_with('[') => layers(),
+                (None, Some(container)) if is_default => fields(container).collect(),
+                (None, Some(container)) => {
+                    let main = container.main.filter(|main| container.field(main).is_none());
+                    let common = main.into_iter().chain(CONTAINER_KEYS.iter().copied());
+                    let common = common.map(|key| candidate(format!("{key}: "), ""));
+                    fields(container).chain(common).collect()
+                }
+                (None, None) => Vec::new(),
             }
-            None => Vec::new(),
-        },
+        }
     }
+}
+
+fn fields(kind: &'static Kind) -> impl Iterator<Item = Candidate> {
+    kind.fields.iter().map(|field| {
+        let words = match field.default {
+            "" => "must be given".into(),
+            default => format!("{default} by itself"),
+        };
+        candidate(format!("{}: ", field.name), words)
+    })
 }
 
 fn layers() -> Vec<Candidate> {
     let short = [
         ("conv3-", "a 3×3 conv with so many channels"),
         ("conv1-", "a 1×1 conv"),
+        ("dw3", "a depthwise 3×3 conv"),
+        ("up2-", "a 2×2 transposed conv with stride 2"),
         ("fc-", "fully connected"),
         ("fc-classes", "one output a class"),
     ];
@@ -141,13 +161,22 @@ fn layers() -> Vec<Candidate> {
         let needs = kind.fields.iter().any(|field| field.default.is_empty());
         candidate(if needs { format!("{}: ", kind.name) } else { kind.name.to_string() }, kind.about)
     });
-    let groups =
-        [candidate("block: ", "layers under a name"), candidate("stack: ", "torchvision's list: [64, M, 128, A]")];
-    short.chain(kinds).chain(groups).collect()
+    let containers = CONTAINERS.iter().map(|kind| candidate(format!("{}: ", kind.name), kind.about));
+    let rest = [
+        candidate("stack: ", "torchvision's list: [64, M, 128, A]"),
+        candidate("identity", "what arrives, as a branch"),
+        candidate("from: ", "a branch that begins with the output of a layer or block before"),
+    ];
+    short.chain(kinds).chain(containers).chain(rest).collect()
 }
 
 fn values(key: &str) -> Vec<Candidate> {
-    let takes = KINDS.iter().flat_map(|kind| kind.fields).find(|field| field.name == key).map(|field| field.takes);
+    let takes = KINDS
+        .iter()
+        .chain(CONTAINERS)
+        .flat_map(|kind| kind.fields)
+        .find(|field| field.name == key)
+        .map(|field| field.takes);
     match (key, takes) {
         ("extends", _) => BUNDLED.iter().map(|(id, _)| candidate(*id, "bundled")).collect(),
         ("optimizer", _) => plain(recipe::OPTIMIZERS),
@@ -156,8 +185,10 @@ fn values(key: &str) -> Vec<Candidate> {
         ("augment", _) => plain(recipe::AUGMENTS),
         ("shuffle" | "nesterov" | "flip_test", _) | (_, Some(Takes::Bool)) => plain(&["true", "false"]),
         (_, Some(Takes::Activation)) => plain(&ACTIVATIONS.iter().chain(&["none"]).copied().collect::<Vec<_>>()),
-        (_, Some(Takes::Norm)) => plain(NORMS),
-        (_, Some(Takes::Padding)) => plain(&["same", "valid"]),
+        (_, Some(Takes::Norm)) => plain(&NORMS.iter().map(|(word, _)| *word).chain(["none"]).collect::<Vec<_>>()),
+        (_, Some(Takes::Padding)) => plain(&["same", "same_upper", "valid"]),
+        (_, Some(Takes::Shortcut)) => plain(SHORTCUTS),
+        (_, Some(Takes::Word(words))) => plain(words),
         (_, Some(Takes::Groups)) => plain(&["depthwise"]),
         ("out", _) => plain(&["classes"]),
         _ => Vec::new(),

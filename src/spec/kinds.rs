@@ -5,22 +5,28 @@
 pub enum Takes {
     /// A whole number of at least 1.
     Count,
-    /// A whole number, or the word `classes`.
-    CountOrClasses,
+    /// A whole number, or one that follows from what arrives: `x6`, `/4`.
+    Width,
+    /// As [`Takes::Width`], or the word `classes`.
+    WidthOrClasses,
     /// A whole number of at least 1, or `[height, width]`.
     Pair,
     /// A whole number from 0, or `[height, width]`.
     PaddingPair,
-    /// As [`Takes::PaddingPair`], or `same` or `valid`.
+    /// A whole number from 0, `[height, width]` or `[top, bottom, left, right]`, or `same`, `same_upper` or `valid`.
     Padding,
     /// A whole number of at least 1, or `depthwise`.
     Groups,
     Bool,
     Number,
-    /// One of `none`, `batch`, `lrn`.
+    /// One of a few words.
+    Word(&'static [&'static str]),
+    /// `none`, or one of [`NORMS`].
     Norm,
     /// `none`, or the name of an activation.
     Activation,
+    /// One of [`SHORTCUTS`], or a list of layers.
+    Shortcut,
 }
 
 #[derive(Debug)]
@@ -47,7 +53,7 @@ const fn field(name: &'static str, takes: Takes, default: &'static str) -> Field
 const POOL: &[Field] = &[
     field("kernel", Takes::Pair, "2"),
     field("stride", Takes::Pair, "kernel"),
-    field("padding", Takes::PaddingPair, "0"),
+    field("padding", Takes::Padding, "0"),
     field("ceil", Takes::Bool, "false"),
 ];
 
@@ -61,7 +67,7 @@ pub const KINDS: &[Kind] = &[
         name: "conv",
         main: Some("out"),
         fields: &[
-            field("out", Takes::Count, ""),
+            field("out", Takes::Width, ""),
             field("kernel", Takes::Pair, "3"),
             field("stride", Takes::Pair, "1"),
             field("padding", Takes::Padding, "same"),
@@ -74,10 +80,27 @@ pub const KINDS: &[Kind] = &[
         about: "convolution; its norm and activation follow as layers of their own",
     },
     Kind {
+        name: "conv_transpose",
+        main: Some("out"),
+        fields: &[
+            field("out", Takes::Width, ""),
+            field("kernel", Takes::Pair, "2"),
+            field("stride", Takes::Pair, "kernel"),
+            field("padding", Takes::PaddingPair, "0"),
+            field("output_padding", Takes::PaddingPair, "0"),
+            field("dilation", Takes::Pair, "1"),
+            field("groups", Takes::Groups, "1"),
+            field("bias", Takes::Bool, "true"),
+            field("norm", Takes::Norm, "none"),
+            field("activation", Takes::Activation, "none"),
+        ],
+        about: "transposed convolution, PyTorch's: the map grows by the stride",
+    },
+    Kind {
         name: "linear",
         main: Some("out"),
         fields: &[
-            field("out", Takes::CountOrClasses, ""),
+            field("out", Takes::WidthOrClasses, ""),
             field("bias", Takes::Bool, "true"),
             field("activation", Takes::Activation, "none"),
         ],
@@ -88,7 +111,7 @@ pub const KINDS: &[Kind] = &[
         name: "avgpool",
         main: Some("kernel"),
         fields: POOL,
-        about: "mean of each window, padding counted as PyTorch counts it",
+        about: "mean of each window, padding counted as PyTorch counts it (that of `same_upper` is not, as in TensorFlow)",
     },
     Kind {
         name: "adaptive_avgpool",
@@ -97,13 +120,47 @@ pub const KINDS: &[Kind] = &[
         about: "mean pooling to a given output size, windows as PyTorch's",
     },
     plain("global_avgpool", "mean of each channel, down to 1×1"),
+    Kind {
+        name: "upsample",
+        main: Some("scale"),
+        fields: &[field("scale", Takes::Pair, "2"), field("mode", Takes::Word(UPSAMPLE_MODES), "nearest")],
+        about: "a larger map: each value repeated, or between its neighbours (PyTorch's, align_corners off)",
+    },
+    Kind {
+        name: "channel_shuffle",
+        main: Some("groups"),
+        fields: &[field("groups", Takes::Count, "")],
+        about: "channels dealt out from so many groups in turn",
+    },
     plain("flatten", "channels, rows and columns in one row of features"),
     plain("softmax", "probabilities over features or channels"),
     Kind {
         name: "batch_norm",
         main: None,
-        fields: &[field("eps", Takes::Number, "1e-5"), field("momentum", Takes::Number, "0.1")],
+        fields: &[
+            field("eps", Takes::Number, "1e-5"),
+            field("momentum", Takes::Number, "0.1"),
+            field("affine", Takes::Bool, "true"),
+        ],
         about: "batch normalisation per channel or feature",
+    },
+    Kind {
+        name: "group_norm",
+        main: Some("groups"),
+        fields: &[field("groups", Takes::Count, "32"), field("eps", Takes::Number, "1e-5")],
+        about: "normalisation of each image over groups of channels",
+    },
+    Kind {
+        name: "layer_norm",
+        main: None,
+        fields: &[field("eps", Takes::Number, "1e-6")],
+        about: "normalisation over the channels at each position, as ConvNeXt has it",
+    },
+    Kind {
+        name: "instance_norm",
+        main: None,
+        fields: &[field("eps", Takes::Number, "1e-5"), field("affine", Takes::Bool, "false")],
+        about: "normalisation of each channel of each image",
     },
     Kind {
         name: "lrn",
@@ -117,30 +174,122 @@ pub const KINDS: &[Kind] = &[
         about: "local response normalisation, PyTorch's: alpha is divided by size",
     },
     Kind {
+        name: "scale",
+        main: Some("init"),
+        fields: &[field("init", Takes::Number, "1")],
+        about: "each channel times a factor that is learned",
+    },
+    Kind {
         name: "dropout",
         main: Some("p"),
         fields: &[field("p", Takes::Number, "0.5")],
         about: "zeroes values at random while training",
     },
     plain("relu", "max(x, 0)"),
+    plain("relu6", "min(max(x, 0), 6)"),
     Kind {
         name: "leaky_relu",
         main: Some("slope"),
         fields: &[field("slope", Takes::Number, "0.01")],
         about: "x, or slope·x below 0",
     },
+    Kind {
+        name: "prelu",
+        main: Some("init"),
+        fields: &[field("init", Takes::Number, "0.25"), field("per_channel", Takes::Bool, "false")],
+        about: "x, or a slope that is learned times x below 0; one slope, or one a channel",
+    },
     plain("elu", "x, or exp(x) − 1 below 0"),
-    plain("gelu", "x·Φ(x), exact"),
+    Kind {
+        name: "gelu",
+        main: Some("approximate"),
+        fields: &[field("approximate", Takes::Word(&["none", "tanh"]), "none")],
+        about: "x·Φ(x), exact or by the hyperbolic tangent",
+    },
     plain("sigmoid", "1/(1 + exp(−x))"),
     plain("tanh", "hyperbolic tangent"),
     plain("silu", "x·sigmoid(x)"),
+    plain("mish", "x·tanh(ln(1 + exp(x)))"),
+    plain("hardswish", "x·min(max(x + 3, 0), 6)/6"),
+    plain("hardsigmoid", "min(max(x + 3, 0), 6)/6"),
 ];
 
 /// The kinds that a layer's `activation` may name.
-pub const ACTIVATIONS: &[&str] = &["relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "silu"];
+pub const ACTIVATIONS: &[&str] = &[
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "prelu",
+    "elu",
+    "gelu",
+    "sigmoid",
+    "tanh",
+    "silu",
+    "mish",
+    "hardswish",
+    "hardsigmoid",
+];
 
-/// The norms that a conv's `norm` may name.
-pub const NORMS: &[&str] = &["none", "batch", "lrn"];
+/// The norms that a conv's `norm` may name, with the kinds that they are.
+pub const NORMS: &[(&str, &str)] = &[
+    ("batch", "batch_norm"),
+    ("group", "group_norm"),
+    ("layer", "layer_norm"),
+    ("instance", "instance_norm"),
+    ("lrn", "lrn"),
+];
+
+/// How values between others are found when a map grows.
+pub const UPSAMPLE_MODES: &[&str] = &["nearest", "bilinear"];
+
+/// What a residual's `shortcut` may be, besides a list of layers.
+pub const SHORTCUTS: &[&str] = &["identity", "project", "drop", "pad"];
+
+/// Every container: a block with a wiring. What stands in all of them is [`CONTAINER_KEYS`].
+pub const CONTAINERS: &[Kind] = &[
+    Kind { name: "block", main: Some("layers"), fields: &[], about: "layers under a name, one after the other" },
+    Kind {
+        name: "residual",
+        main: Some("layers"),
+        fields: &[field("shortcut", Takes::Shortcut, "identity"), field("activation", Takes::Activation, "none")],
+        about: "layers(x) + shortcut(x), then the activation",
+    },
+    Kind {
+        name: "concat",
+        main: Some("branches"),
+        fields: &[],
+        about: "every branch sees x; their channels one after the other",
+    },
+    Kind {
+        name: "split",
+        main: Some("branches"),
+        fields: &[],
+        about: "x's channels shared out evenly among the branches, then as concat",
+    },
+    Kind {
+        name: "gate",
+        main: Some("layers"),
+        fields: &[],
+        about: "x·layers(x), over 1×1 maps or one channel as well",
+    },
+    Kind {
+        name: "squeeze_excite",
+        main: Some("out"),
+        fields: &[
+            field("out", Takes::Width, ""),
+            field("activation", Takes::Activation, "relu"),
+            field("gate", Takes::Activation, "sigmoid"),
+        ],
+        about: "a gate of global_avgpool, a 1×1 conv to `out` channels, activation, a 1×1 conv back, gate",
+    },
+];
+
+/// The keys that every container takes beside its own.
+pub const CONTAINER_KEYS: &[&str] = &["name", "repeat", "first", "last"];
+
+pub fn container(name: &str) -> Option<&'static Kind> {
+    CONTAINERS.iter().find(|kind| kind.name == name)
+}
 
 /// The keys at the top of a file.
 pub const TOP_LEVEL: &[&str] = &[

@@ -117,9 +117,7 @@ impl Sort {
             Column::Params | Column::ParamShare => layers.iter().map(|layer| u128::from(layer.params())).sum(),
             Column::Memory => layers.iter().map(|layer| u128::from(layer.output_bytes())).sum(),
             Column::Output => last.map_or(0, |layer| layer.output.elements()),
-            Column::Field => {
-                last.and_then(|layer| layer.field).map_or(0, |[rows, columns]| rows.size.max(columns.size))
-            }
+            Column::Field => last.and_then(Layer::field_size).map_or(0, |[rows, columns]| rows.max(columns)),
             _ => layers.iter().map(|layer: &Layer| u128::from(layer.macs)).sum(),
         }
     }

@@ -13,7 +13,10 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::common::{network, project};
 
-const ALL: [&str; 6] = ["batchnorm", "deep3x3", "kernels", "lrn", "plain3x3", "strided"];
+const ALL: [&str; 11] =
+    ["batchnorm", "deep3x3", "kernels", "lrn", "plain3x3", "strided", "residual", "concat", "gate", "shuffle", "unet"];
+/// Those with branches, whose tensors are called as the network's own.
+const BRANCHING: [&str; 5] = ["residual", "concat", "gate", "shuffle", "unet"];
 const TRAIN: Mode = Mode::Train { dropout_seed: None };
 
 /// A fixture's tensors and the network with its first parameters.
@@ -58,8 +61,12 @@ fn load(name: &str, file: &TensorFile, prefix: &str) -> Compiled {
     safetensors::serialize_to_file(views, None, &path).expect("written");
     let network = network(&format!("tests/fixtures/{name}.yaml"));
     let read = weights::read(&network, &path, weights::Rest::Refused).expect("weights");
-    assert_eq!(read.scheme, weights::Scheme::Torchvision);
+    assert_eq!(read.scheme, scheme(name));
     read.compiled
+}
+
+fn scheme(name: &str) -> weights::Scheme {
+    if BRANCHING.contains(&name) { weights::Scheme::Own } else { weights::Scheme::Torchvision }
 }
 
 /// Norm of the difference over the norm of the reference.
@@ -80,11 +87,11 @@ fn go_on(_: usize, _: &convlens::network::Values) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// The fixtures' keys of every parameter and statistic: torchvision's numbering, in the network's order.
+/// The fixtures' keys of every parameter and statistic, in the network's order.
 fn keys(name: &str) -> Vec<String> {
     let network = network(&format!("tests/fixtures/{name}.yaml"));
     let slots = weights::names::slots(&network);
-    weights::names::names(weights::Scheme::Torchvision, &network, &slots).expect("names")
+    weights::names::names(scheme(name), &network, &slots).expect("names")
 }
 
 /// Parameters and statistics in PyTorch's layout, in the order of [`keys`].
@@ -169,10 +176,10 @@ fn three_steps_of_sgd_end_at_pytorchs_parameters() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit_of_a_training_step() {
-    let with = |threads: usize| {
+    let with = |name: &str, threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         pool.install(|| {
-            let mut fixture = Fixture::open("batchnorm");
+            let mut fixture = Fixture::open(name);
             let algorithm = Algorithm::Adam { betas: [0.9, 0.999], eps: 1e-8 };
             let mut optimizer = Optimizer::new(algorithm, 1e-2, &fixture.compiled).expect("memory");
             let input = fixture.compiled.batch(fixture.values("input"));
@@ -186,9 +193,11 @@ fn the_number_of_threads_changes_no_bit_of_a_training_step() {
             state(&fixture.compiled)
         })
     };
-    let one = with(1);
-    assert_eq!(one, with(2));
-    assert_eq!(one, with(8));
+    for name in ["batchnorm", "concat", "gate", "unet"] {
+        let one = with(name, 1);
+        assert_eq!(one, with(name, 2), "{name}");
+        assert_eq!(one, with(name, 8), "{name}");
+    }
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn fixture(name: &str, folder: &std::path::Path) -> (String, String, Vec<f64>) {
 #[test]
 fn the_first_losses_are_pytorchs() {
     // No dropout in these, so that the command's own training mode can be compared.
-    for name in ["batchnorm", "deep3x3", "kernels", "lrn", "strided"] {
+    let branching = ["residual", "concat", "gate", "shuffle", "unet"];
+    for name in ["batchnorm", "deep3x3", "kernels", "lrn", "strided"].into_iter().chain(branching) {
         let folder = tempfile::tempdir().expect("a folder");
         let (data, weights, expected) = fixture(name, folder.path());
         let arch = format!("tests/fixtures/{name}.yaml");
@@ -67,7 +68,8 @@ fn the_first_losses_are_pytorchs() {
             "5e-4",
         ];
         // In parts whose gradients are added up the steps are the same; batch norms alone see their part only.
-        let in_parts: &[&str] = if name == "batchnorm" { &[] } else { &["--micro-batch", "1"] };
+        let normed = ["batchnorm", "residual", "concat", "gate", "shuffle"].contains(&name);
+        let in_parts: &[&str] = if normed { &[] } else { &["--micro-batch", "1"] };
         for more in [&[][..], in_parts] {
             let got = losses(&events(&[&arguments[..], more].concat()));
             assert_eq!(got.len(), 3);

@@ -122,7 +122,7 @@ impl Work<'_> {
                 "mean": statistics.mean, "std": statistics.std, "min": statistics.min, "max": statistics.max,
                 "zero_fraction": statistics.zero_fraction, "non_finite": statistics.non_finite,
                 "dead_channels": first.alive[run.index].iter().filter(|alive| !**alive).count(),
-                "channels": first.alive[run.index].len(), "bytes_moved": layer.bytes_moved(first.images as u64)})
+                "channels": first.alive[run.index].len(), "bytes_moved": self.network.bytes_moved(layer, first.images as u64)})
         });
         let weights = self.args.weights.as_ref().map_or_else(
             || json!(format!("random, seed {}", self.args.seed)),

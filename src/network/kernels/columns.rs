@@ -11,7 +11,7 @@ use super::joined::Joined;
 use super::matmul::{Matrix, matmul};
 use super::scratch::Scratch;
 use crate::graph::Window;
-use crate::spec::describe::Pair;
+use crate::spec::describe::{Pair, Sides};
 
 /// Values of a column matrix to aim for: 1 MiB, about the second-level cache.
 const COLUMN_VALUES: usize = 1 << 18;
@@ -182,9 +182,11 @@ impl Convolution {
         let window = self.plane.window;
         let reach = |kernel: u64, dilation: u64, padding: u64| (dilation * (kernel - 1)).checked_sub(padding);
         let padding = Pair {
-            height: reach(window.kernel.height, window.dilation.height, window.padding.height)?,
-            width: reach(window.kernel.width, window.dilation.width, window.padding.width)?,
+            height: reach(window.kernel.height, window.dilation.height, window.padding.top)?,
+            width: reach(window.kernel.width, window.dilation.width, window.padding.left)?,
         };
+        // Only what lies before the first row and column moves anything; the sizes say where the map ends.
+        let padding = Sides::around(padding);
         let plane = Plane {
             channels: self.out_channels,
             height: self.plane.out_height,

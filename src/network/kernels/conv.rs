@@ -44,9 +44,11 @@ impl Algorithm {
 }
 
 impl Convolution {
-    /// The same sizes for Winograd's tiles, where these can be used: 3×3 or 5×5, stride and dilation 1, one group.
+    /// The same sizes for Winograd's tiles, where these can be used: 3×3 or 5×5, stride and dilation 1, one group, as much padding
+    /// after as before.
     pub fn winograd(&self) -> Option<Winograd> {
         let window = self.plane.window;
+        let padding = window.padding.symmetric()?;
         let square = window.kernel.height == window.kernel.width;
         let plain = square && window.stride == Pair::square(1) && window.dilation == Pair::square(1);
         let winograd = Winograd {
@@ -56,7 +58,7 @@ impl Convolution {
             kernel: window.kernel.height as usize,
             height: self.plane.height,
             width: self.plane.width,
-            padding: (window.padding.height as usize, window.padding.width as usize),
+            padding: (padding.height as usize, padding.width as usize),
         };
         (plain && self.groups == 1 && winograd.applies()).then_some(winograd)
     }

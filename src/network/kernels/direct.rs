@@ -33,7 +33,7 @@ impl Direct {
     fn rows(&self, ky: usize, kx: usize, mut each: impl FnMut(usize, usize, std::ops::Range<usize>, usize)) {
         let window = self.plane.window;
         let (stride_y, stride_x) = (window.stride.height as usize, window.stride.width as usize);
-        let (pad_y, pad_x) = (window.padding.height as usize, window.padding.width as usize);
+        let (pad_y, pad_x) = (window.padding.top as usize, window.padding.left as usize);
         let (dy, dx) = (ky * window.dilation.height as usize, kx * window.dilation.width as usize);
         let from = pad_x.saturating_sub(dx).div_ceil(stride_x).min(self.plane.out_width);
         let to = (self.plane.width + pad_x).saturating_sub(dx).div_ceil(stride_x).min(self.plane.out_width);

@@ -54,7 +54,7 @@ impl Plane {
             for run in self.runs(tap, 0, self.positions()) {
                 let Some(row) = run.row else { continue };
                 for at in self.inside(&run) {
-                    let column = run.padded_x + at * self.stride_x() - self.window.padding.width as usize;
+                    let column = run.padded_x + at * self.stride_x() - self.window.padding.left as usize;
                     line[run.at + at] = Some(row + column);
                 }
             }
@@ -77,7 +77,7 @@ impl Plane {
             }
             let (oy, ox) = ((first + at) / plane.out_width, (first + at) % plane.out_width);
             let length = (plane.out_width - ox).min(count - at);
-            let y = (oy * window.stride.height as usize + dy).checked_sub(window.padding.height as usize);
+            let y = (oy * window.stride.height as usize + dy).checked_sub(window.padding.top as usize);
             let y = y.filter(|&y| y < plane.height);
             let run = Run {
                 at,
@@ -92,7 +92,7 @@ impl Plane {
 
     /// Which positions of a run lie inside the input row, as a range; the rest are padding.
     fn inside(&self, run: &Run) -> std::ops::Range<usize> {
-        let (stride, padding) = (self.stride_x(), self.window.padding.width as usize);
+        let (stride, padding) = (self.stride_x(), self.window.padding.left as usize);
         let from = padding.saturating_sub(run.padded_x).div_ceil(stride).min(run.length);
         let to = (self.width + padding).saturating_sub(run.padded_x).div_ceil(stride).min(run.length);
         from..to.max(from)
@@ -115,7 +115,7 @@ pub fn im2col(input: &[f32], plane: &Plane, first: usize, count: usize, columns:
                 continue;
             }
             let stride = plane.stride_x();
-            let from = start + run.padded_x + inside.start * stride - plane.window.padding.width as usize;
+            let from = start + run.padded_x + inside.start * stride - plane.window.padding.left as usize;
             let target = &mut target[inside];
             if stride == 1 {
                 target.copy_from_slice(&input[from..from + target.len()]);
@@ -139,7 +139,7 @@ pub fn col2im(columns: &[f32], plane: &Plane, first: usize, count: usize, input:
                 continue;
             }
             let stride = plane.stride_x();
-            let from = start + run.padded_x + inside.start * stride - plane.window.padding.width as usize;
+            let from = start + run.padded_x + inside.start * stride - plane.window.padding.left as usize;
             let source = &line[run.at..run.at + run.length][inside];
             for (sum, value) in input[from..].iter_mut().step_by(stride).zip(source) {
                 *sum += value;
@@ -152,7 +152,7 @@ pub fn col2im(columns: &[f32], plane: &Plane, first: usize, count: usize, input:
 mod tests {
     use super::*;
     use crate::graph::output_size;
-    use crate::spec::describe::Pair;
+    use crate::spec::describe::{Pair, Sides};
     use proptest::prelude::*;
 
     /// The input index that row `row` of the column matrix reads at `position`, by the definition of convolution.
@@ -162,9 +162,9 @@ mod tests {
         let (channel, tap) = (row / (kernel_height * kernel_width), row % (kernel_height * kernel_width));
         let (oy, ox) = (position / plane.out_width, position % plane.out_width);
         let y = (oy * window.stride.height as usize + tap / kernel_width * window.dilation.height as usize)
-            .checked_sub(window.padding.height as usize)?;
+            .checked_sub(window.padding.top as usize)?;
         let x = (ox * window.stride.width as usize + tap % kernel_width * window.dilation.width as usize)
-            .checked_sub(window.padding.width as usize)?;
+            .checked_sub(window.padding.left as usize)?;
         (y < plane.height && x < plane.width).then_some((channel * plane.height + y) * plane.width + x)
     }
 
@@ -175,8 +175,8 @@ mod tests {
             (padding, dilation) in (0u64..6, 1u64..3), first in 0usize..3,
         ) {
             let window = Window { kernel: Pair { height: kernel, width: 1 + kernel % 3 }, stride: Pair::square(stride),
-                padding: Pair::square(padding), dilation: Pair::square(dilation) };
-            let size = |input: usize, kernel| output_size(input as u64, kernel, stride, padding, dilation, false);
+                padding: Sides::around(Pair::square(padding)), dilation: Pair::square(dilation) };
+            let size = |input: usize, kernel| output_size(input as u64, kernel, stride, (padding, padding), dilation, false);
             let (rows, columns) = (size(height, window.kernel.height), size(width, window.kernel.width));
             let (Some(out_height), Some(out_width)) = (rows, columns) else {
                 return Ok(());

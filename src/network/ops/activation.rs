@@ -14,6 +14,10 @@ fn apply(activation: Activation, x: f32) -> f32 {
         // Not `max`, which would turn NaN into 0 and hide it.
         Activation::Relu if x < 0.0 => 0.0,
         Activation::Relu => x,
+        // As ReLU's, the comparisons let NaN through.
+        Activation::Relu6 if x < 0.0 => 0.0,
+        Activation::Relu6 if x > 6.0 => 6.0,
+        Activation::Relu6 => x,
         Activation::LeakyRelu { slope } if x < 0.0 => slope as f32 * x,
         Activation::LeakyRelu { .. } => x,
         Activation::Elu if x < 0.0 => x.exp_m1(),
@@ -22,14 +26,20 @@ fn apply(activation: Activation, x: f32) -> f32 {
         Activation::Sigmoid => sigmoid(x),
         Activation::Tanh => x.tanh(),
         Activation::Silu => x * sigmoid(x),
+        Activation::GeluTanh => 0.5 * x * (1.0 + gelu_argument(x).tanh()),
+        Activation::Mish => x * softplus(x).tanh(),
+        Activation::HardSwish => x * hard_sigmoid(x),
+        Activation::HardSigmoid => hard_sigmoid(x),
     }
 }
 
-/// f′(x); at a corner the value from below, as PyTorch.
+/// f′(x); at a corner the value that PyTorch gives it.
 fn derivative(activation: Activation, x: f32) -> f32 {
     match activation {
         Activation::Relu if x > 0.0 => 1.0,
         Activation::Relu => 0.0,
+        Activation::Relu6 if x > 0.0 && x < 6.0 => 1.0,
+        Activation::Relu6 => 0.0,
         Activation::LeakyRelu { slope } if x <= 0.0 => slope as f32,
         Activation::LeakyRelu { .. } => 1.0,
         Activation::Elu if x <= 0.0 => x.exp(),
@@ -38,7 +48,39 @@ fn derivative(activation: Activation, x: f32) -> f32 {
         Activation::Sigmoid => sigmoid(x) * (1.0 - sigmoid(x)),
         Activation::Tanh => 1.0 - x.tanh() * x.tanh(),
         Activation::Silu => sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
+        Activation::GeluTanh => {
+            let tanh = gelu_argument(x).tanh();
+            let inner = GELU_FACTOR * (1.0 + 3.0 * GELU_CUBE * x * x);
+            0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * inner
+        }
+        Activation::Mish => {
+            let tanh = softplus(x).tanh();
+            tanh + x * (1.0 - tanh * tanh) * sigmoid(x)
+        }
+        Activation::HardSwish if x <= -3.0 => 0.0,
+        Activation::HardSwish if x >= 3.0 => 1.0,
+        Activation::HardSwish => (2.0 * x + 3.0) / 6.0,
+        Activation::HardSigmoid if x > -3.0 && x < 3.0 => 1.0 / 6.0,
+        Activation::HardSigmoid => 0.0,
     }
+}
+
+/// √(2/π) and the cube's factor of GELU by the hyperbolic tangent (Hendrycks & Gimpel 2016, section 2).
+const GELU_FACTOR: f32 = 0.797_884_6;
+const GELU_CUBE: f32 = 0.044_715;
+
+fn gelu_argument(x: f32) -> f32 {
+    GELU_FACTOR * (x + GELU_CUBE * x * x * x)
+}
+
+/// ln(1 + exp(x)), which above 20 is x in f32 (PyTorch's threshold).
+fn softplus(x: f32) -> f32 {
+    if x > 20.0 { x } else { x.exp().ln_1p() }
+}
+
+/// min(max(x + 3, 0), 6)/6; NaN stays.
+fn hard_sigmoid(x: f32) -> f32 {
+    apply(Activation::Relu6, x + 3.0) / 6.0
 }
 
 fn sigmoid(x: f32) -> f32 {
@@ -58,7 +100,7 @@ fn normal_density(x: f32) -> f32 {
 /// Values that one task works on.
 const TASK: usize = 1 << 14;
 
-/// Any input shape. For the backward pass ReLU and leaky ReLU keep one bit a value, the others their input.
+/// Any input shape. For the backward pass ReLU, ReLU6 and leaky ReLU keep one bit a value, the others their input.
 pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> Values<T> {
     let dims = *input.shape();
     let (mut input, tape) = input.split_tape();
@@ -74,7 +116,7 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
     }
     let x = view::values(&input);
     let below = match activation {
-        Activation::Relu => Some(0.0),
+        Activation::Relu | Activation::Relu6 => Some(0.0),
         Activation::LeakyRelu { slope } => Some(slope as f32),
         _ => None,
     };
@@ -92,7 +134,8 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
         return record(input.put_tape(tape), true, values, dims, &[], |_| ());
     }
     if let Some(below) = below {
-        let signs = positive_bits(&x);
+        let is_steep = |x: f32| x > 0.0 && (activation != Activation::Relu6 || x < 6.0);
+        let signs = bits(&x, is_steep);
         drop(x);
         return record(input.put_tape(tape), true, values, dims, &[], move |pass| {
             let tasks = pass.to_input.par_chunks_mut(TASK).zip(pass.upstream.par_chunks(TASK));
@@ -110,26 +153,26 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
     })
 }
 
-/// A bit for each value: whether it is above 0.
-fn positive_bits(values: &[f32]) -> Vec<u64> {
+/// A bit for each value: whether it is such a one.
+fn bits(values: &[f32], is_such: impl Fn(f32) -> bool + Sync) -> Vec<u64> {
     let words = values.par_chunks(64).with_min_len(TASK / 64);
     words
         .map(|values| match values.try_into() {
-            Ok(values) => word(values),
+            Ok(values) => word(values, &is_such),
             Err(_) => {
                 let mut filled = [0.0; 64];
                 filled[..values.len()].copy_from_slice(values);
-                word(&filled)
+                word(&filled, &is_such)
             }
         })
         .collect()
 }
 
 /// Of a known number of values, so that they are compared side by side.
-fn word(values: &[f32; 64]) -> u64 {
+fn word(values: &[f32; 64], is_such: impl Fn(f32) -> bool) -> u64 {
     let mut word = 0;
     for (at, &x) in values.iter().enumerate() {
-        word |= u64::from(x > 0.0) << at;
+        word |= u64::from(is_such(x)) << at;
     }
     word
 }
@@ -163,7 +206,8 @@ mod tests {
     #[test]
     fn every_activation_and_its_gradient_are_those_of_the_definition() {
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let cases: [(Activation, &dyn Fn(f64) -> f64); 7] = [
+        let hard = |x: f64| (x + 3.0).clamp(0.0, 6.0) / 6.0;
+        let cases: [(Activation, &dyn Fn(f64) -> f64); 12] = [
             (Activation::Relu, &|x| x.max(0.0)),
             (Activation::LeakyRelu { slope: 0.1 }, &|x| if x > 0.0 { x } else { f64::from(0.1f32) * x }),
             (Activation::Elu, &|x| if x > 0.0 { x } else { x.exp() - 1.0 }),
@@ -171,13 +215,23 @@ mod tests {
             (Activation::Sigmoid, &sigmoid),
             (Activation::Tanh, &|x| x.tanh()),
             (Activation::Silu, &|x| x * sigmoid(x)),
+            (Activation::Relu6, &|x| x.clamp(0.0, 6.0)),
+            (Activation::GeluTanh, &|x| {
+                0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+            }),
+            (Activation::Mish, &|x| x * x.exp().ln_1p().tanh()),
+            (Activation::HardSwish, &|x| x * hard(x)),
+            (Activation::HardSigmoid, &hard),
         ];
         for (activation, definition) in cases {
+            // Beyond the corners at ±3 and 6 too, for those that have them.
+            let spread = matches!(activation, Activation::Relu6 | Activation::HardSwish | Activation::HardSigmoid);
+            let factor = if spread { 9.0 } else { 1.0 };
             check::against(
                 (2, 3, 5, 7),
                 &[],
-                |input, _| activate(input, activation),
-                |input, _| input.iter().map(|&x| definition(x)).collect(),
+                |input, _| activate(input * factor as f32, activation),
+                |input, _| input.iter().map(|&x| definition(x * factor)).collect(),
             );
         }
     }

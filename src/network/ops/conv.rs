@@ -85,7 +85,7 @@ mod tests {
     use super::super::check;
     use super::*;
     use crate::graph::output_size;
-    use crate::spec::describe::Pair;
+    use crate::spec::describe::{Pair, Sides};
     use proptest::prelude::*;
 
     /// The definition, in f64, one product at a time.
@@ -93,8 +93,9 @@ mod tests {
         let (images, channels, height, width) = dims;
         let (inputs, outputs) = (channels / shape.groups, shape.out_channels / shape.groups);
         let window = shape.window;
-        let [kernel, stride, padding, dilation] = [window.kernel, window.stride, window.padding, window.dilation]
-            .map(|pair| pair.to_array().map(|v| v as usize));
+        let [kernel, stride, padding, dilation] =
+            [window.kernel, window.stride, window.padding.before(), window.dilation]
+                .map(|pair| pair.to_array().map(|v| v as usize));
         let mut out = Vec::new();
         for image in 0..images {
             for o in 0..shape.out_channels {
@@ -125,14 +126,14 @@ mod tests {
         fn forward_and_gradients_are_those_of_the_definition(
             images in 1usize..3, groups in 1usize..4, (inputs, outputs) in (1usize..4, 1usize..5),
             (height, width) in (1usize..12, 1usize..40), kernel in (1u64..5, 1u64..5), stride in (1u64..4, 1u64..3),
-            padding in (0u64..4, 0u64..3), dilation in (1u64..3, 1u64..3), direct in any::<bool>(),
-
+            padding in (0u64..4, 0u64..3), after in (0u64..3, 0u64..4), dilation in (1u64..3, 1u64..3), direct in any::<bool>(),
         ) {
             let algorithm = if direct { Algorithm::Direct } else { Algorithm::Im2col };
             let pair = |(height, width)| Pair { height, width };
-            let window = Window { kernel: pair(kernel), stride: pair(stride), padding: pair(padding), dilation: pair(dilation) };
-            let rows = output_size(height as u64, kernel.0, stride.0, padding.0, dilation.0, false);
-            let columns = output_size(width as u64, kernel.1, stride.1, padding.1, dilation.1, false);
+            let sides = Sides { top: padding.0, bottom: after.0, left: padding.1, right: after.1 };
+            let window = Window { kernel: pair(kernel), stride: pair(stride), padding: sides, dilation: pair(dilation) };
+            let rows = output_size(height as u64, kernel.0, stride.0, (padding.0, after.0), dilation.0, false);
+            let columns = output_size(width as u64, kernel.1, stride.1, (padding.1, after.1), dilation.1, false);
             let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(()) };
             let shape = ConvShape { window, groups, out_channels: groups * outputs, out_height: rows as usize, out_width: columns as usize, algorithm: Some(algorithm) };
             let dims = (images, groups * inputs, height, width);
@@ -155,9 +156,9 @@ mod tests {
         ) {
             let kernel = if five { 5 } else { 3 };
             let pair = |(height, width)| Pair { height, width };
-            let window = Window { kernel: Pair::square(kernel), stride: Pair::square(1), padding: pair(padding), dilation: Pair::square(1) };
-            let rows = output_size(height as u64, kernel, 1, padding.0, 1, false);
-            let columns = output_size(width as u64, kernel, 1, padding.1, 1, false);
+            let window = Window { kernel: Pair::square(kernel), stride: Pair::square(1), padding: Sides::around(pair(padding)), dilation: Pair::square(1) };
+            let rows = output_size(height as u64, kernel, 1, (padding.0, padding.0), 1, false);
+            let columns = output_size(width as u64, kernel, 1, (padding.1, padding.1), 1, false);
             let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(()) };
             let shape = ConvShape { window, groups: 1, out_channels: outputs, out_height: rows as usize, out_width: columns as usize,
                 algorithm: Some(Algorithm::Winograd) };
@@ -179,7 +180,7 @@ mod tests {
             let window = Window {
                 kernel: Pair::square(kernel),
                 stride: Pair::square(1),
-                padding: Pair::square(kernel / 2),
+                padding: Sides::around(Pair::square(kernel / 2)),
                 dilation: Pair::square(1),
             };
             let taps = (kernel * kernel) as usize;

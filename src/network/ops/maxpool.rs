@@ -8,7 +8,7 @@ use super::windows::inside;
 use super::{Values, count};
 use crate::graph::Window;
 use crate::network::kernels::view;
-use crate::spec::describe::Pair;
+use crate::spec::describe::{Pair, Sides};
 
 /// For the backward pass the place of each window's largest value is kept, 4 bytes an output value. The first wins
 /// where several are equal; a NaN always wins.
@@ -21,7 +21,7 @@ pub fn maxpool<T: Tape<f32, Cpu>>(input: Values<T>, window: Window, (rows, colum
     let planes = values.par_chunks_exact_mut(rows * columns).zip(x.par_chunks_exact(height * width));
     // The usual windows, of which each value is in one.
     let two = Pair::square(2);
-    let side_by_side = window.kernel == two && window.stride == two && window.padding == Pair::square(0);
+    let side_by_side = window.kernel == two && window.stride == two && window.padding == Sides::NONE;
     if !T::OWNS_TAPE {
         let whole = rows <= height / 2 && columns <= width / 2;
         planes.for_each(|(out, plane)| match side_by_side && whole {
@@ -77,7 +77,7 @@ fn pair_by_pair(out: &mut [f32], plane: &[f32], width: usize, columns: usize) {
 /// The largest values alone, tap by tap over whole rows. `out` begins at −∞.
 fn row_by_row(out: &mut [f32], plane: &[f32], (height, width): (usize, usize), window: Window, columns: usize) {
     let [kernel, stride, padding] =
-        [window.kernel, window.stride, window.padding].map(|pair| pair.to_array().map(|size| size as usize));
+        [window.kernel, window.stride, window.padding.before()].map(|pair| pair.to_array().map(|size| size as usize));
     for (row, out) in out.chunks_exact_mut(columns).enumerate() {
         for ky in 0..kernel[0] {
             let Some(y) = (row * stride[0] + ky).checked_sub(padding[0]).filter(|&y| y < height) else { continue };
@@ -121,8 +121,8 @@ fn two_by_two(out: &mut [f32], places: &mut [u32], plane: &[f32], width: usize, 
 
 /// Place and value of the largest value in the window of output (row, column).
 fn largest(plane: &[f32], (height, width): (usize, usize), window: Window, row: usize, column: usize) -> (usize, f32) {
-    let ys = inside(row, window.kernel.height, window.stride.height, window.padding.height, height);
-    let xs = inside(column, window.kernel.width, window.stride.width, window.padding.width, width);
+    let ys = inside(row, window.kernel.height, window.stride.height, window.padding.top, height);
+    let xs = inside(column, window.kernel.width, window.stride.width, window.padding.left, width);
     let mut place = ys.start * width + xs.start;
     let mut largest = f32::NEG_INFINITY;
     for y in ys {
@@ -146,14 +146,15 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(60))]
         #[test]
         fn maxima_and_gradients_are_those_of_the_definition(
-            (height, width) in (1usize..9, 1usize..9), kernel in 1u64..5, stride in 1u64..4, pad in 0u64..3, ceil in any::<bool>(),
+            (height, width) in (1usize..9, 1usize..9), kernel in 1u64..5, stride in 1u64..4, pad in (0u64..3, 0u64..3),
+            ceil in any::<bool>(),
         ) {
-            let padding = pad.min(kernel / 2);
-            let size = |input: usize| output_size(input as u64, kernel, stride, padding, 1, ceil);
+            let (padding, after) = (pad.0.min(kernel / 2), pad.1.min(kernel / 2));
+            let size = |input: usize| output_size(input as u64, kernel, stride, (padding, after), 1, ceil);
             let (Some(rows), Some(columns)) = (size(height), size(width)) else { return Ok(()) };
             let (rows, columns) = (rows as usize, columns as usize);
             let window = Window { kernel: Pair::square(kernel), stride: Pair::square(stride),
-                padding: Pair::square(padding), dilation: Pair::square(1) };
+                padding: Sides { top: padding, bottom: after, left: padding, right: after }, dilation: Pair::square(1) };
             let definition = |input: &[f64], _: &[Vec<f64>]| {
                 let mut out = Vec::new();
                 for plane in input.chunks(height * width) {
@@ -185,7 +186,8 @@ mod tests {
     fn not_a_number_is_not_hidden() {
         let input: Values = view::tensor(&Cpu::default(), vec![1.0, f32::NAN, 3.0, 2.0], (1, 1, 2, 2));
         let pair = Pair::square(2);
-        let window = Window { kernel: pair, stride: pair, padding: Pair::square(0), dilation: Pair::square(1) };
+        let window =
+            Window { kernel: pair, stride: pair, padding: Sides::around(Pair::square(0)), dilation: Pair::square(1) };
         assert!(view::values(&maxpool(input, window, (1, 1)))[0].is_nan());
     }
 }

@@ -7,15 +7,21 @@ pub mod activation;
 pub mod adaptive_avgpool;
 pub mod avgpool;
 pub mod batch_norm;
+pub mod channels;
 pub mod conv;
+pub mod conv_transpose;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod flatten;
+pub mod group_norm;
+pub mod join;
 pub mod linear;
 pub mod lrn;
 pub mod maxpool;
+pub mod scale;
 pub mod softmax;
 pub mod tape;
+pub mod upsample;
 mod windows;
 
 #[cfg(test)]

@@ -70,3 +70,27 @@ pub fn record<T: Tape<f32, Cpu>>(
     }
     output.put_tape(tape)
 }
+
+/// Puts `values` behind several inputs. `backward` adds to the gradient of the input of an index, one after the other; it must own
+/// what it needs. An input that stands twice gets its gradient twice.
+pub fn record_joined<T: Tape<f32, Cpu>>(
+    inputs: Vec<Values>,
+    mut tape: T,
+    values: Vec<f32>,
+    dims: Dims,
+    backward: impl Fn(usize, &[f32], &mut [f32]) + 'static,
+) -> Values<T> {
+    let output = view::tensor(inputs[0].device(), values, dims);
+    if T::OWNS_TAPE {
+        let from = output.ghost();
+        let to: Vec<_> = inputs.iter().map(|input| input.ghost()).collect();
+        tape.add_backward_op(move |gradients| {
+            let upstream = std::mem::take(&mut **gradients.get_or_alloc_mut(&from)?);
+            for (index, to) in to.iter().enumerate() {
+                backward(index, &upstream, &mut gradients.get_or_alloc_mut(to)?[..]);
+            }
+            Ok(())
+        });
+    }
+    output.put_tape(tape)
+}

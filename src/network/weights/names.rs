@@ -87,7 +87,7 @@ pub fn slots(network: &Graph) -> Vec<Slot> {
             parameters += 1;
         }
         if layer.buffers > 0 {
-            let shape = vec![layer.weights as usize];
+            let shape = vec![layer.buffers as usize / 2];
             let slot = |target, part| Slot { target, layer: layer.index, part, shape: shape.clone() };
             slots.push(slot(Target::Mean(running), "running_mean"));
             slots.push(slot(Target::Variance(running), "running_var"));

@@ -4,6 +4,7 @@ use super::{Recipe, Schedule, TrainError};
 use crate::graph::Operation;
 use crate::network::Compiled;
 use crate::run::data::Sets;
+use crate::spec::describe::Norm;
 
 /// Refuses what could not be trained before anything is written.
 pub fn check(network: &Compiled, sets: &Sets, recipe: &Recipe) -> Result<(), TrainError> {
@@ -26,9 +27,8 @@ pub fn check(network: &Compiled, sets: &Sets, recipe: &Recipe) -> Result<(), Tra
         if matches!(layer.operation, Operation::MaxPool { .. }) && plane > u128::from(u32::MAX) {
             return Err(TrainError::LargePlane { layer: layer.name.clone() });
         }
-        let channels = layer.weights.max(1);
-        let alone = layer.output.elements() as u64 == channels;
-        if matches!(layer.operation, Operation::BatchNorm(_)) && smallest == 1 && alone {
+        let alone = layer.output.sides() == [1, 1];
+        if matches!(layer.operation, Operation::Norm(Norm::Batch(_))) && smallest == 1 && alone {
             return Err(TrainError::SingleValue { layer: layer.name.clone(), batch: smallest });
         }
     }

@@ -1,12 +1,12 @@
-//! The list of layers, item by item: short forms, long forms, stacks and blocks, with names given as they come.
+//! The list of layers, item by item: short forms, long forms, stacks and containers, with names given as they come.
 
 use std::collections::{HashMap, HashSet};
 
 use super::operation::{Defaults, Reader, Written, check_doubles};
 use super::short::{self, Out, Short, ShortError};
 use super::values;
-use crate::spec::describe::{Block, Item, Layer, Operation};
-use crate::spec::kinds::{self, KINDS, Kind};
+use crate::spec::describe::{Item, Layer};
+use crate::spec::kinds::{self, CONTAINERS, KINDS, Kind};
 use crate::spec::limits;
 use crate::spec::node::{Entry, Mark, Node, Value, shorten};
 use crate::spec::problem::{Problem, Problems};
@@ -21,31 +21,44 @@ pub struct LayerReader<'a, 'p> {
     /// Which of them are about a path.
     changes: HashMap<&'a str, Vec<usize>>,
     used_overrides: HashSet<usize>,
+    /// Changes that hold for the repetition that is being read, those of the outermost block first.
+    pub(super) repetition_changes: Vec<HashMap<String, Change<'a>>>,
     layers: usize,
-    too_many: bool,
+    pub(super) too_many: bool,
+    /// Of all layers and blocks so far.
     paths: HashSet<String>,
-    block_paths: HashSet<String>,
+    pub(super) block_paths: HashSet<String>,
+    /// Of those that have been read to their end, whose output may be named.
+    pub(super) ended: HashSet<String>,
+    /// Names behind `from` that nothing before them has: the name, its place, the path of the block around it.
+    pub(super) unknown_references: Vec<(String, Mark, String)>,
+}
+
+/// What `first` or `last` changes of a layer.
+pub(super) struct Change<'a> {
+    pub entry: &'a Entry,
+    pub is_used: bool,
 }
 
 /// One block while it is read: its path and how often each kind has come.
-struct Scope {
-    path: String,
-    depth: usize,
+pub(super) struct Scope {
+    pub path: String,
+    pub depth: usize,
     counts: HashMap<&'static str, u64>,
 }
 
 impl Scope {
-    fn new(path: String, depth: usize) -> Self {
+    pub fn new(path: String, depth: usize) -> Self {
         Scope { path, depth, counts: HashMap::new() }
     }
 
-    fn count(&mut self, kind: &'static str) -> u64 {
+    pub fn count(&mut self, kind: &'static str) -> u64 {
         let count = self.counts.entry(kind).or_insert(0);
         *count += 1;
         *count
     }
 
-    fn join(&self, name: &str) -> String {
+    pub fn join(&self, name: &str) -> String {
         match self.path.as_str() {
             "" => name.to_string(),
             path => format!("{path}.{name}"),
@@ -53,8 +66,7 @@ impl Scope {
     }
 }
 
-const ITEM: &str =
-    "expected a layer such as `conv3-64`, `maxpool`, `conv: {out: 64}`, `stack: [64, M]` or `block: {layers: [...]}`";
+const ITEM: &str = "expected a layer such as `conv3-64`, `maxpool`, `conv: {out: 64}`, `stack: [64, M]`, `block: {layers: [...]}` or `residual: [...]`";
 
 impl<'a, 'p> LayerReader<'a, 'p> {
     pub fn new(
@@ -74,10 +86,13 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             overrides,
             problems,
             used_overrides: HashSet::new(),
+            repetition_changes: Vec::new(),
             layers: 0,
             too_many: false,
             paths: HashSet::new(),
             block_paths: HashSet::new(),
+            ended: HashSet::new(),
+            unknown_references: Vec::new(),
         }
     }
 
@@ -85,10 +100,11 @@ impl<'a, 'p> LayerReader<'a, 'p> {
     pub fn read(mut self, node: &'a Node) -> Vec<Item> {
         let items = self.list(node, &mut Scope::new(String::new(), 0));
         self.check_overrides();
+        self.check_references();
         items
     }
 
-    fn list(&mut self, node: &'a Node, scope: &mut Scope) -> Vec<Item> {
+    pub(super) fn list(&mut self, node: &'a Node, scope: &mut Scope) -> Vec<Item> {
         let Value::List(nodes) = &node.value else {
             self.problems.push(Problem::new(
                 node.mark,
@@ -101,19 +117,25 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             self.problems.push(Problem::new(node.mark, "the list of layers is empty", "expected at least one layer"));
         }
         let mut items = Vec::new();
+        self.items(nodes, scope, &mut items);
+        items
+    }
+
+    pub(super) fn items(&mut self, nodes: &'a [Node], scope: &mut Scope, items: &mut Vec<Item>) {
         for node in nodes {
             if self.too_many {
                 break;
             }
-            match &node.value {
-                Value::Text(text) => self.short(text, node.mark, scope, &mut items),
-                Value::Map(entries) => self.long(node, entries, scope, &mut items),
-                other => {
-                    self.problems.push(Problem::new(node.mark, format!("{} is not a layer", other.describe()), ITEM))
-                }
-            }
+            self.item(node, scope, items);
         }
-        items
+    }
+
+    pub(super) fn item(&mut self, node: &'a Node, scope: &mut Scope, items: &mut Vec<Item>) {
+        match &node.value {
+            Value::Text(text) => self.short(text, node.mark, scope, items),
+            Value::Map(entries) => self.long(node, entries, scope, items),
+            other => self.problems.push(Problem::new(node.mark, format!("{} is not a layer", other.describe()), ITEM)),
+        }
     }
 
     fn short(&mut self, text: &str, mark: Mark, scope: &mut Scope, items: &mut Vec<Item>) {
@@ -133,15 +155,22 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             Err(ShortError::Form(form)) => {
                 self.problems.push(Problem::new(mark, format!("`{}` cannot be read as a layer", shorten(text)), form))
             }
-            Err(ShortError::Kind(kind)) => self.unknown_kind(&kind, mark),
+            Err(ShortError::Kind(kind)) => match kinds::container(&kind).filter(|_| !text.contains(' ')) {
+                Some(container) => self.container(container, mark, None, None, scope, items),
+                None => self.unknown_kind(&kind, mark),
+            },
         }
     }
 
     fn unknown_kind(&mut self, kind: &str, mark: Mark) {
-        let known = KINDS.iter().map(|kind| kind.name).chain(["block", "stack"]);
+        let known = KINDS.iter().chain(CONTAINERS).map(|kind| kind.name).chain(["stack"]);
         let help = match kind {
             "fc" | "dense" => Some("did you mean `linear`?".to_string()),
             "bn" | "batchnorm" => Some("did you mean `batch_norm`?".to_string()),
+            "se" => Some("did you mean `squeeze_excite`?".to_string()),
+            "swish" => Some("did you mean `silu`?".to_string()),
+            "deconv" => Some("did you mean `conv_transpose`?".to_string()),
+            "from" | "identity" => Some(format!("`{kind}` stands at the beginning of a branch of `concat` or `split`")),
             _ => self.problems.suggest(kind, known),
         };
         let message = format!("there is no layer kind `{}`", shorten(kind));
@@ -156,8 +185,11 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             return;
         };
         let name = entries.iter().find(|entry| entry.key == "name");
+        if let Some(container) = kinds::container(&entry.key) {
+            self.container(container, entry.value.mark, Some(&entry.value), name, scope, items);
+            return;
+        }
         match entry.key.as_str() {
-            "block" => self.block(&entry.value, name, scope, items),
             "stack" => self.stack(&entry.value, name, scope, items),
             key => match kinds::kind(key) {
                 Some(kind) => self.long_layer(kind, entry, name, scope, items),
@@ -196,15 +228,27 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         self.layer(written, name, scope, items);
     }
 
-    fn layer(&mut self, mut written: Written<'a>, name: Option<&'a Entry>, scope: &mut Scope, items: &mut Vec<Item>) {
+    /// Counts one more layer; false, with a problem, where there are too many.
+    pub(super) fn counts(&mut self, mark: Mark) -> bool {
         self.layers += 1;
-        if self.layers > limits::LAYERS {
+        if self.layers > limits::LAYERS && !self.too_many {
             self.too_many = true;
             self.problems.push(Problem::new(
-                written.mark,
+                mark,
                 format!("this makes more than {} layers", limits::LAYERS),
                 "expected fewer; check `repeat` and ` xN`",
             ));
+        }
+        !self.too_many
+    }
+
+    /// How many layers there are so far.
+    pub(super) fn layers(&self) -> usize {
+        self.layers
+    }
+
+    fn layer(&mut self, mut written: Written<'a>, name: Option<&'a Entry>, scope: &mut Scope, items: &mut Vec<Item>) {
+        if !self.counts(written.mark) {
             return;
         }
         let count = scope.count(written.kind.name);
@@ -216,29 +260,56 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         .unwrap_or_else(|| format!("{}{count}", written.kind.name));
         let path = scope.join(&name);
         self.claim(&path, mark);
-        for &index in self.changes.get(path.as_str()).into_iter().flatten() {
-            let entry = &self.overrides[index];
+        written.fields.extend(self.changes_of(&path));
+        let read = Reader::new(written, &self.defaults, self.classes, self.problems).read();
+        self.ended.insert(path);
+        let Some(read) = read else {
+            return;
+        };
+        items.push(Item::Layer(Layer {
+            name: name.clone(),
+            operation: read.operation,
+            brought: false,
+            mark,
+            fields: read.fields,
+        }));
+        for operation in read.brought {
+            let name = format!("{name}.{}", operation.kind());
+            let path = scope.join(&name);
+            self.claim(&path, mark);
+            self.ended.insert(path);
+            items.push(Item::Layer(Layer { name, operation, brought: true, mark, fields: Vec::new() }));
+        }
+    }
+
+    /// What `override`, `first` and `last` change of a layer or block, in the order they apply.
+    pub(super) fn changes_of(&mut self, path: &str) -> Vec<&'a Entry> {
+        let mut fields = Vec::new();
+        let mut nodes: Vec<&'a Node> = Vec::new();
+        for frame in &mut self.repetition_changes {
+            if let Some(change) = frame.get_mut(path) {
+                change.is_used = true;
+                nodes.push(&change.entry.value);
+            }
+        }
+        for &index in self.changes.get(path).into_iter().flatten() {
             self.used_overrides.insert(index);
-            match &entry.value.value {
-                Value::Map(fields) => written.fields.extend(fields),
+            nodes.push(&self.overrides[index].value);
+        }
+        for node in nodes {
+            match &node.value {
+                Value::Map(entries) => fields.extend(entries),
                 other => self.problems.push(Problem::new(
-                    entry.value.mark,
+                    node.mark,
                     format!("{} does not change a layer", other.describe()),
                     "expected fields: `{out: 128, kernel: 1}`",
                 )),
             }
         }
-        let read = Reader::new(written, &self.defaults, self.classes, self.problems).read();
-        let Some((operation, fields)) = read else {
-            return;
-        };
-        for brought in brought_names(&operation) {
-            self.claim(&format!("{path}.{brought}"), mark);
-        }
-        items.push(Item::Layer(Layer { name, operation, mark, fields }));
+        fields
     }
 
-    fn given_name(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn given_name(&mut self, node: &Node) -> Option<String> {
         let name = values::text(node, self.problems)?;
         let fits = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
         if !name.is_empty() && name.chars().count() <= 64 && name.chars().all(fits) {
@@ -253,7 +324,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
     }
 
     /// Takes a path for one layer or block; paths are unique.
-    fn claim(&mut self, path: &str, mark: Mark) {
+    pub(super) fn claim(&mut self, path: &str, mark: Mark) {
         if !self.paths.insert(path.to_string()) {
             self.problems.push(Problem::new(
                 mark,
@@ -301,7 +372,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             };
             let short = match kind {
                 "conv" => match values::count(node, self.problems) {
-                    Some(out) => Some(Short { kind, kernel: None, out: Some(Out::Number(out)), repeat: 1 }),
+                    Some(out) => Some(Short { out: Some(Out::Number(out)), ..Short::plain(kind) }),
                     None => continue,
                 },
                 _ => None,
@@ -314,97 +385,58 @@ impl<'a, 'p> LayerReader<'a, 'p> {
         }
     }
 
-    fn block(&mut self, node: &'a Node, outer_name: Option<&'a Entry>, scope: &mut Scope, items: &mut Vec<Item>) {
-        let Value::Map(entries) = &node.value else {
-            self.problems.push(Problem::new(
-                node.mark,
-                format!("{} is not a block", node.value.describe()),
-                "expected `{name: block1, layers: [conv3-64, maxpool]}`",
-            ));
-            return;
-        };
-        check_doubles(entries, self.problems);
-        const KEYS: &[&str] = &["name", "repeat", "layers"];
-        for entry in entries {
-            if !KEYS.contains(&entry.key.as_str()) {
-                self.problems.push(
-                    Problem::new(
-                        entry.key_mark,
-                        format!("a block has no key `{}`", shorten(&entry.key)),
-                        format!("expected {}", values::one_of(KEYS)),
-                    )
-                    .help(self.problems.suggest(&entry.key, KEYS)),
-                );
-            }
-        }
-        let find = |key: &str| entries.iter().find(|entry| entry.key == key);
-        if scope.depth >= limits::NESTING {
-            self.problems.push(Problem::new(
-                node.mark,
-                format!("blocks are nested more than {} deep", limits::NESTING),
-                "expected a flatter file",
-            ));
-            return;
-        }
-        let repeat = find("repeat").map(|entry| values::whole(&entry.value, 1..=u64::MAX, self.problems));
-        let times = repeat.flatten().unwrap_or(1);
-        let count = scope.count("block");
-        let name = outer_name
-            .or_else(|| find("name"))
-            .and_then(|entry| self.given_name(&entry.value))
-            .unwrap_or_else(|| format!("block{count}"));
-        let Some(layers) = find("layers") else {
-            self.problems.push(Problem::new(node.mark, "this block has no layers", "expected `layers: [...]`"));
-            return;
-        };
-        for time in 1..=times {
-            let name = match repeat {
-                Some(_) => format!("{name}_{time}"),
-                None => name.clone(),
-            };
-            let path = scope.join(&name);
-            self.claim(&path, node.mark);
-            self.block_paths.insert(path.clone());
-            let before = self.layers;
-            let inner = self.list(&layers.value, &mut Scope::new(path, scope.depth + 1));
-            items.push(Item::Block(Block { name, items: inner }));
-            // A block that holds nothing could be repeated for ever without reaching the limit of layers.
-            if self.too_many || self.layers == before {
-                return;
-            }
-        }
-    }
-
     fn check_overrides(&mut self) {
         for (index, entry) in self.overrides.iter().enumerate() {
             if self.used_overrides.contains(&index) || self.too_many || !self.problems.wants() {
                 continue;
             }
-            let (message, help) = match entry.key.rsplit_once('.') {
-                _ if self.block_paths.contains(&entry.key) => (format!("`{}` is a block", shorten(&entry.key)), None),
-                Some((layer, brought)) if self.paths.contains(&entry.key) => {
-                    (format!("`{brought}` comes with `{layer}`; change it there"), None)
-                }
-                _ => (
-                    format!("there is no layer `{}`", shorten(&entry.key)),
-                    self.problems.suggest(&entry.key, &self.paths),
-                ),
-            };
+            let (message, help) = self.not_found(&entry.key, &entry.key);
             self.problems.push(
                 Problem::new(entry.key_mark, message, "expected the path of one layer, such as `block3.conv3`")
                     .help(help),
             );
         }
     }
+
+    /// Why nothing is changed at a path, which is written as `key`.
+    pub(super) fn not_found(&self, path: &str, key: &str) -> (String, Option<String>) {
+        match path.rsplit_once('.') {
+            _ if self.block_paths.contains(path) => (format!("`{}` is a block", shorten(key)), None),
+            Some((layer, brought)) if self.paths.contains(path) => {
+                (format!("`{brought}` comes with `{layer}`; change it there"), None)
+            }
+            _ => (format!("there is no layer `{}`", shorten(key)), self.problems.suggest(path, &self.paths)),
+        }
+    }
+
+    /// Says of every name behind `from` that is nobody's what it may have been meant to be.
+    fn check_references(&mut self) {
+        for (name, mark, around) in std::mem::take(&mut self.unknown_references) {
+            if !self.problems.wants() {
+                return;
+            }
+            let places = outward(&around, &name);
+            let expected = "expected the name of a layer or block before this one";
+            let later = places.clone().find(|path| self.paths.contains(path));
+            let (message, help) = match later {
+                Some(path) if around == path || around.starts_with(&format!("{path}.")) => {
+                    (format!("`{}` has not ended here", shorten(&name)), None)
+                }
+                Some(_) => (format!("`{}` comes later than this branch", shorten(&name)), None),
+                None => {
+                    let help = self.problems.suggest(&name, &self.ended);
+                    (format!("there is no layer or block `{}`", shorten(&name)), help)
+                }
+            };
+            self.problems.push(Problem::new(mark, message, expected).help(help));
+        }
+    }
 }
 
-/// The last part of the paths of what a layer brings along.
-fn brought_names(operation: &Operation) -> Vec<&'static str> {
-    let (norm, activation) = match operation {
-        Operation::Conv(conv) => (conv.norm, conv.activation),
-        Operation::Linear(linear) => (None, linear.activation),
-        _ => (None, None),
-    };
-    let norm = norm.map(|norm| norm.kind());
-    norm.into_iter().chain(activation.map(|activation| activation.kind())).collect()
+/// Where a name may stand that is used inside a block: in the block itself, in those around it, at the top.
+pub(super) fn outward<'n>(around: &'n str, name: &'n str) -> impl Iterator<Item = String> + Clone + 'n {
+    let ends = around.match_indices('.').map(|(at, _)| at).chain((!around.is_empty()).then_some(around.len()));
+    let ends: Vec<usize> = ends.collect();
+    let inside = ends.into_iter().rev().map(move |end| format!("{}.{name}", &around[..end]));
+    inside.chain(std::iter::once(name.to_string()))
 }

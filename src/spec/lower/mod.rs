@@ -1,5 +1,6 @@
 //! From the merged YAML tree to the checked description.
 
+mod containers;
 mod layers;
 mod operation;
 mod sections;
@@ -10,7 +11,7 @@ pub use sections::train;
 
 use super::describe::{Architecture, Preprocess};
 use super::extend::Document;
-use super::kinds::{self, KINDS, TOP_LEVEL};
+use super::kinds::{self, CONTAINERS, KINDS, TOP_LEVEL};
 use super::node::{Entry, Node, Value, shorten};
 use super::problem::{Problem, Problems};
 use super::recipe::Recipe;
@@ -99,7 +100,8 @@ fn defaults<'a>(node: Option<&'a Node>, problems: &mut Problems) -> Defaults<'a>
     let Some(node) = node else {
         return defaults;
     };
-    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let with_fields = KINDS.iter().chain(CONTAINERS).filter(|kind| !kind.fields.is_empty());
+    let names: Vec<&str> = with_fields.map(|kind| kind.name).collect();
     let Value::Map(entries) = &node.value else {
         problems.push(Problem::new(
             node.mark,
@@ -110,7 +112,8 @@ fn defaults<'a>(node: Option<&'a Node>, problems: &mut Problems) -> Defaults<'a>
     };
     check_doubles(entries, problems);
     for entry in entries {
-        let Some(kind) = kinds::kind(&entry.key) else {
+        let known = kinds::kind(&entry.key).or_else(|| kinds::container(&entry.key));
+        let Some(kind) = known else {
             problems.push(
                 Problem::new(
                     entry.key_mark,

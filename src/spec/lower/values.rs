@@ -1,8 +1,8 @@
 //! Single values: a node read as the type a field wants, or a problem that says what was expected.
 
-use crate::spec::describe::{Groups, Pair};
+use crate::spec::describe::{Groups, Padding, Pair, Sides, Width};
 use crate::spec::limits;
-use crate::spec::node::{Node, Value};
+use crate::spec::node::{Node, Value, shorten};
 use crate::spec::problem::{Problem, Problems};
 
 /// A whole number within `range`.
@@ -54,29 +54,71 @@ pub fn pair(node: &Node, least: u64, problems: &mut Problems) -> Option<Pair> {
     }
 }
 
-/// What a conv's `padding` says, before `same` is worked out.
+/// What a `padding` says, before `same` is worked out.
 pub enum PaddingWord {
     Same,
-    Zeros(Pair),
+    Known(Padding),
 }
+
+const PADDING: &str =
+    "expected `same`, `same_upper`, `valid`, a whole number, `[height, width]` or `[top, bottom, left, right]`";
 
 pub fn padding(node: &Node, problems: &mut Problems) -> Option<PaddingWord> {
     match &node.value {
-        Value::Text(word) if word == "same" => Some(PaddingWord::Same),
-        Value::Text(word) if word == "valid" => Some(PaddingWord::Zeros(Pair::square(0))),
-        Value::Text(word) => {
-            problems.push(
-                Problem::new(
-                    node.mark,
-                    format!("no padding is called `{word}`"),
-                    "expected `same`, `valid`, a whole number, or `[height, width]`",
-                )
-                .help(problems.suggest(word, ["same", "valid"])),
-            );
+        Value::Text(word) => match word.as_str() {
+            "same" => Some(PaddingWord::Same),
+            "same_upper" => Some(PaddingWord::Known(Padding::SameUpper)),
+            "valid" => Some(PaddingWord::Known(Padding::Sides(Sides::NONE))),
+            _ => {
+                problems.push(
+                    Problem::new(node.mark, format!("no padding is called `{}`", shorten(word)), PADDING)
+                        .help(problems.suggest(word, ["same", "same_upper", "valid"])),
+                );
+                None
+            }
+        },
+        Value::List(items) if items.len() == 4 => {
+            let sides: Vec<Option<u64>> =
+                items.iter().map(|item| whole(item, 0..=limits::DIMENSION, problems)).collect();
+            let [top, bottom, left, right] = sides[..] else { return None };
+            let sides = Sides { top: top?, bottom: bottom?, left: left?, right: right? };
+            Some(PaddingWord::Known(Padding::Sides(sides)))
+        }
+        Value::List(items) if items.len() != 2 => {
+            problems.push(Problem::new(node.mark, format!("a list of {} is no padding", items.len()), PADDING));
             None
         }
-        _ => pair(node, 0, problems).map(PaddingWord::Zeros),
+        _ => {
+            let pair = pair(node, 0, problems)?;
+            Some(PaddingWord::Known(Padding::Sides(Sides::around(pair))))
+        }
     }
+}
+
+/// A number of channels or features, or one that follows from what arrives: `x6`, `/4`.
+pub fn width(node: &Node, unit: &str, words: &[&str], problems: &mut Problems) -> Option<Width> {
+    let Value::Text(word) = &node.value else { return count(node, problems).map(Width::Count) };
+    let relative = |start: &[char]| {
+        let number = word.strip_prefix(start)?;
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        number.parse::<u64>().ok().filter(|value| digits && (1..=limits::DIMENSION).contains(value))
+    };
+    if let Some(times) = relative(&['x', '×']) {
+        return Some(Width::Times(times));
+    }
+    if let Some(part) = relative(&['/']) {
+        return Some(Width::Part(part));
+    }
+    let also = words.iter().map(|word| format!(", or `{word}`")).collect::<String>();
+    problems.push(
+        Problem::new(
+            node.mark,
+            format!("`{}` is not a number of {unit}", shorten(word)),
+            format!("expected a whole number from 1 to 2^24, `x6` or `/4` of what arrives{also}"),
+        )
+        .help(problems.suggest(word, words)),
+    );
+    None
 }
 
 pub fn groups(node: &Node, problems: &mut Problems) -> Option<Groups> {

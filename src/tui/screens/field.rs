@@ -224,7 +224,7 @@ fn grid(rows: (u64, u64), columns: (u64, u64), dot: (f64, f64)) -> Vec<(f64, f64
 
 /// The layers at which the field grows, by index.
 fn growing(network: &Graph) -> Vec<usize> {
-    let size = |layer: &Layer| layer.field.map(|field| field.map(|axis| axis.size));
+    let size = Layer::field_size;
     let mut before = Some([1, 1]);
     let mut found = Vec::new();
     for layer in &network.layers {
@@ -253,7 +253,7 @@ fn draw_growth(
     let inside = block.inner(area);
     let growing = growing(network);
     let here = growing.iter().rposition(|&index| index <= layer.index);
-    let size = |layer: &Layer| layer.field.map(|field| field[0].size.max(field[1].size) as f64);
+    let size = |layer: &Layer| layer.field_size().map(|[rows, columns]| rows.max(columns) as f64);
     // The input's length is the measure, unless a field is longer.
     let longest = growing.iter().filter_map(|&index| size(&network.layers[index])).fold(1.0, f64::max);
     let longest = longest.max(input.height.max(input.width) as f64);
@@ -327,7 +327,7 @@ pub fn numbers(network: &Graph, layer: &Layer, place: Place) -> Vec<(&'static st
         }
         Err(error) => lines.push(("sees", error.to_string())),
     }
-    let own = formulas::of(layer);
+    let own = formulas::of(network, layer);
     lines.push(("field", own.receptive_field));
     lines.push(("jump", format!("{}   centre of unit 0: {}", own.jump, own.center)));
     lines

@@ -228,9 +228,8 @@ fn table_line(
             Column::Output => (figures.last.output.to_string(), theme.text),
             Column::Window => match window {
                 Some(window) => {
-                    let side = figures::pair;
-                    let sizes = [window.kernel, window.stride, window.padding].map(side);
-                    (sizes.join(" "), theme.dim)
+                    let [kernel, stride] = [window.kernel, window.stride].map(figures::pair);
+                    ([kernel, stride, figures::padding(window.padding)].join(" "), theme.dim)
                 }
                 None => (String::new(), theme.dim),
             },
@@ -244,7 +243,7 @@ fn table_line(
             Column::Memory => (bytes(figures.bytes), theme.text),
             Column::Field => (figures::field(figures.last), theme.text),
             Column::Jump => {
-                let jump = figures.last.field.and_then(|[rows, _]| rows.jump);
+                let jump = figures.last.field.as_ref().and_then(|[rows, _]| rows.jump());
                 (jump.map_or("?".to_string(), |jump| jump.to_string()), theme.dim)
             }
         };
@@ -297,15 +296,15 @@ fn working(network: &Graph, row: &Row) -> Vec<(&'static str, String)> {
             ("output", format!("{} → {}{convs}", first.input, figures.last.output)),
             ("params", formulas::block_params(&all)),
             ("MACs", format!("{}   {share}, {of_params:.1}% of all parameters", grouped(figures.macs))),
-            ("field", formulas::of(figures.last).receptive_field),
+            ("field", formulas::of(network, figures.last).receptive_field),
             ("memory", format!("{} of activations", bytes(size))),
         ];
     }
-    let own = formulas::of(first);
+    let own = formulas::of(network, first);
     let mut params = own.params;
     for brought in &layers[1..] {
         if brought.params() > 0 {
-            params += &format!("   {} {}", brought.operation.kind(), formulas::of(brought).params);
+            params += &format!("   {} {}", brought.operation.kind(), formulas::of(network, brought).params);
         }
     }
     let mut lines = vec![("output", format!("{}   {} → {}", own.output, first.input, first.output))];

@@ -237,7 +237,7 @@ pub(super) fn statistics(ran: &Ran, index: usize) -> Vec<(&'static str, String)>
         lines.push(("range", format!("{least} to {most}{finite}")));
         let zeros = 100.0 * own.zero_fraction;
         lines.push(("zeros", format!("{zeros:.1}%; {} of {} {word} dead", output.dead, grouped(channels))));
-        let moved = layer.bytes_moved(ran.forward.images as u64);
+        let moved = ran.network.bytes_moved(layer, ran.forward.images as u64);
         lines.push(("moved", format!("{} in {:.3} ms", bytes(moved), run.time.as_secs_f64() * 1e3)));
     }
     lines.push(("spread", histogram(output)));
