@@ -195,11 +195,19 @@ fn never_identity(network: &Graph) -> Option<Lint> {
     let arrives_unchanged = |block: &&super::Block| {
         let mut added = network.layers[block.layers.clone()].iter().rev();
         let add = added.find(|layer| matches!(layer.operation, Operation::Add));
-        add.is_some_and(|add| match add.inputs.last() {
-            Some(Source::Layer(from)) => !block.layers.contains(from),
-            Some(Source::Input) => true,
-            None => false,
-        })
+        let Some(mut over) = add.and_then(|add| add.inputs.last()) else { return false };
+        // A norm alone, or zeros around, still hands on what arrives.
+        while let Source::Layer(from) = over {
+            let layer = &network.layers[*from];
+            if !block.layers.contains(from) {
+                return true;
+            }
+            match layer.inputs.as_slice() {
+                [one] if !layer.has_weights() => over = one,
+                _ => return false,
+            }
+        }
+        true
     };
     (residuals.len() > 1 && !residuals.iter().any(arrives_unchanged)).then(|| Lint {
         code: "no-identity-shortcut",

@@ -225,7 +225,9 @@ mod tests {
         assert_eq!(at("layers:\n  - conv: {out: 8, norm: b|}"), ["batch"]);
         assert_eq!(at("layers:\n  - conv: {out: 8, activation: le|}"), ["leaky_relu"]);
         assert_eq!(at("extends: vgg16_|"), ["vgg16_bn"]);
-        assert_eq!(at("layers:\n  - conv: {padding: |}"), ["same", "valid"]);
+        assert_eq!(at("layers:\n  - conv: {padding: |}"), ["same", "same_upper", "valid"]);
+        assert_eq!(at("layers:\n  - residual: {shortcut: p|}"), ["project", "pad"]);
+        assert_eq!(at("layers:\n  - upsample: {mode: b|}"), ["bilinear"]);
     }
 
     #[test]
@@ -235,6 +237,10 @@ mod tests {
         assert_eq!(at("layers:\n  - block: {name: a, layers: [dro|"), ["dropout"]);
         assert_eq!(at("name: x\nprep|"), ["preprocess: "]);
         assert_eq!(at("layers:\n  - block:\n      rep|"), ["repeat: "]);
+        assert_eq!(at("layers:\n  - residual:\n      fir|"), ["first: "]);
+        assert_eq!(at("layers:\n  - concat: [conv1-64, [maxp|"), ["maxpool"]);
+        assert_eq!(at("layers: [squeeze_excite: {ga|"), ["gate: "]);
+        assert_eq!(at("defaults:\n  residual: {sh|"), ["shortcut: "]);
         assert!(at("layers:\n  - |").contains(&"conv3-".to_string()));
     }
 

@@ -11,6 +11,8 @@ pub struct Architecture {
     pub name: String,
     pub summary: Option<String>,
     pub source: Option<String>,
+    /// What it is listed under: `ResNet`.
+    pub family: Option<String>,
     pub aliases: Vec<String>,
     pub input: Input,
     /// What `classes` in a linear layer stands for.
@@ -28,7 +30,8 @@ impl Architecture {
     /// Whether both say the same, wherever it is said.
     pub fn says_the_same(&self, other: &Architecture) -> bool {
         let of = |own: &Architecture| {
-            (own.name.clone(), own.summary.clone(), own.source.clone(), own.input, own.classes, own.labels.clone())
+            let words = [Some(&own.name), own.summary.as_ref(), own.source.as_ref(), own.family.as_ref()];
+            (words.map(|word| word.cloned()), own.input, own.classes, own.labels.clone())
         };
         of(self) == of(other)
             && self.preprocess == other.preprocess

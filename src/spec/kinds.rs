@@ -296,6 +296,7 @@ pub const TOP_LEVEL: &[&str] = &[
     "name",
     "summary",
     "source",
+    "family",
     "extends",
     "aliases",
     "input",

@@ -21,3 +21,4 @@ mod runs;
 mod train;
 mod training_screen;
 mod weights;
+mod zoo;

@@ -89,7 +89,7 @@ impl<'a> LayerReader<'a, '_> {
             let before = self.layers();
             let mut container = Container { kind, mark, body, fields: fields.clone() };
             let outer = self.changes_of(&path);
-            self.check_changed_keys(kind, &outer);
+            self.check_changed_keys(kind, &path, &outer);
             container.fields.extend(outer);
             let frames = self.repetition_changes.len();
             for (key, is_its) in [("first", time == 1), ("last", time == times)] {
@@ -129,7 +129,7 @@ impl<'a> LayerReader<'a, '_> {
     }
 
     /// What `override` may change of a container is what it says itself, not what it holds.
-    fn check_changed_keys(&mut self, kind: &'static Kind, fields: &[&'a Entry]) {
+    fn check_changed_keys(&mut self, kind: &'static Kind, path: &str, fields: &[&'a Entry]) {
         let names: Vec<&str> = kind.fields.iter().map(|field| field.name).collect();
         for entry in fields {
             if !names.contains(&entry.key.as_str()) && self.problems.wants() {
@@ -137,7 +137,8 @@ impl<'a> LayerReader<'a, '_> {
                     true => format!("nothing of a {} itself can be changed, only the layers in it", kind.name),
                     false => format!("expected {}, or the path of a layer in it", values::one_of(&names)),
                 };
-                let message = format!("`{}` of a {} cannot be changed", shorten(&entry.key), kind.name);
+                let key = shorten(&entry.key);
+                let message = format!("`{path}` is a {}, whose `{key}` cannot be changed", kind.name);
                 self.problems.push(Problem::new(entry.key_mark, message, expected));
             }
         }

@@ -38,6 +38,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     let name = text("name", problems).unwrap_or_else(|| id.to_string());
     let summary = text("summary", problems);
     let source = text("source", problems);
+    let family = text("family", problems).filter(|family| !family.is_empty());
     let labels = find("labels").and_then(|node| values::text(node, problems));
     let aliases = find("aliases").map_or(Vec::new(), |node| aliases(node, problems));
     let input = match find("input") {
@@ -76,6 +77,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
         name,
         summary,
         source,
+        family,
         aliases,
         input: input?,
         classes,
