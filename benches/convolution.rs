@@ -7,7 +7,7 @@ use convlens::network::kernels::conv::Convolution;
 use convlens::network::kernels::heap::keep_memory;
 use convlens::network::kernels::im2col::Plane;
 use convlens::run::forward::noise;
-use convlens::spec::describe::Pair;
+use convlens::spec::describe::{Pair, Sides};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 struct Case {
@@ -59,11 +59,11 @@ impl Case {
         let window = Window {
             kernel: Pair::square(self.kernel),
             stride: Pair::square(self.stride),
-            padding: Pair::square(self.padding),
+            padding: Sides::around(Pair::square(self.padding)),
             dilation: Pair::square(1),
         };
-        let out =
-            output_size(self.size as u64, self.kernel, self.stride, self.padding, 1, false).expect("fits") as usize;
+        let out = output_size(self.size as u64, self.kernel, self.stride, (self.padding, self.padding), 1, false)
+            .expect("fits") as usize;
         let channels = self.channels.0 / self.groups;
         let plane = Plane { channels, height: self.size, width: self.size, out_height: out, out_width: out, window };
         Convolution { images: self.images, groups: self.groups, plane, out_channels: self.channels.1 / self.groups }

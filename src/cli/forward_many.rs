@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::forward::ForwardArgs;
+use super::forward::args::ForwardArgs;
 use super::output::{self, Rows};
 use super::{Context, Failure};
 use crate::graph::figures::short;

@@ -20,13 +20,28 @@ pub fn run(context: &Context) -> Result<(), Failure> {
             graph::analyse(&loaded).map_err(LoadError::Invalid)
         })
         .collect();
-    for (origin, network) in origins.iter().zip(networks) {
+    // Those of a family together, families in the order in which they come; what has none comes last.
+    let mut found: Vec<_> = origins.iter().zip(networks).collect();
+    let family = |network: &Result<graph::Graph, LoadError>| {
+        network.as_ref().ok().and_then(|network| network.architecture.family.clone())
+    };
+    let mut families: Vec<String> = Vec::new();
+    for family in found.iter().filter_map(|(_, network)| family(network)) {
+        if !families.contains(&family) {
+            families.push(family);
+        }
+    }
+    found.sort_by_key(|(_, network)| {
+        family(network).and_then(|own| families.iter().position(|family| *family == own)).unwrap_or(usize::MAX)
+    });
+    for (origin, network) in found {
         let id = origin.id();
         match network {
             Ok(network) => {
                 let architecture = &network.architecture;
                 let totals = network.totals;
                 rows.push(vec![
+                    architecture.family.clone().unwrap_or_default(),
                     id.clone(),
                     architecture.aliases.join(" "),
                     grouped(totals.params),
@@ -35,6 +50,7 @@ pub fn run(context: &Context) -> Result<(), Failure> {
                     architecture.summary.clone().unwrap_or_default(),
                 ]);
                 items.push(json!({"id": id, "name": architecture.name, "aliases": architecture.aliases,
+                    "family": architecture.family,
                     "summary": architecture.summary, "source": architecture.source, "file": origin.display(),
                     "params": totals.params, "macs": totals.macs, "weight_layers": totals.weight_layers}));
             }
@@ -50,7 +66,14 @@ pub fn run(context: &Context) -> Result<(), Failure> {
             }
         }
     }
-    let headers =
-        vec![("id", false), ("alias", false), ("params", true), ("MACs", true), ("layers", true), ("summary", false)];
+    let headers = vec![
+        ("family", false),
+        ("id", false),
+        ("alias", false),
+        ("params", true),
+        ("MACs", true),
+        ("layers", true),
+        ("summary", false),
+    ];
     output::print(context, &Rows { headers, rows }, || json!({"architectures": items}), &[])
 }

@@ -8,6 +8,7 @@ mod forward;
 mod forward_many;
 mod kernels;
 mod keys;
+mod kinds;
 mod list;
 mod output;
 mod runs;
@@ -116,13 +117,15 @@ enum Command {
     /// What a unit depends on: its theoretical field beside the gradient's
     Field(field::FieldArgs),
     /// Run the network on images or on noise; several networks in turn, to compare their times
-    Forward(forward::ForwardArgs),
+    Forward(forward::args::ForwardArgs),
     /// Train the network, or go on with a run
     Train(Box<train::TrainArgs>),
     /// What training has left behind: list, show, compare, export
     Runs(runs::RunsArgs),
     /// List the tensors of a weights file, and how they fit an architecture
     Weights(weights::WeightsArgs),
+    /// List every kind of layer and container of an architecture file, with its fields
+    Kinds,
     /// List every key of the explorer, and how to change them
     Keys,
     /// Print a completion script for a shell
@@ -186,6 +189,7 @@ pub fn main() -> ExitCode {
     let reads_none = match &cli.command {
         Some(Command::Kernels(_)) => Some("kernels"),
         Some(Command::Runs(_)) => Some("runs"),
+        Some(Command::Kinds) => Some("kinds"),
         Some(Command::Keys) => Some("keys"),
         Some(Command::Completions { .. }) => Some("completions"),
         Some(Command::Weights(args)) if args.arch.is_none() => Some("weights FILE"),
@@ -217,6 +221,7 @@ pub fn main() -> ExitCode {
         Some(Command::Train(args)) => train::run(&context, &args),
         Some(Command::Runs(args)) => runs::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
+        Some(Command::Kinds) => kinds::run(&context),
         Some(Command::Keys) => keys::run(&context),
         Some(Command::Completions { shell }) => completions(shell),
     };

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::field::{self, Field};
-use super::layer::{Layer, Shape, Source};
+use super::layer::{Layer, Source};
 use super::ops::{self, Arriving, Operation};
+use super::shape::Shape;
 use super::{Block, Wiring};
 use crate::spec::describe::{self, Architecture, Branch, Item, Pair, Shortcut};
 use crate::spec::node::Mark;
@@ -211,14 +212,29 @@ impl Walk<'_> {
 
     /// The stride that leads a 1×1 window from one map's rows and columns to another's.
     fn stride_between(&mut self, from: Source, to: Source, mark: Mark) -> Walked<Pair> {
-        let stride = |from: u64, to: u64| {
-            let stride = (from - 1) / to + 1;
-            ((from - 1) / stride + 1 == to).then_some(stride)
+        // The path's own stride where it fits, so that both look at the same pixels; else the smallest that does.
+        let jumps = |axis: usize| {
+            let (one, other) = (self.field(from)?[axis].jump()?, self.field(to)?[axis].jump()?);
+            let (pixels, units) = (other.pixels.checked_mul(one.units)?, other.units.checked_mul(one.pixels)?);
+            u64::try_from(pixels / units).ok().filter(|_| pixels.is_multiple_of(units))
+        };
+        let stride = |axis: usize, from: u64, to: u64| {
+            let leads = |stride: &u64| *stride > 0 && (from - 1) / stride + 1 == to;
+            jumps(axis).filter(leads).or(Some((from - 1) / to + 1).filter(leads))
         };
         let (one, other) = (self.shape(from), self.shape(to));
         let ([height, width], [rows, columns]) = (one.sides(), other.sides());
-        match (stride(height, rows), stride(width, columns)) {
+        match (stride(0, height, rows), stride(1, width, columns)) {
             (Some(height), Some(width)) if !one.is_flat() && !other.is_flat() => Some(Pair { height, width }),
+            _ if one.is_flat() || other.is_flat() => {
+                let (path, from, to) = (self.path("shortcut"), self.describe(from), self.describe(to));
+                self.problems.push(Problem::new(
+                    mark,
+                    format!("`{path}` leads from {from} to {to}, and only maps are projected or padded"),
+                    "expected layers that keep the shape, or a `shortcut` as a list of layers: `[fc-10]`",
+                ));
+                None
+            }
             _ => {
                 let (path, from, to) = (self.path("shortcut"), self.describe(from), self.describe(to));
                 self.problems.push(Problem::new(
@@ -233,8 +249,18 @@ impl Walk<'_> {
 
     fn branch(&mut self, branch: &Branch, arrived: Source) -> Walked<Source> {
         self.here = match &branch.from {
-            Some(from) => self.outputs.get(&from.path).copied().unwrap_or(arrived),
             None => arrived,
+            Some(from) => match self.outputs.get(&from.path) {
+                Some(output) => *output,
+                None => {
+                    self.problems.push(Problem::new(
+                        from.mark,
+                        format!("there is no row `{}`: the shapes around it leave it out", from.path),
+                        "expected the name of a layer or block that is there",
+                    ));
+                    return None;
+                }
+            },
         };
         if branch.items.is_empty() {
             let path = self.path(&branch.name);
@@ -272,6 +298,11 @@ impl Walk<'_> {
         if channels % parts != 0 || shape.is_flat() {
             let (path, arrives) = (self.path("concat"), self.describe(arrived));
             let path = path.trim_end_matches(".concat");
+            if shape.is_flat() {
+                let message = format!("`{path}` shares out the channels of a map, but {arrives} arrives");
+                self.problems.push(Problem::new(mark, message, "expected it before `flatten`"));
+                return None;
+            }
             return self.refuse(
                 mark,
                 format!("`{path}` has {parts} branches, which do not divide the channels of {arrives}"),
@@ -315,7 +346,7 @@ impl Walk<'_> {
             Ok(resolved) => resolved,
             Err(refusal) => {
                 self.problems.push(Problem::new(layer.mark_of(refusal.field), refusal.message, refusal.expected));
-                refusal.gives?
+                *refusal.gives?
             }
         };
         self.push(layer, operation, vec![self.here], output)

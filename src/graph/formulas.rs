@@ -353,8 +353,41 @@ pub fn block_params(layers: &[&Layer]) -> String {
         })
         .collect();
     let total: u64 = layers.iter().map(|layer| layer.params()).sum();
-    match terms.is_empty() {
-        true => "0".to_string(),
-        false => format!("{} = {}", terms.join(" + "), grouped(total)),
+    let parts = parts(layers);
+    match terms.len() {
+        0 => "0".to_string(),
+        1..=LONGEST_SUM => format!("{} = {}", terms.join(" + "), grouped(total)),
+        _ if parts.len() > 1 => format!("{} = {}", parts.join(" + "), grouped(total)),
+        _ => grouped(total),
     }
+}
+
+/// Terms of a sum that is still read; beyond, a block's parts are summed.
+const LONGEST_SUM: usize = 8;
+
+/// The parameters of each part of a block (a block in it, or a layer with what it brings along), equal neighbours together:
+/// `1,512,448`, `5·1,117,184`.
+fn parts(layers: &[&Layer]) -> Vec<String> {
+    let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return Vec::new() };
+    let depth = first.blocks.iter().zip(&last.blocks).take_while(|(one, other)| one == other).count();
+    let mut sums: Vec<(&str, u64)> = Vec::new();
+    for layer in layers {
+        let part = layer.blocks.get(depth).map_or(layer.name.as_str(), String::as_str);
+        match sums.last_mut() {
+            Some((own, sum)) if layer.brought || *own == part => *sum += layer.params(),
+            _ => sums.push((part, layer.params())),
+        }
+    }
+    let mut counted: Vec<(u64, u64)> = Vec::new();
+    for (_, sum) in sums.into_iter().filter(|(_, sum)| *sum > 0) {
+        match counted.last_mut() {
+            Some((own, count)) if *own == sum => *count += 1,
+            _ => counted.push((sum, 1)),
+        }
+    }
+    let text = |(sum, count): (u64, u64)| match count {
+        1 => grouped(sum),
+        count => format!("{count}·{}", grouped(sum)),
+    };
+    counted.into_iter().map(text).collect()
 }

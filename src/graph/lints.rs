@@ -36,6 +36,7 @@ pub fn lints(network: &Graph) -> Vec<Lint> {
     found.extend(channels_last(network));
     found.extend(only_shrinks(network));
     found.extend(deep_plain(network));
+    found.extend(nobody_reads(network));
     found.extend(never_identity(network));
     found.extend(misaligned(network));
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -186,6 +187,28 @@ fn relu_on_logits(network: &Graph) -> Option<Lint> {
         message: "a ReLU on the logits: classes below 0 are told apart no more and get no gradient".into(),
         advice: "`activation: none` on the last layer",
     })
+}
+
+/// Layers that are run for nothing.
+fn nobody_reads(network: &Graph) -> Vec<Lint> {
+    let mut is_read = vec![false; network.layers.len()];
+    for layer in &network.layers {
+        for source in &layer.inputs {
+            if let Source::Layer(from) = source {
+                is_read[*from] = true;
+            }
+        }
+    }
+    let last = network.layers.len().saturating_sub(1);
+    let unread = network.layers.iter().filter(|layer| !is_read[layer.index] && layer.index != last);
+    unread
+        .map(|layer| Lint {
+            code: "output-unread",
+            layer: layer.name.clone(),
+            message: "nobody reads what this layer gives, though it is counted and run".into(),
+            advice: "a branch that begins with `from:` it, or no such layer",
+        })
+        .collect()
 }
 
 /// Residual stages in which no shortcut leaves what arrives as it is: what He et al. found to help is then not there.

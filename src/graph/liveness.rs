@@ -1,7 +1,7 @@
-//! Which values are needed at once.
+//! Which values are needed at once, and which lead to the output.
 
 use super::layer::{Layer, Source};
-use super::{Graph, Shape};
+use super::{Graph, Operation, Shape};
 
 /// The index of the last layer that reads each layer's output, and of the last that reads the input. What nobody reads is needed
 /// when it is made.
@@ -62,4 +62,27 @@ pub fn gradient_peak_bytes(graph: &Graph) -> u64 {
         live = live.saturating_sub(held.remove(&own).unwrap_or(0));
     }
     peak
+}
+
+/// Whether each layer's values reach the output other than through a gate.
+pub fn main_path(layers: &[Layer]) -> Vec<bool> {
+    let mut reached = vec![false; layers.len()];
+    if let Some(last) = reached.last_mut() {
+        *last = true;
+    }
+    for layer in layers.iter().rev() {
+        if !reached[layer.index] {
+            continue;
+        }
+        let inputs = match layer.operation {
+            Operation::Multiply => &layer.inputs[..1],
+            _ => &layer.inputs[..],
+        };
+        for source in inputs {
+            if let Source::Layer(index) = source {
+                reached[*index] = true;
+            }
+        }
+    }
+    reached
 }

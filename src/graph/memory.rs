@@ -1,8 +1,9 @@
 //! What running and training a network takes in memory, counted in f32 values of 4 bytes.
 //!
-//! Training keeps, for the backward pass, what [`crate::network::ops`] keep: conv, linear, batch norm, LRN and the
-//! smooth activations their input (one tensor, however many layers read it), softmax its output, max-pooling 4 bytes an
-//! output value, ReLU, leaky ReLU and dropout one bit a value, the average pools and flatten nothing. Not counted:
+//! Training keeps, for the backward pass, what [`crate::network::ops`] keep: convs, linear, normalisations, learned factors and
+//! the smooth activations their input, gates both of theirs (one tensor, however many layers read it), softmax its output,
+//! max-pooling 4 bytes an output value, ReLU, ReLU6, leaky ReLU and dropout one bit a value; sums, concatenations, the average
+//! pools and whatever only moves values nothing. Not counted:
 //! the convolutions' scratch (Winograd's transformed weights, four times a layer's own, and its tiles; about 100 MB at 512
 //! channels), and what an image decoder takes.
 

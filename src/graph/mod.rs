@@ -13,14 +13,16 @@ pub mod liveness;
 pub mod memory;
 mod ops;
 mod reach;
+mod shape;
 pub mod unit;
 
 use std::ops::Range;
 
 pub use field::{Axis, Field, Jump};
-pub use layer::{Layer, Shape, Source};
+pub use layer::{Layer, Source};
 pub use ops::{Kept, Operation, Window, output_size};
 pub use reach::Reach;
+pub use shape::Shape;
 
 use crate::spec::node::Mark;
 use crate::spec::problem::{Problems, Report};
@@ -55,6 +57,19 @@ pub enum Wiring {
     Concat,
     Split,
     Gate,
+}
+
+impl Wiring {
+    pub fn word(self) -> &'static str {
+        match self {
+            Wiring::Sequence => "block",
+            Wiring::Branch => "branch",
+            Wiring::Residual => "residual",
+            Wiring::Concat => "concat",
+            Wiring::Split => "split",
+            Wiring::Gate => "gate",
+        }
+    }
 }
 
 /// Sums over all layers. Bytes are of f32 values and one image.
@@ -190,31 +205,8 @@ impl Graph {
             None => !layer.output.is_flat() && !matches!(layer.operation, Operation::GlobalAvgPool),
         };
         // A gate's maps are not on the way to the output.
-        let on_the_way = self.on_the_way();
+        let on_the_way = liveness::main_path(&self.layers);
         self.layers.iter().rev().filter(|layer| on_the_way[layer.index]).find(is_map)
-    }
-
-    /// Whether each layer's values reach the output other than through a gate.
-    fn on_the_way(&self) -> Vec<bool> {
-        let mut reached = vec![false; self.layers.len()];
-        if let Some(last) = reached.last_mut() {
-            *last = true;
-        }
-        for layer in self.layers.iter().rev().filter(|layer| !layer.inputs.is_empty()) {
-            if !reached[layer.index] {
-                continue;
-            }
-            let inputs = match layer.operation {
-                Operation::Multiply => &layer.inputs[..1],
-                _ => &layer.inputs[..],
-            };
-            for source in inputs {
-                if let Source::Layer(index) = source {
-                    reached[*index] = true;
-                }
-            }
-        }
-        reached
     }
 
     /// What a unit of the last map sees, before anything is flattened or pooled over the whole map.

@@ -1,6 +1,7 @@
 //! What a single unit sees of the input.
 
-use super::layer::{Layer, Shape, Source};
+use super::layer::{Layer, Source};
+use super::shape::Shape;
 use super::{Graph, Operation};
 
 /// Rows or columns of the input, first and last, counted from 0. Outside the input lies padding.

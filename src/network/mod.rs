@@ -4,6 +4,7 @@
 //! arithmetic on plain slices; [`init`] draws parameters, [`optimizer`] moves them, [`weights`] reads and writes them.
 
 mod compiled;
+mod fold;
 pub mod init;
 pub mod kernels;
 pub mod ops;
@@ -12,5 +13,5 @@ pub mod parameters;
 pub mod random;
 pub mod weights;
 
-pub use compiled::{Compiled, CutError, Mode};
+pub use compiled::{Compiled, Mode};
 pub use ops::{Dims, Values};

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 
 use dfdx::prelude::*;
 
+use crate::graph::Source;
 use crate::graph::unit::Span;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::kernels::view;
-use crate::network::{Compiled, CutError, Mode, Values};
+use crate::network::{Compiled, Mode, Values};
 
 /// A non-negative value for every pixel of a plane, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -185,8 +186,6 @@ pub enum LookError {
     Class { class: usize, classes: usize },
     #[error("the network has no map with more than one place before its classes, so there is nowhere to look")]
     NoMap,
-    #[error("there is no last map: {0}")]
-    Cut(#[from] CutError),
 }
 
 /// Where in one image the network looks for a class, over the input's rows and columns.
@@ -236,21 +235,21 @@ fn grad_cam(network: &mut Compiled, input: Values, class: usize) -> Result<Heat,
     let end = scores(network);
     // The last layer that still has places, pooled as little as can be: the one before the last pooling.
     let last_map = (0..end).rev().find(is_map).ok_or(LookError::NoMap)?;
-    let is_pool = |index: usize| network.layers[index].operation.kind().ends_with("pool");
+    let is_passed = |index: usize| {
+        let kind = network.layers[index].operation.kind();
+        kind.ends_with("pool") || kind == "dropout"
+    };
     let mut target = last_map;
-    while target > 0 && (is_pool(target) || network.layers[target].operation.kind() == "dropout") {
-        target -= 1;
+    while is_passed(target)
+        && let Some(Source::Layer(before)) = network.layers[target].inputs.first()
+    {
+        target = *before;
     }
     let target = if is_map(&target) { target } else { last_map };
     let go_on = |_: usize, _: &_| ControlFlow::Continue(());
-    let Some(map) = network.forward_to(target + 1, input, Mode::Evaluate, false, go_on) else {
-        return Err(LookError::NoMap);
-    };
+    let ran = frozen(network, |network| network.forward_from(target, end, input, Mode::Evaluate, go_on));
+    let Some((map, output)) = ran else { return Err(LookError::NoMap) };
     let (_, channels, rows, columns) = *map.shape();
-    let output = frozen(network, |network| {
-        network.forward_between(target + 1..end, map.leaky_trace(), Mode::Evaluate, true, go_on)
-    })?;
-    let Some(output) = output else { return Err(LookError::NoMap) };
     let gradient = gradient_of(output, one_hot(network.outputs(), class), &map);
     let values = view::values(&map);
     let area = rows * columns;

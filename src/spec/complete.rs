@@ -2,7 +2,7 @@
 
 use super::bundled::BUNDLED;
 use super::kinds::{
-    ACTIVATIONS, CONTAINER_KEYS, CONTAINERS, KINDS, Kind, NORMS, SHORTCUTS, TOP_LEVEL, Takes, container, kind,
+    ACTIVATIONS, CONTAINER_KEYS, CONTAINERS, KINDS, Kind, SHORTCUTS, TOP_LEVEL, Takes, container, kind,
 };
 use super::recipe;
 
@@ -185,10 +185,8 @@ fn values(key: &str) -> Vec<Candidate> {
         ("augment", _) => plain(recipe::AUGMENTS),
         ("shuffle" | "nesterov" | "flip_test", _) | (_, Some(Takes::Bool)) => plain(&["true", "false"]),
         (_, Some(Takes::Activation)) => plain(&ACTIVATIONS.iter().chain(&["none"]).copied().collect::<Vec<_>>()),
-        (_, Some(Takes::Norm)) => plain(&NORMS.iter().map(|(word, _)| *word).chain(["none"]).collect::<Vec<_>>()),
-        (_, Some(Takes::Padding)) => plain(&["same", "same_upper", "valid"]),
         (_, Some(Takes::Shortcut)) => plain(SHORTCUTS),
-        (_, Some(Takes::Word(words))) => plain(words),
+        (_, Some(takes @ (Takes::Norm | Takes::Padding | Takes::Word(_)))) => plain(&takes.words()),
         (_, Some(Takes::Groups)) => plain(&["depthwise"]),
         ("out", _) => plain(&["classes"]),
         _ => Vec::new(),

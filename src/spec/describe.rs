@@ -84,7 +84,7 @@ pub enum Wiring {
     /// One after the other.
     Sequence(Vec<Item>),
     /// layers(x) + shortcut(x), then the activation.
-    Residual { layers: Vec<Item>, shortcut: Shortcut, shortcut_mark: Mark, activation: Option<Layer> },
+    Residual { layers: Vec<Item>, shortcut: Shortcut, shortcut_mark: Mark, activation: Option<Box<Layer>> },
     /// Every branch sees x; their channels come one after the other.
     Concat(Vec<Branch>),
     /// As [`Wiring::Concat`], each branch seeing its share of x's channels.

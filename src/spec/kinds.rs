@@ -29,6 +29,24 @@ pub enum Takes {
     Shortcut,
 }
 
+impl Takes {
+    /// The words that may stand for a number, or that are all it takes. Activations are left out: they are kinds.
+    pub fn words(self) -> Vec<&'static str> {
+        match self {
+            Takes::Width => vec!["x6", "/4"],
+            Takes::WidthOrClasses => vec!["x6", "/4", "classes"],
+            Takes::Padding => vec!["same", "same_upper", "valid"],
+            Takes::Groups => vec!["depthwise"],
+            Takes::Word(words) => words.to_vec(),
+            Takes::Norm => std::iter::once("none").chain(NORMS.iter().map(|(word, _)| *word)).collect(),
+            Takes::Shortcut => SHORTCUTS.iter().copied().chain(["a list of layers"]).collect(),
+            Takes::Count | Takes::Pair | Takes::PaddingPair | Takes::Bool | Takes::Number | Takes::Activation => {
+                Vec::new()
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Field {
     pub name: &'static str,
@@ -67,7 +85,7 @@ pub const KINDS: &[Kind] = &[
         name: "conv",
         main: Some("out"),
         fields: &[
-            field("out", Takes::Width, ""),
+            field("out", Takes::WidthOrClasses, ""),
             field("kernel", Takes::Pair, "3"),
             field("stride", Takes::Pair, "1"),
             field("padding", Takes::Padding, "same"),
@@ -83,7 +101,7 @@ pub const KINDS: &[Kind] = &[
         name: "conv_transpose",
         main: Some("out"),
         fields: &[
-            field("out", Takes::Width, ""),
+            field("out", Takes::WidthOrClasses, ""),
             field("kernel", Takes::Pair, "2"),
             field("stride", Takes::Pair, "kernel"),
             field("padding", Takes::PaddingPair, "0"),
@@ -153,7 +171,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "layer_norm",
         main: None,
-        fields: &[field("eps", Takes::Number, "1e-6")],
+        fields: &[field("eps", Takes::Number, "1e-5")],
         about: "normalisation over the channels at each position, as ConvNeXt has it",
     },
     Kind {

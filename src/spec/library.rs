@@ -12,32 +12,12 @@ use super::limits;
 use super::locate::Place;
 use super::lower;
 use super::node::{self, Mark, ParseError, Value};
+use super::origin::Origin;
 use super::problem::{Diagnostic, Problem, Problems, Report, Sources, nearest};
 use super::scan::scan;
 use crate::files::{ReadError, read};
 
-/// Where one architecture's text is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Origin {
-    File(PathBuf),
-    Bundled(&'static str),
-}
-
 impl Origin {
-    pub fn id(&self) -> String {
-        match self {
-            Origin::Bundled(id) => id.to_string(),
-            Origin::File(path) => path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
-        }
-    }
-
-    pub fn display(&self) -> String {
-        match self {
-            Origin::Bundled(id) => format!("{id}.yaml (bundled)"),
-            Origin::File(path) => path.display().to_string(),
-        }
-    }
-
     /// The text, without a byte order mark.
     pub fn read(&self) -> Result<String, LoadError> {
         match self {

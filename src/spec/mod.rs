@@ -14,11 +14,14 @@ pub mod limits;
 pub mod locate;
 mod lower;
 pub mod node;
+mod origin;
 pub mod problem;
 pub mod recipe;
+mod recipe_text;
 mod scan;
 pub mod variant;
 
 pub use describe::Architecture;
-pub use library::{Library, LoadError, Loaded, Origin};
+pub use library::{Library, LoadError, Loaded};
+pub use origin::Origin;
 pub use problem::{Problem, Problems, Report, Sources};

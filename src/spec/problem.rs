@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::library::Origin;
 use super::limits;
 use super::locate::{Place, locate};
 use super::node::Mark;
+use super::origin::Origin;
 
 /// A text that was read: an architecture file, a bundled one, or the value of a `--set`.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! A variant of an architecture as a file that extends it and holds only what differs.
 
-use super::library::{Library, Origin};
+use super::library::Library;
+use super::origin::Origin;
 
 /// A file that extends `base` and gives `text`, the base's own text `base_text` changed: the keys at the top whose lines
 /// differ. Nothing where that does not come to the same architecture, as when a key was taken away.

@@ -32,6 +32,7 @@ pub struct Remembered {
 pub struct Folded {
     pub closed: Vec<String>,
     pub open: Vec<String>,
+    pub repeats: Vec<String>,
     pub cursor: usize,
 }
 
@@ -47,6 +48,7 @@ impl Remembered {
             let folded = Folded {
                 closed: sorted(&folds.closed_blocks),
                 open: sorted(&folds.open_layers),
+                repeats: sorted(&folds.open_repeats),
                 // A sorted table's places mean nothing in another order.
                 cursor: if state.table.sort.is_none() { entry.cursor } else { 0 },
             };
@@ -87,6 +89,7 @@ impl Remembered {
             entry.fold(|folds, _| {
                 folds.closed_blocks = folded.closed.iter().cloned().collect();
                 folds.open_layers = folded.open.iter().cloned().collect();
+                folds.open_repeats = folded.repeats.iter().cloned().collect();
             });
             entry.cursor = folded.cursor.min(entry.rows().len().saturating_sub(1));
         }

@@ -154,7 +154,7 @@ fn a_broken_file_shows_its_problems_and_the_others_stay_usable() {
     press(&mut state, "<tab>Gl");
     insta::assert_snapshot!("broken-file", text(&painted(&state)));
     press(&mut state, "<tab>kl");
-    assert!(text(&painted(&state)).contains("AlexNet"));
+    assert!(text(&painted(&state)).contains("U-Net"));
 }
 
 #[test]
@@ -165,6 +165,53 @@ fn the_field_screen_at_three_sizes() {
         press(&mut state, "/block4.conv3<enter>2KKKKhhhhhhhhhhh");
         insta::assert_snapshot!(format!("field-{width}x{height}"), text(&painted(&state)));
     }
+}
+
+#[test]
+fn lanes_show_which_row_feeds_which_and_a_join_what_feeds_it_at_three_sizes() {
+    for (width, height) in [(120, 40), (80, 24), (40, 12)] {
+        let mut state = state(width, height, theme::DARK);
+        press(&mut state, "/googlenet<enter>l/inception3a.concat<enter>");
+        insta::assert_snapshot!(format!("lanes-{width}x{height}"), text(&painted(&state)));
+    }
+    // Every theme marks the rows that feed the join, without colour too.
+    for theme in theme::ALL {
+        let mut state = state(80, 24, theme);
+        press(&mut state, "/resnet18<enter>l/layer1_2.add<enter>");
+        let screen = painted(&state);
+        assert_eq!(text(&screen).matches('●').count(), 2, "{}", theme.name);
+    }
+}
+
+#[test]
+fn repetitions_are_one_row_until_they_are_opened() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "/resnet50<enter>l");
+    let rows = |state: &State| state.entry().expect("selected").rows().len();
+    // conv1, maxpool1, four stages, and what comes behind.
+    assert_eq!(rows(&state), 9);
+    assert!(text(&painted(&state)).contains("▸ layer3 ×6"));
+    // The third stage: its title says what it is, its working sums all six.
+    press(&mut state, "jjjj");
+    let screen = text(&painted(&state));
+    assert!(screen.contains("layer3 ×6 · residual") && screen.contains("512×28×28 → 1024×14×14"), "{screen}");
+    press(&mut state, "l");
+    assert!(text(&painted(&state)).contains("▾ layer3_5"));
+    press(&mut state, "h");
+    assert_eq!(rows(&state), 9);
+    // What is looked for is found inside, and all can be opened and closed at once.
+    press(&mut state, "/layer3_4.conv2.relu<enter>");
+    assert!(text(&painted(&state)).contains("layer3_4.conv2.relu"));
+    press(&mut state, "z");
+    assert_eq!(rows(&state), 9);
+}
+
+#[test]
+fn a_joins_field_shows_its_ways_and_their_hull() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "/resnet18<enter>l/layer2_1.add<enter>2");
+    insta::assert_snapshot!("field-of-a-join", text(&painted(&state)));
+    assert!(text(&painted(&state)).contains("hull of"));
 }
 
 #[test]

@@ -36,6 +36,59 @@ fn a_file_above_the_limit_of_size_is_not_read() {
 }
 
 #[test]
+fn branches_are_wired_and_sized_as_written() {
+    let shown = json(&["show", "tests/architectures/valid/branches.yaml"]);
+    let layers = shown["layers"].as_array().expect("layers");
+    let find = |name: &str| layers.iter().find(|layer| layer["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+    for (name, output, inputs) in [
+        // ⌈24/2⌉ × ⌈20/2⌉.
+        ("conv1", vec![16, 12, 10], vec![None]),
+        ("stage1_1.conv1", vec![32, 12, 10], vec![Some("conv1.relu")]),
+        ("stage1_1.conv2", vec![32, 6, 5], vec![Some("stage1_1.conv1.relu")]),
+        ("stage1_1.squeeze_excite1.conv1", vec![8, 1, 1], vec![Some("stage1_1.squeeze_excite1.global_avgpool1")]),
+        (
+            "stage1_1.squeeze_excite1.multiply",
+            vec![32, 6, 5],
+            vec![Some("stage1_1.conv2.hardswish"), Some("stage1_1.squeeze_excite1.conv2.sigmoid")],
+        ),
+        ("stage1_1.shortcut.conv1", vec![16, 6, 5], vec![Some("conv1.relu")]),
+        (
+            "stage1_1.add",
+            vec![16, 6, 5],
+            vec![Some("stage1_1.conv3.batch_norm"), Some("stage1_1.shortcut.conv1.batch_norm")],
+        ),
+        // The identity is no row and no copy.
+        ("stage1_2.add", vec![16, 6, 5], vec![Some("stage1_2.conv3.batch_norm"), Some("stage1_1.add")]),
+        ("stage1_3.conv1", vec![48, 6, 5], vec![Some("stage1_2.add")]),
+        // 16 as they come, 8, half of 16 with 4 for the other half, 48 of a layer before, with its activation.
+        (
+            "mixed_1.concat",
+            vec![84, 6, 5],
+            vec![
+                Some("stage1_3.add"),
+                Some("mixed_1.branch2.conv3.relu"),
+                Some("mixed_1.branch3.split1.concat"),
+                Some("stage1_3.conv2.hardswish"),
+            ],
+        ),
+        // As many rows as arrive and one behind, two columns before and one behind, less two of the kernel.
+        ("conv2", vec![8, 5, 6], vec![Some("gate1.multiply")]),
+        (
+            "residual2.add",
+            vec![12, 3, 3],
+            vec![Some("residual2.conv1.batch_norm"), Some("residual2.shortcut.pad_channels1")],
+        ),
+        // Shapes differ, and nothing is added.
+        ("residual3.relu6", vec![16, 3, 3], vec![Some("residual3.conv1.batch_norm")]),
+        ("conv_transpose1", vec![8, 6, 6], vec![Some("residual3.relu6")]),
+        ("upsample1", vec![8, 6, 12], vec![Some("conv_transpose1")]),
+    ] {
+        assert_eq!(find(name)["output"], serde_json::json!(output), "{name}");
+        assert_eq!(find(name)["inputs"], serde_json::json!(inputs), "{name}");
+    }
+}
+
+#[test]
 fn every_kind_of_layer_is_sized_as_pytorch_sizes_it() {
     // Shapes and parameters as PyTorch 2 gives them for the same modules.
     let shown = json(&["show", "tests/architectures/valid/every-kind.yaml"]);

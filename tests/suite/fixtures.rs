@@ -122,6 +122,28 @@ fn evaluation_gives_pytorchs_logits() {
 }
 
 #[test]
+fn with_norms_folded_into_convs_the_logits_are_pytorchs_before_and_behind_a_step() {
+    for name in ALL {
+        let mut fixture = Fixture::open(name);
+        let input = fixture.compiled.batch(fixture.values("input"));
+        let logits = fixture.compiled.predict(input.clone()).expect("a network");
+        assert_close(name, "eval_logits", &view::values(&logits), &fixture.values("eval_logits"), 1e-4);
+        let mut optimizer =
+            Optimizer::new(Algorithm::Sgd { momentum: 0.0, nesterov: false }, 0.0, &fixture.compiled).expect("memory");
+        let training = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
+        let loss = cross_entropy(training, &fixture.labels(), 0.0);
+        optimizer.step(&mut fixture.compiled, &mut loss.backward(), 0.1).expect("memory");
+        let predicted = fixture.compiled.predict(input.clone()).expect("a network");
+        let walked = fixture.compiled.forward(input, Mode::Evaluate, false, go_on).expect("not stopped");
+        assert_close(name, "behind a step", &view::values(&predicted), &view::values(&walked), 1e-5);
+        assert!(
+            relative_error(&view::values(&predicted), &view::values(&logits)) > 1e-4,
+            "{name}: nothing was learned"
+        );
+    }
+}
+
+#[test]
 fn training_gives_pytorchs_loss_and_every_gradient() {
     for name in ALL {
         let mut fixture = Fixture::open(name);

@@ -12,6 +12,7 @@ use convlens::network::kernels::conv::Algorithm;
 use convlens::network::kernels::view;
 use convlens::network::ops::cross_entropy::cross_entropy;
 use convlens::network::optimizer::{self, Optimizer};
+use convlens::network::parameters::row;
 use convlens::network::weights::{self, Rest};
 use convlens::network::{Compiled, Mode};
 use convlens::run::attention::{Method, look};
@@ -153,15 +154,39 @@ fn grad_cam_shows_what_speaks_for_a_class_and_nothing_of_what_speaks_against_it(
 }
 
 #[test]
-fn a_network_is_not_cut_across_what_a_layer_reads() {
-    let own = network("input: [1, 4, 4]\nlayers: [conv1-1, relu, conv1-1, flatten, linear: 2]\n");
+fn a_projecting_shortcut_takes_the_stride_of_its_path_where_several_would_fit() {
+    // From 4 rows to 2 both strides 2 and 3 lead; the path takes 3.
+    let own = network("input: [2, 4, 4]\nlayers:\n  - residual: {shortcut: project, layers: [conv3-4/3]}\n");
+    let shortcut = own.layers.iter().find(|layer| layer.name == "residual1.shortcut.conv1").expect("there");
+    assert_eq!(shortcut.operation.window().expect("a conv").stride.to_array(), [3, 3]);
+    assert!(own.layers.last().expect("layers").field.is_some(), "both look at the same pixels");
+}
+
+#[test]
+fn what_nobody_reads_is_told() {
+    let own = network("input: [2, 8, 8]\nlayers: [conv3-8, conv3-16, concat: [from: conv1, from: conv1]]\n");
+    let codes: Vec<(&str, String)> =
+        graph::lints::lints(&own).into_iter().map(|lint| (lint.code, lint.layer)).collect();
+    assert!(codes.contains(&("output-unread", "conv2".into())), "{codes:?}");
+}
+
+#[test]
+fn gradients_lead_back_to_a_layer_over_all_ways_that_begin_there() {
+    let conv = "conv: {out: 1, kernel: 1, bias: false}";
+    let own = network(&format!("input: [1, 2, 2]\nlayers: [{conv}, residual: [{conv}], flatten]\n"));
     let mut compiled = Compiled::initialised(&own, Init::Kaiming, 1);
-    let map = || Cpu::default().tensor_from_vec(vec![1.0; 16], (1usize, 1usize, 4usize, 4usize));
-    let between = |compiled: &mut Compiled| compiled.forward_between(2..5, map(), Mode::Evaluate, false, go_on);
-    assert!(between(&mut compiled).expect("a chain").is_some());
-    compiled.layers[2].inputs = vec![graph::Source::Layer(0)];
-    let error = between(&mut compiled).expect_err("what conv1 gave is not there");
-    assert_eq!(error.to_string(), "`conv2` reads conv1, so the network cannot be cut between them");
+    for (parameter, weight) in compiled.parameters.iter_mut().zip([5.0, 2.0]) {
+        parameter.values = row(&compiled.device, vec![weight]);
+    }
+    // y = 5x, then y + 2y: behind the first conv a value counts three times, behind the second once.
+    for (from, gradient) in [(0, 3.0), (1, 1.0)] {
+        let input = compiled.batch(vec![1.0, 2.0, 3.0, 4.0]);
+        let ran = compiled.forward_from(from, own.layers.len(), input, Mode::Evaluate, go_on).expect("not stopped");
+        let (start, output) = ran;
+        assert_eq!(view::values(&output).as_ref(), [15.0, 30.0, 45.0, 60.0]);
+        let gradients = output.sum::<Rank0, _>().backward();
+        assert_eq!(gradients.get(&start).as_vec(), [gradient; 4], "from layer {from}");
+    }
 }
 
 const NET: &str = "name: Small\ninput: [1, 8, 8]\nclasses: 3\ndefaults:\n  conv: {norm: batch, activation: relu}\n\

@@ -5,7 +5,7 @@ use std::process::Command;
 use image::{Rgb, RgbImage};
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::common::project;
+use crate::common::{project, stdout};
 
 const NET: &str = "input: [3, 16, 16]\nclasses: 4\nlayers: [conv3-4, relu, maxpool, flatten, fc-classes]\n";
 
@@ -75,17 +75,26 @@ fn every_command_of_the_readme_does_what_it_says() {
 }
 
 #[test]
-fn the_yaml_on_a_page_is_a_sound_file() {
+fn the_yaml_on_a_page_is_sound() {
     let readme = std::fs::read_to_string(project("README.md")).expect("the README");
-    let yaml = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the YAML");
     let folder = folder();
-    std::fs::write(folder.path().join("page.yaml"), yaml).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_convlens"))
-        .args(["check", "page.yaml"])
-        .current_dir(folder.path())
-        .output()
-        .expect("the program starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let texts: Vec<&str> = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(texts.len(), 3);
+    for text in texts {
+        std::fs::write(folder.path().join("page.yaml"), text).expect("written");
+        let output = Command::new(env!("CARGO_BIN_EXE_convlens"))
+            .args(["check", "page.yaml"])
+            .current_dir(folder.path())
+            .output()
+            .expect("the program starts");
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_table_of_kinds_is_what_the_program_prints() {
+    let readme = std::fs::read_to_string(project("README.md")).expect("the README");
+    assert!(readme.contains(&stdout(&["kinds", "--format", "markdown"])));
 }
 
 #[test]

@@ -1,10 +1,17 @@
 //! Branching networks against torchvision's: every layer that both list, as a multiset, and the totals.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
+use convlens::graph::{Layer, unit};
+use convlens::network::Compiled;
+use convlens::network::init::Init;
+use convlens::network::weights::Scheme;
+use convlens::network::weights::names::{names, slots};
+use convlens::run::attention::effective;
 use serde_json::Value;
 
-use crate::common::{json, project};
+use crate::common::{json, network, project};
 
 /// What the references list.
 const LISTED: [&str; 10] = [
@@ -76,4 +83,82 @@ fn every_layer_of_torchvisions_branching_networks_is_there() {
         files += 1;
     }
     assert_eq!(files, 12);
+}
+
+#[test]
+fn the_tensors_of_torchvisions_resnets_are_known_by_their_names() {
+    for id in ["resnet18", "resnet34", "resnet50", "resnet101"] {
+        let text = std::fs::read_to_string(project(&format!("tests/zoo/{id}.json"))).expect("the reference");
+        let reference: Value = serde_json::from_str(&text).expect("JSON");
+        let layers = reference["layers"].as_array().expect("layers");
+        let learned = layers.iter().filter(|layer| layer["params"] != 0);
+        let mut expected: Vec<String> =
+            learned.map(|layer| format!("{}.weight", layer["at"].as_str().expect("a name"))).collect();
+        let network = network(id);
+        let slots = slots(&network);
+        let mut got = names(Scheme::Residual, &network, &slots).expect("residual blocks");
+        got.retain(|name| name.ends_with(".weight"));
+        expected.sort();
+        got.sort();
+        assert_eq!(got, expected, "{id}");
+    }
+}
+
+#[test]
+fn googles_table_of_receptive_fields_is_met() {
+    // google-research/receptive_field: Inception v3 sees 1311 pixels, 618 of them before the input; MobileNet v1 315; ResNet-50
+    // as TF-slim has it, which strides in the last unit of a block, 483. All move by 32.
+    let unit = json(&["explain", "inception_v3", "Mixed_7c.concat", "--unit", "0,0"]);
+    assert_eq!((&unit["rows"]["first"], &unit["rows"]["last"]), (&Value::from(-618), &Value::from(692)));
+    let mobilenet = json(&["show", "mobilenet_v1"]);
+    assert_eq!(mobilenet["totals"]["map_field"], serde_json::json!([315, 315]));
+    let slim = json(&["show", "tests/architectures/valid/resnet50-slim.yaml"]);
+    let last = slim["layers"].as_array().and_then(|layers| layers.last()).expect("layers");
+    assert_eq!(
+        (&last["receptive_field"], &last["jump"]),
+        (&serde_json::json!([483, 483]), &serde_json::json!([32, 32]))
+    );
+}
+
+#[test]
+fn u_nets_output_sees_188_or_204_pixels_and_the_widest_is_given() {
+    let unet = json(&["show", "unet"]);
+    assert_eq!(unet["totals"]["map_field"], serde_json::json!([204, 204]));
+    let sizes = (112..128).map(|column| {
+        let unit = json(&["explain", "unet", "dec1.conv2", "--unit", &format!("128,{column}")]);
+        let span = unit["columns"]["clipped"].as_array().expect("inside").clone();
+        span[1].as_u64().expect("a pixel") + 1 - span[0].as_u64().expect("a pixel")
+    });
+    let sizes: std::collections::BTreeSet<u64> = sizes.collect();
+    assert_eq!(sizes, [188, 204].into());
+}
+
+/// The gradient of a unit is nowhere but in the pixels that it is said to read.
+#[test]
+fn no_gradient_lies_outside_of_what_a_unit_reads() {
+    for name in ["residual", "concat", "gate", "shuffle", "unet"] {
+        let network = network(&format!("tests/fixtures/{name}.yaml"));
+        let mut compiled = Compiled::initialised(&network, Init::Kaiming, 3);
+        let values = network.input().elements() as usize;
+        let inputs = |sample: usize| convlens::run::forward::noise(values, sample as u64);
+        // Behind a gate every unit depends on the whole map.
+        let is_plain = |layer: &&Layer| !layer.output.is_flat() && (name != "gate" || layer.index < 6);
+        for layer in network.layers.iter().filter(is_plain).step_by(2) {
+            let [height, width] = layer.output.sides();
+            for (row, column) in [(0, 0), (height / 2, width / 3), (height - 1, width - 1)] {
+                let spans = unit::seen(&network, layer, row, column).expect("a unit");
+                let place = (row as usize, column as usize);
+                let go_on = |_| ControlFlow::Continue(());
+                let found = effective(&mut compiled, layer.index, place, spans, 1, inputs, go_on).expect("not stopped");
+                let heat = &found.heat;
+                for (at, value) in heat.values.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+                    let pixel = [at / heat.width, at % heat.width];
+                    let inside = (0..2).all(|axis| {
+                        spans[axis].read.is_some_and(|(first, last)| (first..=last).contains(&(pixel[axis] as u64)))
+                    });
+                    assert!(inside, "{name} {} ({row}, {column}): {value} at {pixel:?}", layer.name);
+                }
+            }
+        }
+    }
 }

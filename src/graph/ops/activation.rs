@@ -1,7 +1,7 @@
 //! Activations, value by value.
 
 use super::{Cost, Kept};
-use crate::graph::layer::Shape;
+use crate::graph::shape::Shape;
 use crate::spec::describe::Activation;
 
 /// A bit says all about a value where the derivative has two values.

@@ -1,7 +1,7 @@
 //! Convolution, and the windows that pools share with it.
 
 use super::{Arriving, Cost, Operation, Refusal, Window};
-use crate::graph::layer::Shape;
+use crate::graph::shape::Shape;
 use crate::spec::describe::{Conv, Groups, Padding, Pair, Sides};
 use crate::spec::limits;
 
@@ -17,7 +17,7 @@ pub fn resolve(conv: &Conv, arriving: &Arriving) -> Result<(Operation, Shape), R
     let side = slide(arriving.path, window, [height, width], false)?;
     let output = Shape::Map { channels: out, height: side[0], width: side[1] };
     divided(groups, channels, out, arriving.path).map_err(|refusal| Refusal {
-        gives: Some((Operation::Conv { window, groups: 1, bias: conv.bias }, output)),
+        gives: Some(Box::new((Operation::Conv { window, groups: 1, bias: conv.bias }, output))),
         ..refusal
     })?;
     Ok((Operation::Conv { window, groups, bias: conv.bias }, output))
@@ -25,7 +25,7 @@ pub fn resolve(conv: &Conv, arriving: &Arriving) -> Result<(Operation, Shape), R
 
 /// Refuses groups that do not divide the channels.
 pub fn divided(groups: u64, channels: u64, out: u64, path: &str) -> Result<(), Refusal> {
-    match channels % groups == 0 && out % groups == 0 {
+    match channels.is_multiple_of(groups) && out.is_multiple_of(groups) {
         true => Ok(()),
         false => Err(Refusal::new(
             "groups",

@@ -2,8 +2,8 @@
 
 use super::conv::divided;
 use super::{Arriving, Cost, Operation, Refusal, Window};
-use crate::graph::layer::Shape;
 use crate::graph::reach::Reach;
+use crate::graph::shape::Shape;
 use crate::spec::describe::{ConvTranspose, Groups, Pair, Sides};
 use crate::spec::limits;
 

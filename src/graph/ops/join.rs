@@ -1,6 +1,6 @@
 //! Where branches come together.
 
-use crate::graph::layer::Shape;
+use crate::graph::shape::Shape;
 
 /// The shape of a sum; nothing where two differ.
 pub fn added(shapes: &[Shape]) -> Option<Shape> {

@@ -1,7 +1,7 @@
 //! Fully connected layers.
 
 use super::{Arriving, Cost, Operation, Refusal};
-use crate::graph::layer::Shape;
+use crate::graph::shape::Shape;
 use crate::spec::describe::Width;
 
 pub fn resolve(out: Width, bias: bool, arriving: &Arriving) -> Result<(Operation, Shape), Refusal> {
@@ -9,7 +9,7 @@ pub fn resolve(out: Width, bias: bool, arriving: &Arriving) -> Result<(Operation
     match arriving.shape {
         Shape::Flat(_) => Ok(gives),
         Shape::Map { .. } => Err(Refusal {
-            gives: Some(gives),
+            gives: Some(Box::new(gives)),
             ..Refusal::new(
                 "",
                 format!("`{}` needs a flat input, but {} arrives", arriving.path, arriving.shape),

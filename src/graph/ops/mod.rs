@@ -13,8 +13,8 @@ mod upsample;
 
 pub use conv::output_size;
 
-use super::layer::Shape;
 use super::reach::Reach;
+use super::shape::Shape;
 use crate::spec::describe::{self, Activation, Norm, Pair, Sides, UpsampleMode, Width};
 
 /// What a layer does, with every size known.
@@ -112,7 +112,7 @@ pub struct Refusal {
     pub message: String,
     pub expected: String,
     /// What it gives all the same, where that is known, so that what follows can be judged too.
-    pub gives: Option<(Operation, Shape)>,
+    pub gives: Option<Box<(Operation, Shape)>>,
 }
 
 impl Refusal {
@@ -156,8 +156,7 @@ impl Arriving<'_> {
             Width::Times(times) => arrive.checked_mul(times),
             Width::Part(part) if arrive.is_multiple_of(part) => Some(arrive / part),
             Width::Part(part) => {
-                let message =
-                    format!("a {part}th of the {arrive} channels that arrive at `{}` is not whole", self.path);
+                let message = format!("1/{part} of the {arrive} channels that arrive at `{}` is not whole", self.path);
                 return Err(wrong(message, "expected a number that divides what arrives, or a number of channels"));
             }
             Width::OfGate => self.gate,

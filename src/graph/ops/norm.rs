@@ -1,7 +1,7 @@
 //! Normalisations.
 
 use super::{Arriving, Cost, Operation, Refusal};
-use crate::graph::layer::Shape;
+use crate::graph::shape::Shape;
 use crate::spec::describe::Norm;
 
 pub fn resolve(norm: Norm, arriving: &Arriving) -> Result<(Operation, Shape), Refusal> {
@@ -10,7 +10,7 @@ pub fn resolve(norm: Norm, arriving: &Arriving) -> Result<(Operation, Shape), Re
         Norm::Lrn(_) | Norm::Instance { .. } => {
             arriving.map()?;
         }
-        Norm::Group { groups, .. } if shape.channels() % groups != 0 => {
+        Norm::Group { groups, .. } if !shape.channels().is_multiple_of(groups) => {
             return Err(Refusal::new(
                 "groups",
                 format!("`{}` has {groups} groups, which do not divide {} channels", arriving.path, shape.channels()),

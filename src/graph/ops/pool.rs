@@ -2,7 +2,7 @@
 
 use super::conv::{slide, window};
 use super::{Arriving, Operation, Refusal};
-use crate::graph::layer::Shape;
+use crate::graph::shape::Shape;
 use crate::spec::describe::{Padding, Pair, Pool};
 
 pub fn resolve(pool: &Pool, is_max: bool, arriving: &Arriving) -> Result<(Operation, Shape), Refusal> {

@@ -1,7 +1,7 @@
 //! Channels in another order.
 
 use super::{Arriving, Operation, Refusal};
-use crate::graph::layer::Shape;
+use crate::graph::shape::Shape;
 
 /// Zhang et al. 2018: with channels in `groups` rows, they are read column by column.
 pub fn shuffle(groups: u64, arriving: &Arriving) -> Result<(Operation, Shape), Refusal> {

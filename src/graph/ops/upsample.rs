@@ -1,8 +1,8 @@
 //! A larger map of the same channels.
 
 use super::{Arriving, Operation, Refusal};
-use crate::graph::layer::Shape;
 use crate::graph::reach::Reach;
+use crate::graph::shape::Shape;
 use crate::spec::describe::{Pair, UpsampleMode};
 use crate::spec::limits;
 

@@ -10,6 +10,7 @@ use super::im2col::{Plane, col2im, im2col};
 use super::joined::Joined;
 use super::matmul::{Matrix, matmul};
 use super::scratch::Scratch;
+use super::start::Start;
 use crate::graph::Window;
 use crate::spec::describe::{Pair, Sides};
 
@@ -30,25 +31,6 @@ const FEW_CHUNKS: usize = 8;
 const TASKS: usize = 8;
 /// Rows of a column matrix from which on a product with it is worth its preparation.
 const DEEP_ENOUGH: usize = 64;
-
-/// What an output begins from.
-#[derive(Clone, Copy)]
-pub(super) enum Start<'a> {
-    Nothing,
-    Bias(&'a [f32]),
-    /// What is already there.
-    Sum,
-}
-
-impl<'a> Start<'a> {
-    pub(super) fn of(bias: Option<&'a [f32]>) -> Self {
-        bias.map_or(Start::Nothing, Start::Bias)
-    }
-
-    fn bias(self) -> Option<&'a [f32]> {
-        if let Start::Bias(bias) = self { Some(bias) } else { None }
-    }
-}
 
 impl Convolution {
     fn weights_per_group(&self) -> usize {

@@ -5,9 +5,9 @@
 
 use rayon::prelude::*;
 
-use super::columns::Start;
 use super::direct::Direct;
 use super::im2col::Plane;
+use super::start::Start;
 use super::winograd::{Transformed, Winograd};
 use crate::spec::describe::Pair;
 

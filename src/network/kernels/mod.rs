@@ -14,5 +14,6 @@ pub mod joined;
 pub mod matmul;
 pub mod scratch;
 pub mod simd;
+mod start;
 pub mod view;
 pub mod winograd;

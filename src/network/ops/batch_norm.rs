@@ -64,7 +64,7 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
 ) -> Values<T> {
     let dims @ (images, channels, height, width) = *input.shape();
     let area = height * width;
-    let (input, tape) = input.split_tape();
+    let (mut input, tape) = input.split_tape();
     let x = view::values(&input);
     let statistics = match train {
         Some(momentum) => {
@@ -76,15 +76,27 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
     };
     let mean = statistics.mean;
     let inverse: Vec<f32> = statistics.variance.iter().map(|&v| (1.0 / (f64::from(v) + eps).sqrt()) as f32).collect();
-    let mut values = x.into_owned();
-    {
+    let norm = |values: &mut [f32]| {
         let (gamma, beta) = (view::values(gamma), view::values(beta));
         values.par_chunks_exact_mut(area).enumerate().for_each(|(plane, values)| {
             let channel = plane % channels;
             let (scale, mean, shift) = (gamma[channel] * inverse[channel], mean[channel], beta[channel]);
             values.iter_mut().for_each(|x| *x = (*x - mean) * scale + shift);
         });
+    };
+    if !T::OWNS_TAPE {
+        drop(x);
+        if let Some(values) = view::values_mut(&mut input) {
+            // Nobody reads the input again, so its place is taken.
+            norm(values);
+            return input.put_tape(tape);
+        }
+        let mut values = view::values(&input).into_owned();
+        norm(&mut values);
+        return record(input.put_tape(tape), true, values, dims, &[], |_| ());
     }
+    let mut values = x.into_owned();
+    norm(&mut values);
     let (kept_input, kept_gamma) = (input.clone(), gamma.clone());
     let training = train.is_some();
     record(

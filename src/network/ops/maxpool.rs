@@ -79,10 +79,11 @@ fn row_by_row(out: &mut [f32], plane: &[f32], (height, width): (usize, usize), w
     let [kernel, stride, padding] =
         [window.kernel, window.stride, window.padding.before()].map(|pair| pair.to_array().map(|size| size as usize));
     for (row, out) in out.chunks_exact_mut(columns).enumerate() {
-        for ky in 0..kernel[0] {
-            let Some(y) = (row * stride[0] + ky).checked_sub(padding[0]).filter(|&y| y < height) else { continue };
-            let line = &plane[y * width..][..width];
-            for kx in 0..kernel[1] {
+        // Only taps that can lie inside: a kernel may be far larger than the map.
+        let top = row * stride[0];
+        for ky in padding[0].saturating_sub(top)..kernel[0].min((height + padding[0]).saturating_sub(top)) {
+            let line = &plane[(top + ky - padding[0]) * width..][..width];
+            for kx in padding[1].saturating_sub((columns - 1) * stride[1])..kernel[1].min(width + padding[1]) {
                 // The outputs whose tap kx lies inside the row.
                 let from = padding[1].saturating_sub(kx).div_ceil(stride[1]).min(columns);
                 let to = (width + padding[1]).saturating_sub(kx).div_ceil(stride[1]).min(columns);

@@ -2,7 +2,7 @@
 
 use super::file::Entry;
 use super::scheme::Scheme;
-use crate::graph::{Graph, Layer, Operation};
+use crate::graph::{Graph, Layer, Operation, Wiring};
 use crate::network::parameters::shapes_of;
 
 /// Which value of the network a tensor goes to.
@@ -103,6 +103,7 @@ pub fn names(scheme: Scheme, network: &Graph, slots: &[Slot]) -> Option<Vec<Stri
         Scheme::Own => network.layers.iter().map(|layer| layer.name.clone()).collect(),
         Scheme::Torchvision => torchvision(&network.layers),
         Scheme::Timm => timm(&network.layers)?,
+        Scheme::Residual => residual(network)?,
         Scheme::Similar | Scheme::Given | Scheme::Order => return None,
     };
     Some(slots.iter().map(|slot| format!("{}.{}", layers[slot.layer], slot.part)).collect())
@@ -135,6 +136,47 @@ fn timm(layers: &[Layer]) -> Option<Vec<String>> {
     names[second] = "pre_logits.fc2".into();
     names[head] = "head.fc".into();
     Some(names)
+}
+
+/// torchvision's ResNets: `layer2_1.conv1` is `layer2.0.conv1`, its batch norm `layer2.0.bn1`, a projecting shortcut
+/// `downsample.0` and `downsample.1`, the linear layer `fc`; and timm's `se.fc1` for what squeezes.
+fn residual(network: &Graph) -> Option<Vec<String>> {
+    let residuals: std::collections::HashSet<&str> = network
+        .blocks
+        .iter()
+        .filter(|block| block.wiring == Wiring::Residual)
+        .map(|block| block.path.as_str())
+        .collect();
+    let own = |layer: &Layer| {
+        let (mut name, mut path) = (Vec::new(), String::new());
+        let segments: Vec<&str> = layer.name.split('.').collect();
+        for (at, segment) in segments.iter().enumerate() {
+            path = if path.is_empty() { segment.to_string() } else { format!("{path}.{segment}") };
+            let numbered =
+                segment.rsplit_once('_').and_then(|(base, number)| Some((base, number.parse::<u64>().ok()?)));
+            let before = at.checked_sub(1).map_or("", |before| segments[before]);
+            let number = before.strip_prefix("conv").unwrap_or_default();
+            match (*segment, numbered) {
+                (_, Some((base, number))) if residuals.contains(path.as_str()) => {
+                    name.push(format!("{base}.{}", number.saturating_sub(1)));
+                }
+                (segment, None) if residuals.contains(path.as_str()) => name.push(format!("{segment}.0")),
+                ("shortcut", _) => name.push("downsample".into()),
+                ("conv1", _) if before == "shortcut" => name.push("0".into()),
+                ("squeeze_excite1", _) => name.push("se".into()),
+                (segment, _) if before == "squeeze_excite1" => name.push(segment.replace("conv", "fc")),
+                ("batch_norm", _) => {
+                    name.pop();
+                    let in_shortcut = name.last().is_some_and(|last| last == "downsample");
+                    name.push(if in_shortcut { "1".into() } else { format!("bn{number}") });
+                }
+                ("linear1", _) => name.push("fc".into()),
+                (segment, _) => name.push(segment.into()),
+            }
+        }
+        name.join(".")
+    };
+    (!residuals.is_empty()).then(|| network.layers.iter().map(own).collect())
 }
 
 #[cfg(test)]

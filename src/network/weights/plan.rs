@@ -194,6 +194,7 @@ fn by_names(network: &Graph, slots: &[Slot], file: &TensorFile, entries: &[&Entr
         (Scheme::Own, false),
         (Scheme::Torchvision, false),
         (Scheme::Timm, false),
+        (Scheme::Residual, false),
         (Scheme::Similar, false),
         (Scheme::Similar, true),
     ];

@@ -9,6 +9,8 @@ pub enum Scheme {
     Torchvision,
     /// timm's VGG: `features.0.weight`, `pre_logits.fc1.weight`, `head.fc.bias`.
     Timm,
+    /// torchvision's and timm's ResNets: `layer2.0.conv1.weight`, `layer2.0.downsample.1.bias`, `fc.weight`.
+    Residual,
     /// Our own layer paths in other words: `fc1.weight` for `linear1.weight`.
     Similar,
     /// As the file's header says in which order its tensors are.
@@ -24,6 +26,7 @@ impl Scheme {
             Scheme::Own => "by layer names",
             Scheme::Torchvision => "by torchvision's numbering",
             Scheme::Timm => "by timm's names",
+            Scheme::Residual => "by the names of torchvision's and timm's ResNets",
             Scheme::Similar => "by similar layer names",
             Scheme::Given => "in the order that its header gives",
             Scheme::Order => "in order, by numbers and shapes",

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use dfdx::shapes::HasShape;
 
 use super::Recipe;
+use crate::graph::liveness;
 use crate::network::kernels::view;
 use crate::network::{Compiled, Mode, Values};
 
@@ -111,7 +112,12 @@ pub fn trace(network: &mut Compiled, batch: &Values) -> Option<Where> {
     let running = network.running.clone();
     let (mut found, mut least) = (None, (1.0, String::new()));
     let names: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
+    // Images may well differ little in what a gate lets through.
+    let leads = liveness::main_path(&network.layers);
     network.forward(batch.clone(), Mode::Train { dropout_seed: None }, false, |index, output| {
+        if !leads[index] {
+            return ControlFlow::Continue(());
+        }
         let values = view::values(output);
         let ratio = variation(&values, images) / at_input.max(f64::MIN_POSITIVE);
         let name = || names[index].clone();

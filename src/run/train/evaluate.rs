@@ -1,10 +1,8 @@
 //! Loss and accuracy of a network on images it does not learn from.
 
-use std::ops::ControlFlow;
-
 use super::accuracy::best_class;
+use crate::network::Compiled;
 use crate::network::kernels::view;
-use crate::network::{Compiled, Mode};
 use crate::run::data::DataSet;
 
 /// Means over the images of a set.
@@ -112,7 +110,7 @@ fn log_softmax(logits: &[f32]) -> Vec<f64> {
 
 fn log_probabilities(network: &mut Compiled, inputs: Vec<f32>, images: usize) -> Vec<Vec<f64>> {
     let batch = network.batch(inputs);
-    let logits = network.forward(batch, Mode::Evaluate, false, |_, _| ControlFlow::Continue(()));
+    let logits = network.predict(batch);
     let logits = logits.map_or_else(Vec::new, |logits| view::values(&logits).into_owned());
     let classes = (logits.len() / images.max(1)).max(1);
     logits.chunks(classes).map(log_softmax).collect()

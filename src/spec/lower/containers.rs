@@ -162,7 +162,8 @@ impl<'a> LayerReader<'a, '_> {
     fn end_repetition(&mut self, frames: usize, path: &str) {
         for frame in self.repetition_changes.split_off(frames) {
             for (changed, change) in frame {
-                if change.is_used || self.too_many || !self.problems.wants() {
+                let mark = change.entry.key_mark;
+                if change.is_used || self.too_many || !self.is_first("change", mark) || !self.problems.wants() {
                     continue;
                 }
                 let (message, help) = self.not_found(&changed, &change.entry.key);
@@ -185,6 +186,9 @@ impl<'a> LayerReader<'a, '_> {
             }
             ("split", Some(body)) => {
                 let branches = self.branches(body, &path, depth)?;
+                for branch in branches.iter().filter(|branch| branch.from.is_none()) {
+                    self.claim_row(&format!("{path}.{}.slice", branch.name), branch.mark);
+                }
                 self.join("concat", container.mark, &mut scope).then_some(Wiring::Split(branches))
             }
             ("gate", Some(body)) => {
@@ -198,7 +202,7 @@ impl<'a> LayerReader<'a, '_> {
 
     /// Takes the path of the row that joins branches.
     fn join(&mut self, name: &str, mark: Mark, scope: &mut Scope) -> bool {
-        self.claim(&scope.join(name), mark);
+        self.claim_row(&scope.join(name), mark);
         self.counts(mark)
     }
 
@@ -216,8 +220,8 @@ impl<'a> LayerReader<'a, '_> {
         let activation = self.activation_of(container, "activation", None);
         let activation = activation.map(|operation| {
             let name = operation.kind().to_string();
-            self.claim(&scope.join(&name), container.mark);
-            Layer { name, operation, brought: true, mark: container.mark, fields: Vec::new() }
+            self.claim_row(&scope.join(&name), container.mark);
+            Box::new(Layer { name, operation, brought: true, mark: container.mark, fields: Vec::new() })
         });
         Some(Wiring::Residual { layers, shortcut, shortcut_mark, activation })
     }
@@ -225,7 +229,7 @@ impl<'a> LayerReader<'a, '_> {
     fn shortcut(&mut self, node: &'a Node, mark: Mark, scope: &Scope) -> Option<Shortcut> {
         let path = scope.join("shortcut");
         if let Value::List(_) = &node.value {
-            self.claim(&path, mark);
+            self.claim_row(&path, mark);
             self.block_paths.insert(path.clone());
             return Some(Shortcut::Layers(self.list(node, &mut Scope::new(path, scope.depth + 1))));
         }
@@ -238,9 +242,16 @@ impl<'a> LayerReader<'a, '_> {
             return None;
         }
         Some(match values::word(node, SHORTCUTS, self.problems)? {
-            "project" => Shortcut::Project(self.projection(mark, &path)?),
+            "project" => {
+                self.claim_row(&path, mark);
+                Shortcut::Project(self.projection(mark, &path)?)
+            }
             "drop" => Shortcut::Drop,
-            "pad" => Shortcut::Pad,
+            "pad" => {
+                self.claim_row(&path, mark);
+                self.claim_row(&format!("{path}.pad_channels1"), mark);
+                Shortcut::Pad
+            }
             _ => Shortcut::Identity,
         })
     }
@@ -248,6 +259,7 @@ impl<'a> LayerReader<'a, '_> {
     /// A 1×1 conv, with the norm that `defaults` give a conv; the shapes say how wide and with which stride.
     fn projection(&mut self, mark: Mark, path: &str) -> Option<Vec<Layer>> {
         let path = format!("{path}.conv1");
+        self.claim_row(&path, mark);
         let fields = self.changes_of(&path);
         let written = Written { kind: kinds::kind("conv")?, mark, short: None, fields, main: None };
         let read = Reader::new(written, &self.defaults, self.classes, self.problems).read_projection()?;
@@ -255,6 +267,7 @@ impl<'a> LayerReader<'a, '_> {
         let mut layers = vec![Layer { name: "conv1".into(), operation, brought: false, mark, fields }];
         for operation in read.brought {
             let name = format!("conv1.{}", operation.kind());
+            self.claim_row(&format!("{path}.{}", operation.kind()), mark);
             layers.push(Layer { name, operation, brought: true, mark, fields: Vec::new() });
         }
         Some(layers)
@@ -287,6 +300,17 @@ impl<'a> LayerReader<'a, '_> {
                 Value::List(nodes) => nodes.as_slice(),
                 _ => std::slice::from_ref(node),
             };
+            if let Value::Map(entries) = &node.value
+                && entries.len() > 1
+                && let Some(from) = entries.iter().find(|entry| entry.key == "from")
+            {
+                self.problems.push(Problem::new(
+                    from.key_mark,
+                    "`from` stands beside a layer",
+                    "expected a list: `[from: enc4, conv3-64]`",
+                ));
+                continue;
+            }
             let (from, rest) = match nodes.split_first() {
                 Some((first, rest)) => match &first.value {
                     Value::Map(entries) if entries.len() == 1 && entries[0].key == "from" => {
@@ -316,7 +340,7 @@ impl<'a> LayerReader<'a, '_> {
     fn reference(&mut self, node: &Node, around: &str) -> Option<Reference> {
         let name = values::text(node, self.problems)?;
         let path = outward(around, &name).find(|path| self.ended.contains(path));
-        if path.is_none() {
+        if path.is_none() && self.is_first("reference", node.mark) {
             self.unknown_references.push((name, node.mark, around.to_string()));
         }
         path.map(|path| Reference { path, mark: node.mark })

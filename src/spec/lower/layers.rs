@@ -32,6 +32,8 @@ pub struct LayerReader<'a, 'p> {
     pub(super) ended: HashSet<String>,
     /// Names behind `from` that nothing before them has: the name, its place, the path of the block around it.
     pub(super) unknown_references: Vec<(String, Mark, String)>,
+    /// Places that something was told of which every repetition would tell again.
+    told: HashSet<(Mark, String)>,
 }
 
 /// What `first` or `last` changes of a layer.
@@ -93,6 +95,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             block_paths: HashSet::new(),
             ended: HashSet::new(),
             unknown_references: Vec::new(),
+            told: HashSet::new(),
         }
     }
 
@@ -170,7 +173,9 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             "se" => Some("did you mean `squeeze_excite`?".to_string()),
             "swish" => Some("did you mean `silu`?".to_string()),
             "deconv" => Some("did you mean `conv_transpose`?".to_string()),
-            "from" | "identity" => Some(format!("`{kind}` stands at the beginning of a branch of `concat` or `split`")),
+            "from" | "identity" => {
+                Some(format!("`{kind}` begins a branch of `concat` or `split`; `identity` stands there alone"))
+            }
             _ => self.problems.suggest(kind, known),
         };
         let message = format!("there is no layer kind `{}`", shorten(kind));
@@ -226,6 +231,17 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             }
         }
         self.layer(written, name, scope, items);
+    }
+
+    /// Whether something is told of a place for the first time: repetitions read the same place again.
+    pub(super) fn is_first(&mut self, what: &str, mark: Mark) -> bool {
+        self.told.insert((mark, what.to_string()))
+    }
+
+    /// Takes a path for a row that nobody wrote; its output may be named.
+    pub(super) fn claim_row(&mut self, path: &str, mark: Mark) {
+        self.claim(path, mark);
+        self.ended.insert(path.to_string());
     }
 
     /// Counts one more layer; false, with a problem, where there are too many.
@@ -325,7 +341,7 @@ impl<'a, 'p> LayerReader<'a, 'p> {
 
     /// Takes a path for one layer or block; paths are unique.
     pub(super) fn claim(&mut self, path: &str, mark: Mark) {
-        if !self.paths.insert(path.to_string()) {
+        if !self.paths.insert(path.to_string()) && self.is_first("claim", mark) {
             self.problems.push(Problem::new(
                 mark,
                 format!("two layers or blocks are called `{path}`"),
@@ -400,10 +416,21 @@ impl<'a, 'p> LayerReader<'a, 'p> {
 
     /// Why nothing is changed at a path, which is written as `key`.
     pub(super) fn not_found(&self, path: &str, key: &str) -> (String, Option<String>) {
+        let again = |path: &str| self.block_paths.contains(&format!("{path}_1"));
         match path.rsplit_once('.') {
+            _ if again(path) => {
+                let key = shorten(key);
+                (format!("`{key}` is repeated: its blocks are `{key}_1` and so on"), None)
+            }
             _ if self.block_paths.contains(path) => (format!("`{}` is a block", shorten(key)), None),
             Some((layer, brought)) if self.paths.contains(path) => {
                 (format!("`{brought}` comes with `{layer}`; change it there"), None)
+            }
+            // A field where a layer's path was wanted.
+            Some((layer, field)) if self.paths.contains(layer) && is_field(field) => {
+                let written = key.strip_suffix(&format!(".{field}")).unwrap_or(layer);
+                let help = format!("`{}: {{{field}: …}}` changes a field", shorten(written));
+                (format!("there is no layer `{}`", shorten(key)), Some(help))
             }
             _ => (format!("there is no layer `{}`", shorten(key)), self.problems.suggest(path, &self.paths)),
         }
@@ -424,13 +451,24 @@ impl<'a, 'p> LayerReader<'a, 'p> {
                 }
                 Some(_) => (format!("`{}` comes later than this branch", shorten(&name)), None),
                 None => {
-                    let help = self.problems.suggest(&name, &self.ended);
+                    // Of something that is repeated the last is the likeliest to be meant.
+                    let repeated =
+                        |number: usize| places.clone().any(|path| self.ended.contains(&format!("{path}_{number}")));
+                    let last = (1..).take_while(|number| repeated(*number)).last();
+                    let help = match last {
+                        Some(last) => Some(format!("did you mean `{}_{last}`, the last repetition?", shorten(&name))),
+                        None => self.problems.suggest(&name, &self.ended),
+                    };
                     (format!("there is no layer or block `{}`", shorten(&name)), help)
                 }
             };
             self.problems.push(Problem::new(mark, message, expected).help(help));
         }
     }
+}
+
+fn is_field(name: &str) -> bool {
+    KINDS.iter().any(|kind| kind.field(name).is_some())
 }
 
 /// Where a name may stand that is used inside a block: in the block itself, in those around it, at the top.

@@ -87,7 +87,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub fn read_projection(mut self) -> Option<Read> {
         check_keys(self.written.kind, &self.written.fields, self.problems);
         let changed = |reader: &Self, name: &str| reader.written.fields.iter().any(|entry| entry.key == name);
-        for name in ["out", "stride", "padding", "dilation", "groups", "activation"] {
+        for name in ["out", "kernel", "stride", "padding", "dilation", "groups", "activation"] {
             if changed(&self, name) {
                 let entry = self.written.fields.iter().find(|entry| entry.key == name);
                 let mark = entry.map_or(self.written.mark, |entry| entry.key_mark);
@@ -144,12 +144,12 @@ impl<'a, 'p> Reader<'a, 'p> {
             "batch_norm" | "group_norm" | "layer_norm" | "instance_norm" | "lrn" => {
                 Operation::Norm(self.norm_of_kind(kind))
             }
-            "scale" => Operation::Scale { init: self.number("init", 1.0, "a number", |_| true) },
+            "scale" => Operation::Scale { init: self.number("init", 1.0, "a number that f32 holds", fits_f32) },
             "dropout" => Operation::Dropout {
                 p: self.number("p", 0.5, "a probability from 0 to below 1", |p| (0.0..1.0).contains(&p)),
             },
             "prelu" => Operation::Prelu {
-                init: self.number("init", 0.25, "a number", |_| true),
+                init: self.number("init", 0.25, "a number that f32 holds", fits_f32),
                 per_channel: self.boolean("per_channel", false),
             },
             activation => Operation::Activation(self.activation(activation)?),
@@ -288,8 +288,6 @@ impl<'a, 'p> Reader<'a, 'p> {
 
     /// The output channels or features.
     fn out(&mut self, unit: &str) -> Option<Width> {
-        let is_linear = self.written.kind.name == "linear";
-        let words: &[&str] = if is_linear { &["classes"] } else { &[] };
         let Some(node) = self.field("out") else {
             let short = self.written.short.as_ref();
             return match short.map(|short| (short.out, short.depthwise)) {
@@ -298,19 +296,18 @@ impl<'a, 'p> Reader<'a, 'p> {
                 Some((Some(Out::Classes), _)) => self.number_of_classes(self.written.mark),
                 Some((None, true)) => Some(Width::Arriving),
                 _ => {
-                    let also = if is_linear { ", or `classes`" } else { "" };
                     self.problems.push(Problem::new(
                         self.written.mark,
                         format!("this {} layer has no `out`", self.written.kind.name),
-                        format!("expected `out`: a number of {unit}{also}"),
+                        format!("expected `out`: a number of {unit}, or `classes`"),
                     ));
                     None
                 }
             };
         };
         match &node.value {
-            Value::Text(word) if is_linear && word == "classes" => self.number_of_classes(node.mark),
-            _ => values::width(node, unit, words, self.problems),
+            Value::Text(word) if word == "classes" => self.number_of_classes(node.mark),
+            _ => values::width(node, unit, &["classes"], self.problems),
         }
     }
 
@@ -335,7 +332,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             if before.height.max(after.height) > kernel.height / 2 || before.width.max(after.width) > kernel.width / 2 {
                 self.problems.push(Problem::new(
                     self.place_of("padding"),
-                    "the padding of a pool is more than half its kernel, so a window would lie wholly outside",
+                    "the padding of a pool is more than half its kernel, which PyTorch refuses",
                     format!("expected at most [{}, {}]", kernel.height / 2, kernel.width / 2),
                 ));
             }
@@ -366,7 +363,7 @@ impl<'a, 'p> Reader<'a, 'p> {
                 groups: self.field("groups").and_then(|node| values::count(node, self.problems)).unwrap_or(32),
                 eps: self.number("eps", 1e-5, above_zero, |eps| eps > 0.0),
             },
-            "layer_norm" => Norm::Layer { eps: self.number("eps", 1e-6, above_zero, |eps| eps > 0.0) },
+            "layer_norm" => Norm::Layer { eps: self.number("eps", 1e-5, above_zero, |eps| eps > 0.0) },
             "instance_norm" => Norm::Instance {
                 eps: self.number("eps", 1e-5, above_zero, |eps| eps > 0.0),
                 affine: self.boolean("affine", false),
@@ -383,8 +380,15 @@ impl<'a, 'p> Reader<'a, 'p> {
     fn norm(&mut self) -> Option<Operation> {
         let node = self.field("norm")?;
         let words: Vec<&str> = std::iter::once("none").chain(NORMS.iter().map(|(word, _)| *word)).collect();
-        let word = values::word(node, &words, self.problems)?;
-        let (_, kind) = NORMS.iter().find(|(name, _)| *name == word)?;
+        // Its kind's own name is understood too.
+        let by_kind = NORMS.iter().find(|(_, kind)| matches!(&node.value, Value::Text(text) if text == kind));
+        let (_, kind) = match by_kind {
+            Some(norm) => norm,
+            None => {
+                let word = values::word(node, &words, self.problems)?;
+                NORMS.iter().find(|(name, _)| *name == word)?
+            }
+        };
         self.brought(kind, |reader| Some(Operation::Norm(reader.norm_of_kind(kind))))
     }
 
@@ -423,7 +427,9 @@ impl<'a, 'p> Reader<'a, 'p> {
         Some(match kind {
             "relu" => Activation::Relu,
             "relu6" => Activation::Relu6,
-            "leaky_relu" => Activation::LeakyRelu { slope: self.number("slope", 0.01, "a number", |_| true) },
+            "leaky_relu" => {
+                Activation::LeakyRelu { slope: self.number("slope", 0.01, "a number that f32 holds", fits_f32) }
+            }
             "elu" => Activation::Elu,
             "gelu" => match self.word("approximate", &["none", "tanh"]) {
                 Some("tanh") => Activation::GeluTanh,
@@ -438,6 +444,10 @@ impl<'a, 'p> Reader<'a, 'p> {
             _ => return None,
         })
     }
+}
+
+fn fits_f32(number: f64) -> bool {
+    number.abs() <= f64::from(f32::MAX)
 }
 
 fn default_of<'a>(defaults: &Defaults<'a>, kind: &str, field: &str) -> Option<&'a Node> {

@@ -118,7 +118,7 @@ fn parts(head: &Head, rest: &str) -> Option<Short> {
         None => (rest, None),
     };
     let (kernel, out) = match rest.split_once('-') {
-        Some((kernel, out)) if head.takes_out => (kernel, Some(width(out, head.kind)?)),
+        Some((kernel, out)) if head.takes_out => (kernel, Some(width(out)?)),
         Some(_) => return None,
         None => (rest, None),
     };
@@ -136,9 +136,9 @@ fn parts(head: &Head, rest: &str) -> Option<Short> {
     says.then_some(short)
 }
 
-fn width(text: &str, kind: &str) -> Option<Out> {
+fn width(text: &str) -> Option<Out> {
     match text {
-        "classes" if kind == "linear" => Some(Out::Classes),
+        "classes" => Some(Out::Classes),
         text => match text.strip_prefix(['x', '×']) {
             Some(times) => dimension(times).map(Out::Times),
             None => dimension(text).map(Out::Number),
@@ -171,6 +171,7 @@ mod tests {
         let conv = parse("conv7-64/2 none x3").unwrap();
         assert_eq!((conv.kernel, conv.stride, conv.activation, conv.repeat), (Some(7), Some(2), Some("none"), 3));
         assert_eq!(parse("conv1-x6").unwrap().out, Some(Out::Times(6)));
+        assert_eq!(parse("conv1-classes").unwrap().out, Some(Out::Classes));
         let pool = parse("maxpool3/2").unwrap();
         assert_eq!((pool.kind, pool.kernel, pool.stride), ("maxpool", Some(3), Some(2)));
         let depthwise = parse("dw5/2 relu6").unwrap();
@@ -188,7 +189,7 @@ mod tests {
         for text in ["conv3-", "conv3-0", "conv3-99999999", "conv+3-64", "conv3-64/", "conv3-64/0", "dw", "dw3-8"] {
             assert!(parse(text).is_err(), "{text}");
         }
-        for text in ["up2", "fc", "fc3-8", "fc-8/2", "maxpool-3", "conv3-classes", "conv3-64 x2 relu", "conv3-x"] {
+        for text in ["up2", "fc", "fc3-8", "fc-8/2", "maxpool-3", "conv3-64 x2 relu", "conv3-x"] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert_eq!(parse("maxpool x0"), Err(ShortError::Form(REPEAT_FORM)));

@@ -15,7 +15,7 @@ use super::text::{bar, fitting_title, frame, left, plain_span, right, styled_spa
 use super::{Screen, forward, layers};
 use crate::graph::figures::{self, grouped};
 use crate::graph::unit::{self, seen};
-use crate::graph::{Graph, Layer, Shape, formulas};
+use crate::graph::{Graph, Layer, Operation, Shape, Source, formulas};
 use crate::run::attention::Effective;
 use crate::run::live;
 use crate::run::preprocess::fitted;
@@ -192,6 +192,17 @@ fn draw_plane(
         height: (bottom - top - dot.1).max(0.0),
         color,
     };
+    // Of a join, what each way into it sees by itself; the whole is their hull.
+    let ways: Vec<[unit::Span; 2]> = match layer.operation {
+        Operation::Add | Operation::Concat => {
+            let before = layer.inputs.iter().filter_map(|source| match source {
+                Source::Layer(index) => network.layers.get(*index),
+                Source::Input => None,
+            });
+            before.filter_map(|before| seen(network, before, y, x).ok()).collect()
+        }
+        _ => Vec::new(),
+    };
     let canvas = Canvas::default()
         .marker(Marker::Braille)
         .x_bounds([view.left, view.left + view.width])
@@ -201,6 +212,11 @@ fn draw_plane(
                 if let (Some(own_rows), Some(own_columns)) = (rows.clipped(), columns.clipped()) {
                     let points = grid(own_rows, own_columns, dot);
                     context.draw(&Points { coords: &points, color: colour(theme.bar) });
+                }
+                for [rows, columns] in &ways {
+                    let (top, bottom) = (rows.first as f64, rows.last as f64 + 1.0);
+                    let (left, right) = (columns.first as f64, columns.last as f64 + 1.0);
+                    context.draw(&rectangle(top, left, bottom, right, colour(theme.accent)));
                 }
                 let (top, bottom) = (rows.first as f64, rows.last as f64 + 1.0);
                 let (left, right) = (columns.first as f64, columns.last as f64 + 1.0);

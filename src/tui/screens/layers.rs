@@ -149,8 +149,13 @@ fn draw_table(
     };
     let block = frame(fitting_title(&title, area), theme, has_keys);
     let inside = block.inner(area);
-    let (name_width, columns) = columns::fitting(&state.table.columns, usize::from(inside.width).saturating_sub(1));
-    let mut heading = left("  name", name_width);
+    let lanes = entry.lanes();
+    // The lanes, and a place for the mark of what feeds the selected row.
+    let gutter = if lanes.width == 0 { 0 } else { lanes.width + 1 };
+    let room = usize::from(inside.width).saturating_sub(1 + gutter);
+    let (name_width, columns) = columns::fitting(&state.table.columns, room);
+    let feeding: &[usize] = if lanes.feeds(entry.cursor).len() > 1 { lanes.feeds(entry.cursor) } else { &[] };
+    let mut heading = " ".repeat(gutter) + &left("  name", name_width);
     for column in &columns {
         let align = if column.number { right } else { left };
         heading += &format!(" {}", align(column.heading, column.width));
@@ -159,7 +164,22 @@ fn draw_table(
     let rows = entry.rows();
     for (at, row) in rows.iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
         let style = theme.row(at == entry.cursor, has_keys);
-        lines.push(table_line(state, entry, network, row, name_width, &columns).style(style));
+        let mut line = table_line(state, entry, network, row, name_width, &columns);
+        if gutter > 0 {
+            let beside = lanes.beside(at);
+            let feeds = feeding.contains(&at);
+            let end = match (feeds, beside.ends_with(['─', '╭', '├', '╰', '┼', '┬', '┴'])) {
+                (true, _) => "●",
+                (false, true) => "─",
+                (false, false) => " ",
+            };
+            let lit = if feeds || at == entry.cursor && !feeding.is_empty() { theme.warn } else { theme.dim };
+            line.spans.insert(0, styled_span(format!("{beside}{end}"), lit));
+            if feeds && let Some(name) = line.spans.get_mut(1) {
+                name.style = theme.warn;
+            }
+        }
+        lines.push(line.style(style));
         let y = inside.y + (at - entry.offset) as u16 + 1;
         regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Row(at) });
     }
@@ -205,6 +225,9 @@ fn table_line(
         RowKind::Layer { .. } => (" ", if figures.params == 0 { theme.dim } else { theme.text }),
     };
     let mut name = format!("{}{mark} {own}", "  ".repeat(row.depth));
+    if let RowKind::Block { repeats: Some(count), .. } = &row.kind {
+        name += &format!(" ×{count}");
+    }
     if let RowKind::Layer { layers, folds: true, open: false } = &row.kind {
         let brought = network.layers[layers.start + 1..layers.end].iter();
         name += &brought.map(|layer| format!(" +{}", tag(layer.operation.kind()))).collect::<String>();
@@ -335,11 +358,11 @@ fn draw_working(state: &State, entry: &Entry, network: &Graph, frame_: &mut Fram
     }
     let Some(row) = entry.row() else { return };
     let theme = &state.theme;
-    let kind = match &row.kind {
-        RowKind::Block { .. } => "block",
-        RowKind::Layer { layers, .. } => network.layers[layers.start].operation.kind(),
+    let times = match &row.kind {
+        RowKind::Block { repeats: Some(count), .. } => format!(" ×{count}"),
+        _ => String::new(),
     };
-    let title = format!(" {} · {kind} ", row.path(network));
+    let title = format!(" {}{times} · {} ", row.path(network), kind(network, row));
     let block = frame(title, theme, false);
     // No more than can be seen: a closed block may hide thousands.
     let lints = entry.lints_at(row).take(usize::from(area.height)).map(|lint| {
@@ -352,6 +375,19 @@ fn draw_working(state: &State, entry: &Entry, network: &Graph, frame_: &mut Fram
         }))
         .collect();
     frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
+}
+
+/// What a row is: a layer's kind, or how a block is wired.
+fn kind(network: &Graph, row: &Row) -> &'static str {
+    match &row.kind {
+        RowKind::Layer { layers, .. } => network.layers[layers.start].operation.kind(),
+        RowKind::Block { path, layers, repeats, .. } => {
+            // Repetitions are what the first of them is.
+            let first = repeats.map_or_else(|| path.clone(), |_| format!("{path}_1"));
+            let block = network.blocks.iter().find(|block| block.path == first && block.layers.start == layers.start);
+            block.map_or("block", |block| block.wiring.word())
+        }
+    }
 }
 
 /// What is copied: the row and its working.
@@ -389,13 +425,9 @@ pub fn as_markdown(state: &State) -> Option<String> {
     ];
     for row in entry.rows() {
         let Some(figures) = figures(network, row) else { continue };
-        let kind = match &row.kind {
-            RowKind::Block { .. } => "block",
-            RowKind::Layer { layers, .. } => network.layers[layers.start].operation.kind(),
-        };
         let cells = [
             row.path(network).to_string(),
-            kind.to_string(),
+            kind(network, row).to_string(),
             figures.last.output.to_string(),
             grouped(figures.params),
             grouped(figures.macs),

@@ -25,7 +25,7 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
     for (at, line) in visible.enumerate() {
         let index = match line {
             ListLine::Heading(words) => {
-                lines.push(styled_line(left(words, width), theme.dim));
+                lines.push(styled_line(left(&words, width), theme.dim));
                 continue;
             }
             ListLine::Entry(index) => index,

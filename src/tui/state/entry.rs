@@ -10,6 +10,7 @@ use crate::graph::{Graph, Layer};
 use crate::spec::Origin;
 use crate::spec::problem::Report;
 use crate::tui::columns::Sort;
+use crate::tui::lanes::Lanes;
 use crate::tui::tree::{self, Folds, Row, RowKind};
 
 /// What came of reading an architecture.
@@ -61,6 +62,7 @@ pub struct Entry {
     folds: Folds,
     sort: Option<Sort>,
     rows: Arc<Vec<Row>>,
+    lanes: Arc<Lanes>,
     /// Cursor and first visible row of its table.
     pub cursor: usize,
     pub offset: usize,
@@ -82,6 +84,7 @@ impl Entry {
             folds: Folds::default(),
             sort: None,
             rows: Arc::default(),
+            lanes: Arc::default(),
             cursor: 0,
             offset: 0,
             editor: None,
@@ -147,6 +150,9 @@ impl Entry {
             Some(sort) => tree::sorted(network, sort),
             None => tree::rows(network, &self.folds),
         });
+        // In another order rows do not follow one another.
+        let lanes = self.network().filter(|_| self.sort.is_none()).map(|network| Lanes::of(network, &rows));
+        self.lanes = Arc::new(lanes.unwrap_or_default());
         self.rows = Arc::new(rows);
         self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
     }
@@ -173,6 +179,11 @@ impl Entry {
         if let Some(layer) = layer {
             self.stay_at(layer);
         }
+    }
+
+    /// Which row feeds which.
+    pub fn lanes(&self) -> &Lanes {
+        &self.lanes
     }
 
     pub fn rows(&self) -> &[Row] {

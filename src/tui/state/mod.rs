@@ -23,9 +23,10 @@ use super::screens::{Face, Screen};
 use super::theme::{Depth, Theme};
 use crate::spec::Origin;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListLine {
-    Heading(&'static str),
+    /// What the entries below have in common: their family, or whose they are.
+    Heading(String),
     Entry(usize),
 }
 
@@ -189,15 +190,16 @@ impl State {
     /// The lines of the list: headings, and entries by index.
     pub fn list_lines(&self) -> Vec<ListLine> {
         let mut lines = Vec::new();
-        let mut group = "";
+        let mut group = None;
         for (index, entry) in self.entries.iter().enumerate() {
+            let family = || entry.network().and_then(|network| network.architecture.family.clone());
             let own = match entry.origin {
-                Origin::Bundled(_) => "Bundled",
-                Origin::File(_) => "Yours",
+                Origin::Bundled(_) => family().unwrap_or_else(|| "Bundled".into()),
+                Origin::File(_) => "Yours".into(),
             };
-            if own != group {
-                lines.push(ListLine::Heading(own));
-                group = own;
+            if group.as_ref() != Some(&own) {
+                lines.push(ListLine::Heading(own.clone()));
+                group = Some(own);
             }
             lines.push(ListLine::Entry(index));
         }

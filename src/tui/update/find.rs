@@ -81,7 +81,7 @@ pub fn go_to(state: &mut State, place: Place) {
             let Some(entry) = state.entry_mut() else { return };
             entry.fold(|folds, network| {
                 if let Some(layer) = network.layers.get(index) {
-                    folds.reveal(layer);
+                    folds.reveal(network, layer);
                 }
             });
             let own = |row: &crate::tui::tree::Row| matches!(&row.kind, RowKind::Layer { layers, .. } if layers.start == index);

@@ -1,0 +1,26 @@
+//! Where one architecture's text is.
+
+use std::path::PathBuf;
+
+/// Where one architecture's text is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Origin {
+    File(PathBuf),
+    Bundled(&'static str),
+}
+
+impl Origin {
+    pub fn id(&self) -> String {
+        match self {
+            Origin::Bundled(id) => id.to_string(),
+            Origin::File(path) => path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        }
+    }
+
+    pub fn display(&self) -> String {
+        match self {
+            Origin::Bundled(id) => format!("{id}.yaml (bundled)"),
+            Origin::File(path) => path.display().to_string(),
+        }
+    }
+}
