@@ -22,9 +22,9 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::exchange::weights::WeightsError;
 use crate::files::{Inputs, OutputError};
 use crate::graph::{self, Graph, lints};
-use crate::network::weights::WeightsError;
 use crate::spec::{Library, LoadError, Loaded, Origin};
 use crate::tui::{ExploreError, Opening, theme};
 

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::output::{self, Rows};
 use super::{Context, Failure, Format};
+use crate::exchange::weights::names::slots;
+use crate::exchange::weights::{Plan, TensorFile, dims, plan};
 use crate::graph::figures::{bytes, grouped};
-use crate::network::weights::names::slots;
-use crate::network::weights::{Plan, TensorFile, dims, plan};
 
 #[derive(Args)]
 pub struct WeightsArgs {

@@ -78,7 +78,7 @@ impl Compiled {
     }
 
     /// Every parameter 0, for a weights file to fill.
-    pub(super) fn zeroed(network: &Graph) -> Self {
+    pub fn zeroed(network: &Graph) -> Self {
         Self::filled(network, |_, _, _, shape| vec![0.0; shape.iter().product()])
     }
 

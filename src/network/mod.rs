@@ -1,7 +1,7 @@
 //! Layers compiled into a dfdx network: parameters, initialisation, weight files, forward, backward.
 //!
 //! [`Compiled`] holds the parameters and walks the layers; [`ops`] are the operations on dfdx's tape, [`kernels`] their
-//! arithmetic on plain slices; [`init`] draws parameters, [`optimizer`] moves them, [`weights`] reads and writes them.
+//! arithmetic on plain slices; [`init`] draws parameters, [`optimizer`] moves them; [`crate::exchange`] reads and writes them.
 
 mod compiled;
 mod fold;
@@ -11,7 +11,6 @@ pub mod ops;
 pub mod optimizer;
 pub mod parameters;
 pub mod random;
-pub mod weights;
 
 pub use compiled::{Compiled, Mode};
 pub use ops::{Dims, Values};

@@ -14,12 +14,12 @@ use super::labels::{self, LabelFiles};
 use super::paint::grays;
 use super::picture::Picture;
 use super::{machine, picture, preprocess, tensors};
+use crate::exchange::weights::{self, Rest};
 use crate::graph::{Graph, Operation, Shape, memory, unit};
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
 use crate::network::kernels::view;
 use crate::network::parameters::{Parameter, Role};
-use crate::network::weights::{self, Rest};
 use crate::network::{Compiled, Mode};
 
 /// Where parameters come from.

@@ -11,11 +11,11 @@ use super::runs::checkpoint::Data;
 use super::runs::{self, About, Closing, Keeper, Learned, Reopened, RunError, Status, Summary};
 use super::train::evaluate::Evaluation;
 use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
+use crate::exchange::weights::{self, Rest, WeightsError};
 use crate::graph::memory::{self, OptimizerState};
 use crate::graph::{self, Graph};
 use crate::network::Compiled;
 use crate::network::optimizer::Optimizer;
-use crate::network::weights::{self, Rest, WeightsError};
 use crate::spec::recipe::{Recipe as Given, RunRecipe};
 use crate::spec::{Library, LoadError, Origin};
 

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 use std::path::Path;
 
-use crate::network::weights::{TensorFile, WeightsError, dims};
+use crate::exchange::weights::{TensorFile, WeightsError, dims};
 use crate::spec::describe::Input;
 
 /// Why a tensor file cannot be used.

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use convlens::exchange::weights::{self, LoadedWeights, Rest, Scheme, WeightsError};
 use convlens::graph::{self, Graph};
 use convlens::network::Compiled;
 use convlens::network::init::Init;
 use convlens::network::kernels::view;
-use convlens::network::weights::{self, LoadedWeights, Rest, Scheme, WeightsError};
 use convlens::spec::{Library, Origin};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};

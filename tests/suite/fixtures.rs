@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use convlens::exchange::weights::{self, TensorFile};
 use convlens::network::kernels::view;
 use convlens::network::ops::cross_entropy::cross_entropy;
 use convlens::network::optimizer::{Algorithm, Optimizer, clip_gradients, gradient_norm};
-use convlens::network::weights::{self, TensorFile};
 use convlens::network::{Compiled, Mode};
 use dfdx::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};

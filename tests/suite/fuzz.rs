@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use convlens::exchange::weights::{self, Rest, TensorFile};
 use convlens::graph;
 use convlens::network::init::Init;
-use convlens::network::weights::{self, Rest, TensorFile};
 use convlens::run::data::{self, Wanted};
 use convlens::run::runs::{Found, History};
 use convlens::run::{labels, picture, tensors};

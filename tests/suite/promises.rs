@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use convlens::exchange::weights::{self, Rest};
 use convlens::graph::memory::{self, OptimizerState};
 use convlens::graph::{self, Graph, compare};
 use convlens::network::init::Init;
@@ -13,7 +14,6 @@ use convlens::network::kernels::view;
 use convlens::network::ops::cross_entropy::cross_entropy;
 use convlens::network::optimizer::{self, Optimizer};
 use convlens::network::parameters::row;
-use convlens::network::weights::{self, Rest};
 use convlens::network::{Compiled, Mode};
 use convlens::run::attention::{Method, look};
 use convlens::run::runs::{Found, History, Status, Summary};

@@ -197,7 +197,9 @@ fn a_run_killed_at_any_instant_goes_on_to_the_same_bits() {
         child.wait().expect("ended");
         let resumed = run(at, &["train", "--resume", &name]);
         let words = String::from_utf8_lossy(&resumed.stderr).into_owned();
-        assert!(resumed.status.success() || words.contains("has finished"), "{words}");
+        let there: Vec<_> =
+            std::fs::read_dir(at.join(&name)).expect("a folder").flatten().map(|entry| entry.path()).collect();
+        assert!(resumed.status.success() || words.contains("has finished"), "{words}{there:?}");
         assert_same(at, &name);
     }
     assert!(kills >= 20, "only {kills} kills hit a run");

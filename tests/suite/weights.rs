@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use convlens::exchange::weights::{self, Rest, Scheme, WeightsError};
 use convlens::network::Compiled;
 use convlens::network::init::Init;
 use convlens::network::kernels::view;
-use convlens::network::weights::{self, Rest, Scheme, WeightsError};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use convlens::exchange::weights::Scheme;
+use convlens::exchange::weights::names::{names, slots};
 use convlens::graph::{Layer, unit};
 use convlens::network::Compiled;
 use convlens::network::init::Init;
-use convlens::network::weights::Scheme;
-use convlens::network::weights::names::{names, slots};
 use convlens::run::attention::effective;
 use serde_json::Value;
 

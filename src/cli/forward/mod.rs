@@ -12,13 +12,13 @@ use indicatif::ProgressBar;
 use args::{AlgorithmName, ForwardArgs};
 
 use super::{Context, Failure};
+use crate::exchange::weights::{self, Rest};
 use crate::files::name::safe;
 use crate::files::{self, Kind};
 use crate::graph::{self, Graph, Layer, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
-use crate::network::weights::{self, Rest};
 use crate::run::forward::{self, Gathered, LayerRun};
 use crate::run::keep::{self, Activations};
 use crate::run::labels::{self, LabelFiles};

@@ -13,9 +13,9 @@ use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 
 use super::{Context, Failure, output};
+use crate::exchange::weights;
 use crate::files::{Inputs, Kind};
 use crate::graph::figures::{bytes, grouped};
-use crate::network::weights;
 use crate::run::data::Source;
 use crate::run::machine;
 use crate::run::runs::{self};
@@ -282,11 +282,13 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
         context.say(&format!("kept in {}", folder.display()));
     }
     let (images, estimate, start) = (session.sets.train.len() as u64, session.estimate, session.start.clone());
+    // Before anybody hears that it has begun: who then interrupts it means the run.
+    let stop = interrupts()?;
     let mut report = Report::new(context, &session);
     report.start(&start);
     let limit = args.max_minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
     let until = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let control = Control { stop: interrupts()?, commands: None, until };
+    let control = Control { stop, commands: None, until };
     let texts: HashMap<String, String> = (!session.sets.names.is_empty())
         .then(|| runs::class_names(&session.sets.names))
         .into_iter()

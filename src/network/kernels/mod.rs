@@ -8,6 +8,7 @@ pub mod block;
 mod columns;
 pub mod conv;
 pub mod direct;
+pub mod exp;
 pub mod heap;
 pub mod im2col;
 pub mod joined;

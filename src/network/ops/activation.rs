@@ -5,10 +5,13 @@ use rayon::prelude::*;
 
 use super::Values;
 use super::tape::record;
+use crate::network::kernels::exp::sigmoid;
+use crate::network::kernels::simd::widest;
 use crate::network::kernels::view;
 use crate::spec::describe::Activation;
 
 /// f(x).
+#[inline(always)]
 fn apply(activation: Activation, x: f32) -> f32 {
     match activation {
         // Not `max`, which would turn NaN into 0 and hide it.
@@ -79,12 +82,9 @@ fn softplus(x: f32) -> f32 {
 }
 
 /// min(max(x + 3, 0), 6)/6; NaN stays.
+#[inline(always)]
 fn hard_sigmoid(x: f32) -> f32 {
     apply(Activation::Relu6, x + 3.0) / 6.0
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 /// Φ(x) = erfc(−x/√2)/2, computed in f64 so that its f32 value is exact to the last places.
@@ -108,10 +108,7 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
         && let Some(values) = view::values_mut(&mut input)
     {
         // Nobody reads the input again, so its place is taken.
-        values.par_chunks_mut(TASK).for_each(|values| match activation {
-            Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
-            _ => values.iter_mut().for_each(|x| *x = apply(activation, *x)),
-        });
+        values.par_chunks_mut(TASK).for_each(|values| in_place(activation, values));
         return input.put_tape(tape);
     }
     let x = view::values(&input);
@@ -121,12 +118,12 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
         _ => None,
     };
     let mut values = vec![0.0; x.len()];
-    values.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(values, x)| {
-        let pairs = values.iter_mut().zip(x);
-        match activation {
-            // Apart, so that it needs no branch.
-            Activation::Relu => pairs.for_each(|(value, &x)| *value = if x < 0.0 { 0.0 } else { x }),
-            _ => pairs.for_each(|(value, &x)| *value = apply(activation, x)),
+    values.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(values, x)| match activation {
+        // In one pass, for the one that networks have most.
+        Activation::Relu => values.iter_mut().zip(x).for_each(|(value, &x)| *value = if x < 0.0 { 0.0 } else { x }),
+        _ => {
+            values.copy_from_slice(x);
+            in_place(activation, values);
         }
     });
     if !T::OWNS_TAPE {
@@ -148,9 +145,50 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
     let kept = input.clone();
     record(input.put_tape(tape), true, values, dims, &[], move |pass| {
         let x = view::values(&kept);
-        let tasks = pass.to_input.par_iter_mut().zip(pass.upstream).zip(x.par_iter());
-        tasks.with_min_len(TASK).for_each(|((sum, gradient), &x)| *sum += gradient * derivative(activation, x));
+        let tasks = pass.to_input.par_chunks_mut(TASK).zip(pass.upstream.par_chunks(TASK)).zip(x.par_chunks(TASK));
+        tasks.for_each(|((sums, upstream), x)| add_derivative(activation, sums, upstream, x));
     })
+}
+
+/// f of each value. Those that networks have most are apart, so that many values are taken at a time.
+fn in_place(activation: Activation, values: &mut [f32]) {
+    match activation {
+        Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
+        Activation::Silu => widest(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x *= sigmoid(*x)),
+        ),
+        Activation::Sigmoid => widest(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x = sigmoid(*x)),
+        ),
+        Activation::HardSwish => widest(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x *= hard_sigmoid(*x)),
+        ),
+        Activation::Relu6 | Activation::HardSigmoid => widest(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x = apply(activation, *x)),
+        ),
+        _ => values.iter_mut().for_each(|x| *x = apply(activation, *x)),
+    }
+}
+
+/// Adds dy·f′(x) of each value.
+fn add_derivative(activation: Activation, sums: &mut [f32], upstream: &[f32], x: &[f32]) {
+    let mut values = sums.iter_mut().zip(upstream).zip(x);
+    match activation {
+        Activation::Silu => widest(
+            #[inline(always)]
+            || {
+                values.by_ref().for_each(|((sum, dy), &x)| {
+                    let part = sigmoid(x);
+                    *sum += dy * part * (1.0 + x * (1.0 - part));
+                });
+            },
+        ),
+        _ => values.for_each(|((sum, dy), &x)| *sum += dy * derivative(activation, x)),
+    }
 }
 
 /// A bit for each value: whether it is such a one.

@@ -21,9 +21,9 @@ pub use augment::Augment;
 pub use sample::{DataSet, Images};
 
 use super::tensors::{self, TensorError};
+use crate::exchange::weights::TensorFile;
 use crate::files;
 use crate::network::random::mix;
-use crate::network::weights::TensorFile;
 use crate::spec::describe::{Architecture, Input};
 use crate::visible::visible;
 

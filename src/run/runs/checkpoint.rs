@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{CHECKPOINT, Learned, RunError, VERSION, file};
+use crate::exchange::weights::Extra;
+use crate::exchange::weights::{self, MOMENT, Rest, TensorFile, WeightsError};
 use crate::files::write::Links;
 use crate::graph::Graph;
+use crate::network::Compiled;
 use crate::network::kernels::view;
 use crate::network::optimizer::{Algorithm, Optimizer};
-use crate::network::weights::{self, MOMENT, Rest, TensorFile, WeightsError};
-use crate::network::{Compiled, weights::Extra};
 use crate::run::data::Sets;
 use crate::run::train::Progress;
 

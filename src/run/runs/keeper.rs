@@ -225,7 +225,7 @@ impl Keeper {
         let state = written.map_err(|error| RunError::Unwritable {
             path: path.display().to_string(),
             reason: match error {
-                crate::network::weights::WeightsError::Unwritable { reason, .. } => reason,
+                crate::exchange::weights::WeightsError::Unwritable { reason, .. } => reason,
                 other => other.to_string(),
             },
             last: self.last,

@@ -92,8 +92,8 @@ const CLASSES: &str = "classes.txt";
 /// The names of a run's classes, in the order of the outputs; none where its data had none. The checkpoint has them as they
 /// are; before the first one there is the list for people.
 pub fn classes(folder: &Path) -> Vec<String> {
-    let checkpoint = crate::network::weights::TensorFile::open(&file(folder, CHECKPOINT)).ok();
-    if let Some(names) = checkpoint.and_then(|file| crate::network::weights::classes_of(&file)) {
+    let checkpoint = crate::exchange::weights::TensorFile::open(&file(folder, CHECKPOINT)).ok();
+    if let Some(names) = checkpoint.and_then(|file| crate::exchange::weights::classes_of(&file)) {
         return names;
     }
     let text = crate::files::read::text(&file(folder, CLASSES), crate::run::labels::LARGEST).unwrap_or_default();

@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, View, serialize_to_file};
 use super::WeightsError;
 use crate::files::reason;
 use crate::files::write::{self, Links};
-use crate::network::compiled::Compiled;
+use crate::network::Compiled;
 use crate::network::kernels::view;
 
 /// One tensor, turned into bytes only while it is written.

@@ -18,10 +18,10 @@ pub use plan::{Misshapen, Plan};
 pub use scheme::Scheme;
 pub use write::{Extra, write, write_with};
 
-use super::compiled::Compiled;
-use super::init::Init;
-use super::parameters::row;
 use crate::graph::Graph;
+use crate::network::Compiled;
+use crate::network::init::Init;
+use crate::network::parameters::row;
 use crate::visible::visible;
 use names::Target;
 
