@@ -146,7 +146,7 @@ impl Walk<'_> {
                     return walk.refuse(
                         block.mark,
                         format!("`{path}` cannot multiply {value_from} with {gate_from}"),
-                        format!("expected the gate to give {channels}×1×1, 1 channel of the same rows and columns, or {value}"),
+                        format!("expected the gate to give {channels}×1×1 or 1×1×1, 1 channel of the same rows and columns, or {value}"),
                     );
                 }
                 walk.join_row("multiply", Operation::Multiply, vec![arrived, walk.here], value, block.mark)

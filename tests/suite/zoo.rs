@@ -5,10 +5,14 @@ use std::ops::ControlFlow;
 
 use convlens::exchange::weights::Scheme;
 use convlens::exchange::weights::names::{names, slots};
-use convlens::graph::{Layer, unit};
+use convlens::exchange::weights::{self, Rest};
+use convlens::graph::{Graph, Layer, unit};
 use convlens::network::Compiled;
 use convlens::network::init::Init;
+use convlens::network::kernels::view;
 use convlens::run::attention::effective;
+use convlens::spec::{Library, Origin};
+use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
 use crate::common::{json, network, project};
@@ -161,4 +165,68 @@ fn no_gradient_lies_outside_of_what_a_unit_reads() {
             }
         }
     }
+}
+
+#[test]
+fn torchvisions_names_that_count_find_their_layers_in_a_file_sorted_by_letters() {
+    // Constants, each layer's own, so that a swap would be seen.
+    for id in ["resnet18", "mobilenet_v2", "efficientnet_b0", "shufflenet_v2_x1_0", "googlenet", "densenet121"] {
+        let text = std::fs::read_to_string(project(&format!("tests/zoo/{id}.json"))).expect("the reference");
+        let reference: Value = serde_json::from_str(&text).expect("JSON");
+        let layers = reference["layers"].as_array().expect("layers");
+        let theirs: Vec<&Value> = layers.iter().filter(|layer| layer["params"] != 0).collect();
+        let network = network(id);
+        let learned: Vec<&Layer> = network.layers.iter().filter(|layer| layer.params() > 0).collect();
+        assert_eq!(theirs.len(), learned.len(), "{id}");
+        let slots = slots(&network);
+        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+        for (at, (layer, reference)) in learned.iter().zip(&theirs).enumerate() {
+            assert_eq!(reference["params"], layer.params(), "{id} {}: in torchvision's order", layer.name);
+            for slot in slots.iter().filter(|slot| slot.layer == layer.index) {
+                let name = format!("net.{}.{}", reference["at"].as_str().expect("a name"), slot.part);
+                let count = slot.shape.iter().product();
+                tensors.push((name, slot.shape.clone(), (at as f32).to_le_bytes().repeat(count)));
+            }
+        }
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a sound tensor"))
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.safetensors");
+        safetensors::serialize_to_file(views, None, &path).expect("written");
+        let read = weights::read(&network, &path, Rest::Refused).unwrap_or_else(|error| panic!("{id}: {error}"));
+        for parameter in &read.compiled.parameters {
+            let at = learned.iter().position(|layer| layer.index == parameter.layer).expect("it learns");
+            assert_eq!(view::values(&parameter.values)[0], at as f32, "{id} {}", parameter.name);
+        }
+    }
+}
+
+#[test]
+fn names_that_do_not_say_how_they_mix_are_refused_where_shapes_leave_two_ways() {
+    // Convs of one shape under two words: nothing says which comes first.
+    let loaded = "input: [4, 8, 8]\nlayers: [conv3-4, conv3-4, conv3-4, conv3-4]\n";
+    let network = common_network(loaded);
+    let bytes = vec![0u8; 4 * 4 * 9 * 4];
+    let small = vec![0u8; 4 * 4];
+    let file = |names: [&str; 4]| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.safetensors");
+        let views = names.iter().flat_map(|name| {
+            let weight = TensorView::new(Dtype::F32, vec![4, 4, 3, 3], &bytes).expect("sound");
+            let bias = TensorView::new(Dtype::F32, vec![4], &small).expect("sound");
+            [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
+        });
+        safetensors::serialize_to_file(views, None, &path).expect("written");
+        weights::read(&network, &path, Rest::Refused).map(drop)
+    };
+    assert!(file(["body.0", "body.1", "body.2.a.0", "body.2.a.1"]).is_ok(), "numbers say it all");
+    assert!(file(["up.0", "up.1", "down.0", "down.1"]).is_err(), "up or down first?");
+    assert!(file(["net.conv1", "net.conv2", "net.mid1", "net.mid2"]).is_err());
+}
+
+fn common_network(text: &str) -> Graph {
+    let origin = Origin::File("net.yaml".into());
+    let loaded = Library::new(None).load_text(&origin, text.to_string(), &[]).expect("sound");
+    convlens::graph::analyse(&loaded).expect("fits")
 }

@@ -7,8 +7,10 @@ pub mod file;
 mod foreign;
 pub mod names;
 mod order;
+mod parts;
 pub mod plan;
 mod scheme;
+mod tree;
 mod write;
 
 use std::path::Path;

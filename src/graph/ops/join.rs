@@ -22,10 +22,10 @@ pub fn concatenated(shapes: &[Shape]) -> Result<Shape, usize> {
     })
 }
 
-/// Whether `gate` can scale `value`: one factor for each value, for each channel, or for each position.
+/// Whether `gate` can scale `value`: one factor for each value, for each channel, for each position, or for all.
 pub fn multiplied(value: Shape, gate: Shape) -> bool {
     match (value, gate) {
-        (Shape::Map { channels, .. }, Shape::Map { channels: own, height: 1, width: 1 }) if own == channels => true,
+        (Shape::Map { channels, .. }, Shape::Map { channels: own, height: 1, width: 1 }) => own == channels || own == 1,
         (Shape::Map { height, width, .. }, Shape::Map { channels: 1, height: rows, width: columns }) => {
             (rows, columns) == (height, width)
         }

@@ -17,10 +17,7 @@ fn apply(activation: Activation, x: f32) -> f32 {
         // Not `max`, which would turn NaN into 0 and hide it.
         Activation::Relu if x < 0.0 => 0.0,
         Activation::Relu => x,
-        // As ReLU's, the comparisons let NaN through.
-        Activation::Relu6 if x < 0.0 => 0.0,
-        Activation::Relu6 if x > 6.0 => 6.0,
-        Activation::Relu6 => x,
+        Activation::Relu6 => relu6(x),
         Activation::LeakyRelu { slope } if x < 0.0 => slope as f32 * x,
         Activation::LeakyRelu { .. } => x,
         Activation::Elu if x < 0.0 => x.exp_m1(),
@@ -81,10 +78,17 @@ fn softplus(x: f32) -> f32 {
     if x > 20.0 { x } else { x.exp().ln_1p() }
 }
 
+/// min(max(x, 0), 6), by two choices one after the other, which are taken for many values at a time; NaN stays.
+#[inline(always)]
+fn relu6(x: f32) -> f32 {
+    let above = if x < 0.0 { 0.0 } else { x };
+    if above > 6.0 { 6.0 } else { above }
+}
+
 /// min(max(x + 3, 0), 6)/6; NaN stays.
 #[inline(always)]
 fn hard_sigmoid(x: f32) -> f32 {
-    apply(Activation::Relu6, x + 3.0) / 6.0
+    relu6(x + 3.0) / 6.0
 }
 
 /// Φ(x) = erfc(−x/√2)/2, computed in f64 so that its f32 value is exact to the last places.
@@ -166,9 +170,13 @@ fn in_place(activation: Activation, values: &mut [f32]) {
             #[inline(always)]
             || values.iter_mut().for_each(|x| *x *= hard_sigmoid(*x)),
         ),
-        Activation::Relu6 | Activation::HardSigmoid => widest(
+        Activation::Relu6 => widest(
             #[inline(always)]
-            || values.iter_mut().for_each(|x| *x = apply(activation, *x)),
+            || values.iter_mut().for_each(|x| *x = relu6(*x)),
+        ),
+        Activation::HardSigmoid => widest(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x = hard_sigmoid(*x)),
         ),
         _ => values.iter_mut().for_each(|x| *x = apply(activation, *x)),
     }

@@ -69,9 +69,11 @@ enum Spread {
     Channels,
     /// One for each position.
     Positions,
+    /// One for each image.
+    Images,
 }
 
-/// The first input times the second, which has its shape, 1×1 maps, or one channel.
+/// The first input times the second, which has its shape, 1×1 maps, one channel, or both.
 pub fn multiply<T: Tape<f32, Cpu>>(inputs: Vec<Values>, tape: T) -> Values<T> {
     let [input, gate] = &inputs[..] else { unreachable!("a gate has one value to scale and one factor") };
     let dims = *input.shape();
@@ -80,6 +82,7 @@ pub fn multiply<T: Tape<f32, Cpu>>(inputs: Vec<Values>, tape: T) -> Values<T> {
     let spread = match *gate.shape() {
         shape if shape == dims => Spread::Values,
         (_, own, 1, 1) if own == channels => Spread::Channels,
+        (_, _, 1, 1) if area > 1 => Spread::Images,
         _ => Spread::Positions,
     };
     let mut values = view::values(input).to_vec();
@@ -87,6 +90,7 @@ pub fn multiply<T: Tape<f32, Cpu>>(inputs: Vec<Values>, tape: T) -> Values<T> {
         let gate = view::values(gate);
         values.par_chunks_exact_mut(area).enumerate().for_each(|(plane, values)| match spread {
             Spread::Channels => values.iter_mut().for_each(|value| *value *= gate[plane]),
+            Spread::Images => values.iter_mut().for_each(|value| *value *= gate[plane / channels]),
             Spread::Values => values.iter_mut().zip(&gate[plane * area..]).for_each(|(value, gate)| *value *= gate),
             Spread::Positions => {
                 let gate = &gate[plane / channels * area..];
@@ -102,6 +106,7 @@ pub fn multiply<T: Tape<f32, Cpu>>(inputs: Vec<Values>, tape: T) -> Values<T> {
                 let pairs = sums.iter_mut().zip(&upstream[plane * area..]);
                 match spread {
                     Spread::Channels => pairs.for_each(|(sum, dy)| *sum += dy * gate[plane]),
+                    Spread::Images => pairs.for_each(|(sum, dy)| *sum += dy * gate[plane / channels]),
                     Spread::Values => pairs.zip(&gate[plane * area..]).for_each(|((sum, dy), g)| *sum += dy * g),
                     Spread::Positions => {
                         let gate = &gate[plane / channels * area..];
@@ -113,8 +118,10 @@ pub fn multiply<T: Tape<f32, Cpu>>(inputs: Vec<Values>, tape: T) -> Values<T> {
                 let all = to_input.par_iter_mut().zip(upstream).zip(value.par_iter());
                 all.with_min_len(TASK).for_each(|((sum, dy), x)| *sum += dy * x);
             }
-            (_, Spread::Channels) => to_input.par_iter_mut().enumerate().for_each(|(plane, sum)| {
-                let pairs = upstream[plane * area..][..area].iter().zip(&value[plane * area..]);
+            (_, Spread::Channels | Spread::Images) => to_input.par_iter_mut().enumerate().for_each(|(at, sum)| {
+                // A gate's value scales a plane, or all planes of an image.
+                let own = if spread == Spread::Images { channels * area } else { area };
+                let pairs = upstream[at * own..][..own].iter().zip(&value[at * own..]);
                 *sum += pairs.map(|(dy, x)| f64::from(*dy) * f64::from(*x)).sum::<f64>() as f32;
             }),
             (_, Spread::Positions) => to_input.par_chunks_exact_mut(area).enumerate().for_each(|(image, sums)| {
@@ -220,6 +227,24 @@ mod tests {
                     plane.iter().map(|x| x * mean).collect::<Vec<_>>()
                 };
                 input.chunks(9).flat_map(plane).collect()
+            },
+        );
+        check::against(
+            dims,
+            &[],
+            |input, _| {
+                let (parts, tape) = split(input, &[3, 1]);
+                let (gate, input) = (parts[1].clone(), parts[0].clone());
+                let gate = super::super::adaptive_avgpool::adaptive_avgpool(gate.put_tape(tape), (1, 1));
+                let (gate, tape) = gate.split_tape();
+                multiply(vec![input, gate], tape)
+            },
+            |input, _| {
+                let image = |image: &[f64]| {
+                    let mean = image[27..].iter().sum::<f64>() / 9.0;
+                    image[..27].iter().map(|x| x * mean).collect::<Vec<_>>()
+                };
+                input.chunks(36).flat_map(image).collect()
             },
         );
         check::against(

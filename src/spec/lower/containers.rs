@@ -241,6 +241,19 @@ impl<'a> LayerReader<'a, '_> {
             ));
             return None;
         }
+        if let Value::Text(word) = &node.value
+            && !SHORTCUTS.contains(&word.as_str())
+        {
+            self.problems.push(
+                Problem::new(
+                    node.mark,
+                    format!("no shortcut is called `{}`", shorten(word)),
+                    format!("expected {}, or a list of layers: `[conv1-64/2]`", values::one_of(SHORTCUTS)),
+                )
+                .help(self.problems.suggest(word, SHORTCUTS)),
+            );
+            return None;
+        }
         Some(match values::word(node, SHORTCUTS, self.problems)? {
             "project" => {
                 self.claim_row(&path, mark);

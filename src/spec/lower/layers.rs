@@ -287,14 +287,17 @@ impl<'a, 'p> LayerReader<'a, 'p> {
             operation: read.operation,
             brought: false,
             mark,
-            fields: read.fields,
+            fields: read.fields.clone(),
         }));
+        // What is wrong with a norm is wrong where it was asked for.
+        let norm = read.fields.iter().find(|(name, _)| *name == "norm").map(|(_, mark)| ("groups", *mark));
         for operation in read.brought {
             let name = format!("{name}.{}", operation.kind());
             let path = scope.join(&name);
             self.claim(&path, mark);
             self.ended.insert(path);
-            items.push(Item::Layer(Layer { name, operation, brought: true, mark, fields: Vec::new() }));
+            let fields = norm.into_iter().collect();
+            items.push(Item::Layer(Layer { name, operation, brought: true, mark, fields }));
         }
     }
 
