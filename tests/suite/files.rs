@@ -89,6 +89,18 @@ fn branches_are_wired_and_sized_as_written() {
 }
 
 #[test]
+fn the_first_repetition_may_have_another_shortcut() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.yaml");
+    let text = "input: [4, 8, 8]\nlayers:\n  - residual: {name: r, repeat: 2, layers: [conv3-8], first: {shortcut: project}}\n";
+    std::fs::write(&path, text).expect("written");
+    let shown = json(&["show", path.to_str().expect("UTF-8")]);
+    let names: Vec<&str> =
+        shown["layers"].as_array().expect("layers").iter().filter_map(|own| own["name"].as_str()).collect();
+    assert_eq!(names, ["r_1.conv1", "r_1.shortcut.conv1", "r_1.add", "r_2.conv1", "r_2.add"]);
+}
+
+#[test]
 fn every_kind_of_layer_is_sized_as_pytorch_sizes_it() {
     // Shapes and parameters as PyTorch 2 gives them for the same modules.
     let shown = json(&["show", "tests/architectures/valid/every-kind.yaml"]);

@@ -94,7 +94,7 @@ impl<'a> LayerReader<'a, '_> {
             let frames = self.repetition_changes.len();
             for (key, is_its) in [("first", time == 1), ("last", time == times)] {
                 if let Some(entry) = find(key).filter(|_| is_its) {
-                    self.change_repetition(&path, entry);
+                    container.fields.extend(self.change_repetition(kind, &path, entry));
                 }
             }
             let wiring = self.wiring(&container, path.clone(), scope.depth + 1);
@@ -144,19 +144,24 @@ impl<'a> LayerReader<'a, '_> {
         }
     }
 
-    /// `first: {conv2: {stride: 2}}`: changes by path inside the container at `path`, until [`Self::end_repetition`].
-    fn change_repetition(&mut self, path: &str, entry: &'a Entry) {
+    /// `first: {conv2: {stride: 2}}`: changes by path inside the container at `path`, until [`Self::end_repetition`]. Given back are
+    /// those of the container itself: `first: {shortcut: project}`.
+    fn change_repetition(&mut self, kind: &'static Kind, path: &str, entry: &'a Entry) -> Vec<&'a Entry> {
         let Value::Map(changes) = &entry.value.value else {
             self.problems.push(Problem::new(
                 entry.value.mark,
                 format!("{} does not fit `{}`", entry.value.value.describe(), entry.key),
                 "expected changes by path: `{conv2: {stride: 2}}`",
             ));
-            return;
+            return Vec::new();
         };
         check_doubles(changes, self.problems);
-        let by_path = changes.iter().map(|entry| (format!("{path}.{}", entry.key), Change { entry, is_used: false }));
+        let is_own = |entry: &&Entry| kind.field(&entry.key).is_some() && !matches!(entry.value.value, Value::Map(_));
+        let (own, inside): (Vec<&Entry>, Vec<&Entry>) = changes.iter().partition(is_own);
+        let by_path =
+            inside.into_iter().map(|entry| (format!("{path}.{}", entry.key), Change { entry, is_used: false }));
         self.repetition_changes.push(by_path.collect::<HashMap<_, _>>());
+        own
     }
 
     fn end_repetition(&mut self, frames: usize, path: &str) {
