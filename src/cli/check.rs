@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure, Format};
 use crate::graph;
 use crate::graph::figures::grouped;
+use crate::report::{Cell, Column, Table};
 use crate::spec::LoadError;
 use crate::spec::problem::Diagnostic;
 
@@ -24,11 +25,11 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
                     json!({"file": file, "ok": true, "params": totals.params, "macs": totals.macs, "problems": []}),
                 );
                 rows.push(vec![
-                    file.clone(),
+                    file.as_str().into(),
                     "ok".into(),
-                    grouped(totals.layers),
-                    grouped(totals.params),
-                    String::new(),
+                    Cell::count(totals.layers),
+                    Cell::count(totals.params),
+                    Cell::Blank,
                 ]);
                 if plain {
                     output::page().line(&format!(
@@ -41,7 +42,7 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
             Err(error) => {
                 bad = true;
                 let problems = problems(file, &error);
-                rows.push(vec![file.clone(), "bad".into(), String::new(), String::new(), error.to_string()]);
+                rows.push(vec![file.as_str().into(), "bad".into(), Cell::Blank, Cell::Blank, error.to_string().into()]);
                 results.push(json!({"file": file, "ok": false, "problems": problems}));
                 if plain {
                     if let LoadError::Invalid(report) = &error {
@@ -55,9 +56,14 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
         }
     }
     if !plain {
-        let names = [("file", false), ("result", false), ("layers", true), ("params", true), ("problems", false)];
-        let rows = Rows { headers: names.to_vec(), rows };
-        output::print(context, &rows, || json!({"files": results}), &[])?;
+        let columns = [
+            Column::words("file"),
+            Column::words("result"),
+            Column::number("layers"),
+            Column::number("params"),
+            Column::words("problems"),
+        ];
+        output::print(context, &Table::new(columns, rows), || json!({"files": results}), &[])?;
     }
     if bad { Err(Failure::Said) } else { Ok(()) }
 }

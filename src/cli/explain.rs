@@ -6,12 +6,13 @@ use std::io::Write;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::output::{self, Rows};
+use super::output;
 use super::show::layer_json;
 use super::{Context, Failure, Format};
-use crate::graph::figures::{bytes, grouped, signed_whole};
+use crate::graph::figures::{bytes, grouped};
 use crate::graph::unit::{self, Span};
 use crate::graph::{Graph, Layer, formulas, lints, memory};
+use crate::report::{Cell, Column, Table};
 use crate::spec::problem::did_you_mean;
 
 #[derive(Args)]
@@ -40,20 +41,17 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
         return walk(&network, &chosen, args.layer.is_none());
     }
     let names = ["name", "output", "params", "macs", "receptive_field", "jump", "center", "memory"];
-    let headers = names.map(|name| (name, false)).to_vec();
-    let rows = chosen
-        .iter()
-        .map(|layer| {
-            let own = formulas::of(&network, layer);
-            let texts = [own.output, own.params, own.macs, own.receptive_field, own.jump, own.center, own.memory];
-            std::iter::once(layer.name.clone()).chain(texts).collect()
-        })
-        .collect();
+    let rows = chosen.iter().map(|layer| {
+        let own = formulas::of(&network, layer);
+        let texts = [own.output, own.params, own.macs, own.receptive_field, own.jump, own.center, own.memory];
+        std::iter::once(layer.name.clone()).chain(texts).map(Cell::from).collect()
+    });
+    let table = Table::new(names.map(Column::words), rows);
     let json = || {
         let layers: Vec<Value> = chosen.iter().map(|layer| layer_json(&network, layer)).collect();
         json!({"id": network.architecture.id, "layers": layers, "blocks": blocks_json(&network, &chosen)})
     };
-    output::print(context, &Rows { headers, rows }, json, &[])
+    output::print(context, &table, json, &[])
 }
 
 /// All layers, those of one block, or one.
@@ -203,17 +201,16 @@ fn explain_unit(context: &Context, network: &Graph, chosen: &[&Layer], y: u64, x
         return Err(Failure::Message("`--unit` wants one layer, not a block".into()));
     };
     let spans = unit::seen(network, layer, y, x).map_err(Failure::because)?;
-    let text = |span: Span| format!("{} to {}", signed_whole(span.first), signed_whole(span.last));
     let clipped = |span: Span| {
         span.clipped()
             .map_or_else(|| "nothing".to_string(), |(first, last)| format!("{first} to {last} ({})", last - first + 1))
     };
-    let headers = vec![("axis", false), ("sees", true), ("pixels", true), ("inside the input", true)];
-    let rows = ["rows", "columns"]
-        .into_iter()
-        .zip(spans)
-        .map(|(axis, span)| vec![axis.to_string(), text(span), grouped(span.size() as u128), clipped(span)])
-        .collect();
+    let columns =
+        [Column::words("axis"), Column::number("sees"), Column::number("pixels"), Column::number("inside the input")];
+    let rows = ["rows", "columns"].into_iter().zip(spans).map(|(axis, span)| {
+        vec![axis.into(), Cell::Range(span.first, span.last), Cell::count(span.size() as u128), clipped(span).into()]
+    });
+    let table = Table::new(columns, rows);
     let inside = spans.iter().all(Span::is_inside);
     let json = || {
         let span_json = |span: Span| {
@@ -239,7 +236,7 @@ fn explain_unit(context: &Context, network: &Graph, chosen: &[&Layer], y: u64, x
             }
         ),
     ];
-    output::print(context, &Rows { headers, rows }, json, &footer)
+    output::print(context, &table, json, &footer)
 }
 
 fn signed_json(value: i128) -> Value {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::explain::unit_position;
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure, Format};
 use crate::exchange::weights::{self, Rest};
 use crate::files::Kind;
@@ -16,6 +16,7 @@ use crate::graph::unit::{Span, seen};
 use crate::graph::{self, Graph, Layer, Shape, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
+use crate::report::{Cell, Column, Table};
 use crate::run::attention::{self, Effective};
 use crate::run::picture::Picture;
 use crate::run::{forward, machine, paint, picture, preprocess};
@@ -171,34 +172,25 @@ fn report(
     let sizes = [spans[0].size(), spans[1].size()];
     let box_95 = effective.box_that_holds(0.95);
     let range = |span: &Span| match (found.has_theory, span.clipped()) {
-        (false, _) => "undefined".to_string(),
+        (false, _) => "undefined".into(),
         (true, None) => "none".into(),
-        (true, Some((first, last))) => format!("{first} to {last}"),
+        (true, Some((first, last))) => Cell::Range(first.into(), last.into()),
     };
-    let theory = if found.has_theory { pair(sizes) } else { "undefined".into() };
+    let theory: Cell = if found.has_theory { pair(sizes).into() } else { "undefined".into() };
     let holds = |[rows, columns]: [u64; 2]| format!("{rows}×{columns} hold 95% of the gradient");
     // Of no gradient, or one that is not finite, there are no parts.
-    let figure = |text: String| if box_95.is_some() { text } else { "–".into() };
-    let rows = Rows {
-        headers: vec![("of the unit", false), ("theoretical", true), ("effective", true)],
-        rows: [
-            ["rows × columns", &theory, &box_95.map_or_else(|| "–".into(), holds)],
-            ["rows of the input", &range(&spans[0]), ""],
-            ["columns of the input", &range(&spans[1]), ""],
-            [
-                "in the middle half of what it sees",
-                "25.0%",
-                &figure(format!("{:.1}%", 100.0 * effective.share_in_central_half())),
-            ],
-            [
-                "above 4.55% of the largest",
-                "",
-                &figure(format!("as much as {0:.1}×{0:.1}", effective.size_above_two_sigma())),
-            ],
-        ]
-        .map(|row| row.map(str::to_string).to_vec())
-        .to_vec(),
-    };
+    let figure = |cell: Cell| if box_95.is_some() { cell } else { Cell::None };
+    let columns = [Column::words("of the unit"), Column::number("theoretical"), Column::number("effective")];
+    let middle = Cell::Share(effective.share_in_central_half(), 1);
+    let above = format!("as much as {0:.1}×{0:.1}", effective.size_above_two_sigma());
+    let rows = [
+        vec!["rows × columns".into(), theory, Cell::or_none(box_95, |sides| holds(sides).into())],
+        vec!["rows of the input".into(), range(&spans[0]), Cell::Blank],
+        vec!["columns of the input".into(), range(&spans[1]), Cell::Blank],
+        vec!["in the middle half of what it sees".into(), Cell::Share(0.25, 1), figure(middle)],
+        vec!["above 4.55% of the largest".into(), Cell::Blank, figure(above.into())],
+    ];
+    let table = Table::new(columns, rows);
     let json = || {
         let heat = &effective.heat;
         let lines: Vec<Vec<f32>> =
@@ -231,7 +223,7 @@ fn report(
     if layer.operation.kind() == "softmax" {
         footer.push("all channels are added up, and those of a softmax always sum to 1: only rounding is left".into());
     }
-    output::print(context, &rows, json, &footer)
+    output::print(context, &table, json, &footer)
 }
 
 fn pair([rows, columns]: [i128; 2]) -> String {

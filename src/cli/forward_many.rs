@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::forward::args::ForwardArgs;
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure};
-use crate::graph::figures::short;
 use crate::graph::{Graph, Layer};
+use crate::report::{Cell, Column, Table};
 use crate::run::measure::{self, Timing};
 
 /// Runs of each without `--runs`.
@@ -87,13 +87,13 @@ fn owner(layer: &Layer) -> String {
 }
 
 /// Blocks of the same name stand in one row, in the first network's order.
-fn table(networks: &[&Graph], timings: &[Timing], parts: &[Vec<Part>]) -> Rows<String> {
-    let mut headers = vec![("block".to_string(), false)];
+fn table(networks: &[&Graph], timings: &[Timing], parts: &[Vec<Part>]) -> Table {
+    let mut columns = vec![Column::words("block")];
     for (at, network) in networks.iter().enumerate() {
         let id = &network.architecture.id;
-        headers.extend([(format!("{id} ms"), true), (format!("{id} MACs"), true)]);
+        columns.extend([Column::number(format!("{id} ms")), Column::number(format!("{id} MACs"))]);
         if at > 0 {
-            headers.push((format!("{id} time"), true));
+            columns.push(Column::number(format!("{id} time")));
         }
     }
     let mut names: Vec<&str> = Vec::new();
@@ -102,38 +102,38 @@ fn table(networks: &[&Graph], timings: &[Timing], parts: &[Vec<Part>]) -> Rows<S
             names.push(&part.name);
         }
     }
-    let ratio = |own: f64, first: f64| if first > 0.0 { format!("{:.2}×", own / first) } else { String::new() };
+    let ratio = |own: f64, first: f64| if first > 0.0 { Cell::Ratio(own / first) } else { Cell::Blank };
     let mut rows = Vec::new();
     for name in names {
         let find = |parts: &[Part]| parts.iter().find(|part| part.name == name).map(|part| (part.seconds, part.macs));
         let first = find(&parts[0]);
-        let mut row = vec![name.to_string()];
+        let mut row = vec![name.into()];
         for (at, own) in parts.iter().enumerate() {
             let own = find(own);
-            row.push(own.map_or(String::new(), |(seconds, _)| format!("{:.2}", seconds * 1e3)));
-            row.push(own.map_or(String::new(), |(_, macs)| if macs == 0 { "–".into() } else { short(macs) }));
+            row.push(own.map_or(Cell::Blank, |(seconds, _)| Cell::Decimal(seconds * 1e3, 2)));
+            row.push(own.map_or(Cell::Blank, |(_, macs)| if macs == 0 { Cell::None } else { Cell::Short(macs) }));
             if at > 0 {
                 let both = own.zip(first);
-                row.push(both.map_or(String::new(), |((own, _), (first, _))| ratio(own, first)));
+                row.push(both.map_or(Cell::Blank, |((own, _), (first, _))| ratio(own, first)));
             }
         }
         rows.push(row);
     }
     let first = timings[0].median.as_secs_f64();
-    let line = |words: &str, of: &dyn Fn(&Timing) -> String, last: bool| {
-        let mut row = vec![words.to_string()];
+    let line = |words: &str, of: &dyn Fn(&Timing) -> Cell, last: bool| {
+        let mut row = vec![words.into()];
         for (at, (network, timing)) in networks.iter().zip(timings).enumerate() {
             row.push(of(timing));
-            row.push(if last { short(network.totals.macs) } else { String::new() });
+            row.push(if last { Cell::Short(network.totals.macs) } else { Cell::Blank });
             if at > 0 {
-                row.push(if last { ratio(timing.median.as_secs_f64(), first) } else { String::new() });
+                row.push(if last { ratio(timing.median.as_secs_f64(), first) } else { Cell::Blank });
             }
         }
         row
     };
-    let milliseconds = |time: std::time::Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
+    let milliseconds = |time: std::time::Duration| Cell::Decimal(time.as_secs_f64() * 1e3, 2);
     rows.push(line("whole network", &|timing| milliseconds(timing.median), true));
     rows.push(line("fastest", &|timing| milliseconds(timing.fastest), false));
     rows.push(line("slowest", &|timing| milliseconds(timing.slowest), false));
-    Rows { headers, rows }
+    Table::new(columns, rows)
 }

@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure};
 use crate::graph::Graph;
-use crate::graph::figures::grouped;
 use crate::graph::kernel_study::{Candidate, Study};
+use crate::report::{Cell, Column, Table};
 use crate::run::measure::{self, Timing};
 
 /// Weights and MACs are counted without biases, as section 2.3 of the VGG paper counts; activations are the values that
@@ -49,43 +49,36 @@ pub fn run(context: &Context, args: &KernelsArgs) -> Result<(), Failure> {
     };
     let candidates = study.candidates().map_err(Failure::because)?;
     let times = if args.measure { Some(times(args, &study, &candidates)?) } else { None };
-    let mut headers = vec![
-        ("kernels", false),
-        ("field", true),
-        ("weights", true),
-        ("against first", true),
-        ("MACs", true),
-        ("activations", true),
-        ("ReLUs", true),
-    ];
+    let mut columns = vec![Column::words("kernels")];
+    columns.extend(["field", "weights", "against first", "MACs", "activations", "ReLUs"].map(Column::number));
     if times.is_some() {
-        headers.extend([("ms", true), ("GFLOP/s", true)]);
+        columns.extend(["ms", "GFLOP/s"].map(Column::number));
     }
     let first = &candidates[0];
     let rows = candidates.iter().enumerate().map(|(index, candidate)| {
         let mut row = vec![
-            candidate.label.clone(),
-            candidate.receptive_field.to_string(),
-            grouped(candidate.params),
-            format!("{:.0}%", 100.0 * candidate.params as f64 / first.params as f64),
-            grouped(candidate.macs),
-            grouped(candidate.activations),
-            candidate.relu_layers.to_string(),
+            candidate.label.as_str().into(),
+            Cell::count(candidate.receptive_field),
+            Cell::count(candidate.params),
+            Cell::Share(candidate.params as f64 / first.params as f64, 0),
+            Cell::count(candidate.macs),
+            Cell::count(candidate.activations),
+            Cell::count(candidate.relu_layers),
         ];
         if let Some(timing) = times.as_ref().and_then(|times| times.get(index)) {
             let seconds = timing.median.as_secs_f64();
-            row.push(format!("{:.2}", seconds * 1e3));
-            row.push(format!("{:.1}", 2.0 * candidate.macs as f64 / seconds.max(1e-9) / 1e9));
+            row.push(Cell::Decimal(seconds * 1e3, 2));
+            row.push(Cell::Decimal(2.0 * candidate.macs as f64 / seconds.max(1e-9) / 1e9, 1));
         }
         row
     });
-    let rows = Rows { headers, rows: rows.collect() };
+    let table = Table::new(columns, rows);
     let json = || {
         json!({"field": study.field, "channels": study.channels, "in_channels": study.in_channels,
         "size": study.size, "break_even": study.break_even(), "rows": candidates.iter().enumerate()
             .map(|(index, candidate)| row_json(candidate, times.as_ref().and_then(|times| times.get(index)))).collect::<Vec<_>>()})
     };
-    output::print(context, &rows, json, &words(&study, &candidates))
+    output::print(context, &table, json, &words(&study, &candidates))
 }
 
 fn row_json(candidate: &Candidate, timing: Option<&Timing>) -> Value {

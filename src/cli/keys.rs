@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure};
+use crate::report::{Column, Table};
 use crate::tui::keys::Context as KeyContext;
 use crate::tui::{keys_file, users_keys};
 
@@ -13,10 +14,9 @@ pub fn run(context: &Context) -> Result<(), Failure> {
     let cells = rows().map(|bound| {
         let own = bound.binding;
         let written: Vec<String> = bound.keys.iter().map(|key| key.written()).collect();
-        vec![own.context.name().to_string(), own.name.to_string(), written.join(" "), own.words.to_string()]
+        vec![own.context.name().into(), own.name.into(), written.join(" ").into(), own.words.into()]
     });
-    let headers = ["context", "name", "keys", "what it does"].map(|heading| (heading, false));
-    let table = Rows { headers: headers.to_vec(), rows: cells.collect() };
+    let table = Table::new(["context", "name", "keys", "what it does"].map(Column::words), cells);
     let json = || {
         let keys = rows().map(|bound| {
             let written: Vec<String> = bound.keys.iter().map(|key| key.written()).collect();

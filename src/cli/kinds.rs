@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure};
+use crate::report::{Column, Table};
 use crate::spec::kinds::{CONTAINER_KEYS, CONTAINERS, Field, KINDS, Kind};
 
 pub fn run(context: &Context) -> Result<(), Failure> {
@@ -15,10 +16,9 @@ pub fn run(context: &Context) -> Result<(), Failure> {
             fields.splice(0..0, kind.main.filter(|main| kind.field(main).is_none()).map(str::to_string));
             fields.extend(CONTAINER_KEYS.iter().map(|key| key.to_string()));
         }
-        vec![kind.name.to_string(), fields.join(", "), kind.about.to_string()]
+        vec![kind.name.into(), fields.join(", ").into(), kind.about.into()]
     });
-    let headers = ["kind", "fields (default)", "what it does"].map(|heading| (heading, false));
-    let table = Rows { headers: headers.to_vec(), rows: rows.collect() };
+    let table = Table::new(["kind", "fields (default)", "what it does"].map(Column::words), rows);
     let json = || json!({"kinds": kinds().map(|(kind, container)| kind_json(kind, container)).collect::<Vec<Value>>()});
     output::print(context, &table, json, &[])
 }

@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure};
 use crate::graph;
-use crate::graph::figures::grouped;
+use crate::report::{Cell, Column, Table};
 use crate::spec::LoadError;
 
 pub fn run(context: &Context) -> Result<(), Failure> {
@@ -41,13 +41,13 @@ pub fn run(context: &Context) -> Result<(), Failure> {
                 let architecture = &network.architecture;
                 let totals = network.totals;
                 rows.push(vec![
-                    architecture.family.clone().unwrap_or_default(),
-                    id.clone(),
-                    architecture.aliases.join(" "),
-                    grouped(totals.params),
-                    grouped(totals.macs),
-                    totals.weight_layers.to_string(),
-                    architecture.summary.clone().unwrap_or_default(),
+                    architecture.family.clone().unwrap_or_default().into(),
+                    id.as_str().into(),
+                    architecture.aliases.join(" ").into(),
+                    Cell::count(totals.params),
+                    Cell::count(totals.macs),
+                    Cell::count(totals.weight_layers),
+                    architecture.summary.clone().unwrap_or_default().into(),
                 ]);
                 items.push(json!({"id": id, "name": architecture.name, "aliases": architecture.aliases,
                     "family": architecture.family,
@@ -66,14 +66,14 @@ pub fn run(context: &Context) -> Result<(), Failure> {
             }
         }
     }
-    let headers = vec![
-        ("family", false),
-        ("id", false),
-        ("alias", false),
-        ("params", true),
-        ("MACs", true),
-        ("layers", true),
-        ("summary", false),
+    let columns = [
+        Column::words("family"),
+        Column::words("id"),
+        Column::words("alias"),
+        Column::number("params"),
+        Column::number("MACs"),
+        Column::number("layers"),
+        Column::words("summary"),
     ];
-    output::print(context, &Rows { headers, rows }, || json!({"architectures": items}), &[])
+    output::print(context, &Table::new(columns, rows), || json!({"architectures": items}), &[])
 }

@@ -1,15 +1,14 @@
-//! The way out to people and scripts: tables in four formats, lines, problems as text with carets. Text of others is made
-//! visible here, whatever it holds, so nothing else of the command line writes to stdout or stderr.
+//! The way out to people and scripts: tables of [`crate::report`] in four formats, lines, problems as text with carets. Text of
+//! others is made visible here, whatever it holds, so nothing else of the command line writes to stdout or stderr.
 
 #![allow(clippy::disallowed_methods, reason = "this is the way out")]
 
 use std::io::{self, StdoutLock, Write};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use comfy_table::{CellAlignment, ContentArrangement, Table};
-use unicode_width::UnicodeWidthStr;
 
 use super::{Context, Failure, Format};
+use crate::report::Table;
 use crate::spec::problem::Report;
 use crate::visible::{self, visible, visible_lines, visible_styled};
 
@@ -97,34 +96,8 @@ pub fn styled_message(text: &str) {
     let _ = writeln!(io::stderr(), "{}", visible_styled(text));
 }
 
-/// A table: headers with whether the column holds numbers, and rows of text.
-pub struct Rows<H = &'static str> {
-    pub headers: Vec<(H, bool)>,
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Rows {
-    /// Leaves columns out, the first named first, until the table fits the terminal it is printed on.
-    pub fn narrow(&mut self, order: &[&str]) {
-        let Some(width) = terminal_width() else { return };
-        for name in order {
-            let of = |column: usize| self.rows.iter().map(move |row| row[column].width());
-            let widest = |column: usize| of(column).max().unwrap_or(0).max(self.headers[column].0.width());
-            // A space on either side.
-            let taken: usize = (0..self.headers.len()).map(|column| widest(column) + 2).sum();
-            if taken <= width {
-                return;
-            }
-            if let Some(at) = self.headers.iter().position(|(own, _)| own == name) {
-                self.headers.remove(at);
-                self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
-            }
-        }
-    }
-}
-
 /// Columns of the terminal that stdout is, if it is one.
-fn terminal_width() -> Option<usize> {
+pub fn terminal_width() -> Option<usize> {
     let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
     let size = is_terminal.then(crossterm::terminal::size)?.ok();
     size.map(|(width, _)| usize::from(width.max(20)))
@@ -135,17 +108,13 @@ pub fn blank_line() -> Result<(), Failure> {
     Ok(page().line("")?)
 }
 
-/// Prints rows as a table, CSV or Markdown, or the JSON that stands for them.
-pub fn print<H: AsRef<str>>(
+/// Prints a table as text with lines below it, as CSV or Markdown, or the JSON that stands for it.
+pub fn print(
     context: &Context,
-    Rows { headers, rows }: &Rows<H>,
+    table: &Table,
     json: impl FnOnce() -> serde_json::Value,
     footer: &[String],
 ) -> Result<(), Failure> {
-    // Cells are made visible one by one, so that a line break in one breaks no line.
-    let rows = rows.iter().map(|row| row.iter().map(|cell| visible(cell).into_owned()).collect());
-    let rows =
-        Rows { headers: headers.iter().map(|(name, number)| (name.as_ref(), *number)).collect(), rows: rows.collect() };
     let mut stdout = page();
     match context.common.format {
         Format::Json => {
@@ -154,61 +123,22 @@ pub fn print<H: AsRef<str>>(
             writeln!(stdout)?;
         }
         Format::Csv => {
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            let message = |error: csv::Error| Failure::Message(error.to_string());
-            writer.write_record(rows.headers.iter().map(|(name, _)| *name)).map_err(message)?;
-            for row in &rows.rows {
-                let cells = row.iter().zip(&rows.headers).map(|(cell, (_, number))| match number {
-                    true => bare(cell),
-                    false => cell.clone(),
-                });
-                writer.write_record(cells).map_err(message)?;
-            }
-            let bytes = writer.into_inner().map_err(|error| Failure::Message(error.to_string()))?;
-            stdout.write_all(&bytes)?;
+            let text = table.csv().map_err(|error| Failure::Message(error.to_string()))?;
+            stdout.write_all(text.as_bytes())?;
         }
         Format::Markdown => {
-            let line = |cells: Vec<&str>| format!("| {} |", cells.join(" | "));
-            writeln!(stdout, "{}", line(rows.headers.iter().map(|(name, _)| *name).collect()))?;
-            let rules = rows.headers.iter().map(|(_, number)| if *number { "---:" } else { "---" });
-            writeln!(stdout, "{}", line(rules.collect()))?;
-            for row in &rows.rows {
-                let escaped: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-                writeln!(stdout, "{}", line(escaped.iter().map(String::as_str).collect()))?;
+            for line in table.markdown() {
+                writeln!(stdout, "{line}")?;
             }
         }
         // Refused before any work for all but the commands that print them themselves.
         Format::Table | Format::Jsonl | Format::Png => {
-            let mut table = Table::new();
-            table.load_style(comfy_table::presets::NOTHING);
-            table.set_header(rows.headers.iter().map(|(name, _)| *name));
-            table.add_rows(rows.rows.iter());
-            for (index, (_, number)) in rows.headers.iter().enumerate() {
-                if let Some(column) = table.column_mut(index).filter(|_| *number) {
-                    column.set_cell_alignment(CellAlignment::Right);
-                }
-            }
-            if let Some(width) = terminal_width() {
-                table.set_content_arrangement(ContentArrangement::Dynamic);
-                table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
-            }
-            for line in table.lines() {
-                writeln!(stdout, "{}", line.trim_end())?;
-            }
-            for line in footer {
+            for line in table.text(terminal_width()).iter().chain(footer) {
                 writeln!(stdout, "{line}")?;
             }
         }
     }
     Ok(())
-}
-
-/// A figure as programs read it: no thousands' commas, an ASCII minus, nothing for "none".
-fn bare(cell: &str) -> String {
-    match cell {
-        "–" => String::new(),
-        cell => cell.replace(',', "").replace('−', "-"),
-    }
 }
 
 /// All problems of a report, each with its source line and a caret. What is quoted is made visible before the caret is placed

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure, Format};
 use crate::graph::figures::grouped;
+use crate::report::{Cell, Column, Table};
 use crate::run::runs::history::{self, History};
 use crate::run::runs::{self, Found, Summary, tensorboard};
 use crate::spec::recipe::RunRecipe;
@@ -67,22 +68,13 @@ pub fn run(context: &Context, args: &RunsArgs) -> Result<(), Failure> {
     }
 }
 
-fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".into(), |value| format!("{:.2}%", 100.0 * value))
+/// A part of one that may not be known.
+fn share(value: Option<f64>) -> Cell {
+    Cell::or_none(value, |value| Cell::Share(value, 2))
 }
 
-/// Four places, or powers of ten for what has exploded.
-fn loss(value: Option<f64>) -> String {
-    match value {
-        None => "–".into(),
-        Some(value) if value.abs() >= 1e4 => format!("{value:.2e}"),
-        Some(value) => format!("{value:.4}"),
-    }
-}
-
-/// A value as programs read it: all its digits.
-fn exact(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
+fn figure(value: Option<f64>) -> Cell {
+    Cell::or_none(value, Cell::Figure)
 }
 
 /// `3.2 s`, `12 min`, `2 h 5 min`.
@@ -136,14 +128,13 @@ fn list_as_csv(context: &Context, found: &[Found]) -> Result<(), Failure> {
     let rows = found.iter().map(|run| {
         let value = found_json(run);
         let text = |name: &&str| match &value[*name] {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+            Value::Null => Cell::Blank,
+            Value::String(text) => text.as_str().into(),
+            other => other.to_string().into(),
         };
         names.iter().map(text).collect()
     });
-    let rows = Rows { headers: names.map(|name| (name, false)).to_vec(), rows: rows.collect() };
-    output::print(context, &rows, || Value::Null, &[])
+    output::print(context, &Table::new(names.map(Column::words), rows), || Value::Null, &[])
 }
 
 fn list(context: &Context, parent: &Path) -> Result<(), Failure> {
@@ -151,41 +142,31 @@ fn list(context: &Context, parent: &Path) -> Result<(), Failure> {
     if context.common.format == Format::Csv {
         return list_as_csv(context, &found);
     }
-    let headers = [
-        ("run", false),
-        ("architecture", false),
-        ("data", false),
-        ("status", false),
-        ("step", true),
-        ("of", true),
-        ("train loss", true),
-        ("val accuracy", true),
-        ("best", true),
-        ("took", true),
-        ("when", true),
-    ];
+    let words = ["run", "architecture", "data", "status"].map(Column::words);
+    let numbers = ["step", "of", "train loss", "val accuracy", "best", "took", "when"].map(Column::number);
     let rows = found.iter().map(|run| match &run.summary {
         Ok(own) => vec![
-            run.id.clone(),
-            own.architecture.clone(),
-            runs::short_data(&own.data),
+            run.id.as_str().into(),
+            own.architecture.as_str().into(),
+            runs::short_data(&own.data).into(),
             run.status().into(),
-            grouped(own.step),
-            grouped(own.total_steps),
-            loss(own.train_loss),
-            percent(own.val_accuracy),
-            percent(own.best_val_accuracy),
-            duration(own.seconds),
-            ago(own.updated),
+            Cell::count(own.step),
+            Cell::count(own.total_steps),
+            figure(own.train_loss),
+            share(own.val_accuracy),
+            share(own.best_val_accuracy),
+            duration(own.seconds).into(),
+            ago(own.updated).into(),
         ],
         Err(_) => {
-            let mut row = vec![run.id.clone(), "–".into(), "–".into(), run.status().into()];
-            row.resize(headers.len(), "–".into());
+            let mut row = vec![run.id.as_str().into(), Cell::None, Cell::None, run.status().into()];
+            row.resize(words.len() + numbers.len(), Cell::None);
             row
         }
     });
-    let rows = Rows { headers: headers.to_vec(), rows: rows.collect() };
-    output::print(context, &rows, || found.iter().map(found_json).collect::<Vec<_>>().into(), &[])?;
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    let table = Table::new(words.into_iter().chain(numbers), rows);
+    output::print(context, &table, || found.iter().map(found_json).collect::<Vec<_>>().into(), &[])?;
     if found.is_empty() {
         context.say(&format!("no runs in {}; `convlens train ARCH` makes one", parent.display()));
     }
@@ -217,28 +198,19 @@ fn recipe_rows(recipe: &RunRecipe) -> Vec<(String, String)> {
 fn show(context: &Context, run: &Found) -> Result<(), Failure> {
     let (summary, recipe) = (summary_of(run)?, recipe_of(run)?);
     let history = History::read(&run.folder).map_err(Failure::because)?;
-    let headers = [
-        ("epoch", true),
-        ("step", true),
-        ("train_loss", true),
-        ("train_accuracy", true),
-        ("val_loss", true),
-        ("val_accuracy", true),
-        ("seconds", true),
-    ];
-    let number = if context.common.format == Format::Csv { exact } else { loss };
+    let names = ["epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"];
     let rows = history.epochs.iter().map(|epoch| {
         vec![
-            epoch.epoch.to_string(),
-            grouped(epoch.step),
-            number(Some(epoch.train_loss)),
-            number(Some(epoch.train_accuracy)),
-            number(epoch.val_loss),
-            number(epoch.val_accuracy),
-            format!("{:.1}", epoch.seconds),
+            Cell::count(epoch.epoch),
+            Cell::count(epoch.step),
+            Cell::Figure(epoch.train_loss),
+            Cell::Figure(epoch.train_accuracy),
+            figure(epoch.val_loss),
+            figure(epoch.val_accuracy),
+            Cell::Decimal(epoch.seconds, 1),
         ]
     });
-    let rows = Rows { headers: headers.to_vec(), rows: rows.collect() };
+    let table = Table::new(names.map(Column::number), rows);
     let words = recipe_rows(&recipe).into_iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>();
     let mut footer = vec![
         String::new(),
@@ -272,7 +244,7 @@ fn show(context: &Context, run: &Found) -> Result<(), Failure> {
         value["notes"] = notes.collect::<Vec<_>>().into();
         value
     };
-    output::print(context, &rows, json, &footer)
+    output::print(context, &table, json, &footer)
 }
 
 fn steps(context: &Context, run: &Found) -> Result<(), Failure> {
@@ -283,38 +255,33 @@ fn steps(context: &Context, run: &Found) -> Result<(), Failure> {
         [own.step.to_string(), own.epoch.to_string()]
             .into_iter()
             .chain(figures.map(|figure| figure.to_string()))
+            .map(Cell::from)
             .collect()
     });
-    let rows = Rows { headers: names.map(|name| (name, true)).to_vec(), rows: rows.collect() };
+    let table = Table::new(names.map(Column::number), rows);
     let json = || serde_json::to_value(&steps).unwrap_or_default();
-    output::print(context, &rows, json, &[])
+    output::print(context, &table, json, &[])
 }
 
 fn compare(context: &Context, found: &[Found]) -> Result<(), Failure> {
     let summaries = found.iter().map(summary_of).collect::<Result<Vec<_>, _>>()?;
     let recipes = found.iter().map(|run| Ok(recipe_rows(&recipe_of(run)?))).collect::<Result<Vec<_>, Failure>>()?;
-    let headers: Vec<(String, bool)> =
-        std::iter::once((String::new(), false)).chain(found.iter().map(|run| (run.id.clone(), true))).collect();
-    let figure = |name: &str, of: &dyn Fn(&Summary) -> String| {
-        std::iter::once(name.to_string()).chain(summaries.iter().map(|own| of(own))).collect::<Vec<String>>()
+    let columns = std::iter::once(Column::words("")).chain(found.iter().map(|run| Column::number(&run.id)));
+    let line = |name: &str, of: &dyn Fn(&Summary) -> Cell| {
+        std::iter::once(name.into()).chain(summaries.iter().map(|own| of(own))).collect::<Vec<Cell>>()
     };
-    // Whoever reads CSV reckons with it.
-    let is_csv = context.common.format == Format::Csv;
-    let number = |value: Option<f64>| if is_csv { exact(value) } else { loss(value) };
-    let share = |value: Option<f64>| if is_csv { exact(value) } else { percent(value) };
-    let count = |value: u64| if is_csv { value.to_string() } else { grouped(value) };
     let mut rows = vec![
-        std::iter::once("status".to_string()).chain(found.iter().map(|run| run.status().to_string())).collect(),
-        figure("params", &|own| count(own.params)),
-        figure("step", &|own| count(own.step)),
-        figure("train loss", &|own| number(own.train_loss)),
-        figure("train accuracy", &|own| share(own.train_accuracy)),
-        figure("val loss", &|own| number(own.val_loss)),
-        figure("val accuracy", &|own| share(own.val_accuracy)),
-        figure("best val accuracy", &|own| share(own.best_val_accuracy)),
-        figure("test loss", &|own| number(own.test_loss)),
-        figure("test accuracy", &|own| share(own.test_accuracy)),
-        figure("seconds", &|own| format!("{:.1}", own.seconds)),
+        std::iter::once("status".into()).chain(found.iter().map(|run| run.status().into())).collect(),
+        line("params", &|own| Cell::count(own.params)),
+        line("step", &|own| Cell::count(own.step)),
+        line("train loss", &|own| figure(own.train_loss)),
+        line("train accuracy", &|own| share(own.train_accuracy)),
+        line("val loss", &|own| figure(own.val_loss)),
+        line("val accuracy", &|own| share(own.val_accuracy)),
+        line("best val accuracy", &|own| share(own.best_val_accuracy)),
+        line("test loss", &|own| figure(own.test_loss)),
+        line("test accuracy", &|own| share(own.test_accuracy)),
+        line("seconds", &|own| Cell::Decimal(own.seconds, 1)),
     ];
     // Of the recipes only what is not the same everywhere.
     let mut keys: Vec<&String> = recipes.iter().flatten().map(|(key, _)| key).collect();
@@ -322,11 +289,11 @@ fn compare(context: &Context, found: &[Found]) -> Result<(), Failure> {
     keys.retain(|key| seen.insert(*key));
     for key in keys {
         let of = |recipe: &Vec<(String, String)>| {
-            recipe.iter().find(|(own, _)| own == key).map_or_else(|| "–".to_string(), |(_, value)| value.clone())
+            Cell::or_none(recipe.iter().find(|(own, _)| own == key), |(_, value)| value.as_str().into())
         };
-        let values: Vec<String> = recipes.iter().map(of).collect();
+        let values: Vec<Cell> = recipes.iter().map(of).collect();
         if values.iter().any(|value| *value != values[0]) {
-            rows.push(std::iter::once(key.clone()).chain(values).collect());
+            rows.push(std::iter::once(key.as_str().into()).chain(values).collect());
         }
     }
     let json = || {
@@ -338,5 +305,5 @@ fn compare(context: &Context, found: &[Found]) -> Result<(), Failure> {
         });
         runs.collect::<Vec<_>>().into()
     };
-    output::print(context, &Rows { headers, rows }, json, &[])
+    output::print(context, &Table::new(columns, rows), json, &[])
 }

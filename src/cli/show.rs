@@ -4,14 +4,14 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure, Format};
 use crate::graph::conventions::Convention;
-use crate::graph::figures::{self, bytes, grouped};
+use crate::graph::figures::{bytes, grouped};
 use crate::graph::lints::{self, Lint};
 use crate::graph::memory::{self, OptimizerState};
 use crate::graph::{Graph, Layer, Operation, Source, formulas};
-use crate::spec::describe::Pair;
+use crate::report::layers::layers;
 
 /// MACs are multiply-adds of conv and linear layers without bias; FLOPs are twice that. Bytes are of f32 values.
 /// "Inference peak" is parameters, buffers and the largest input and output needed at once, for one image. "Training" is
@@ -115,21 +115,8 @@ pub fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
         return Err(Failure::Message(format!("`{option}` {words}")));
     }
     let network = context.network(&args.arch)?;
-    let convention = args.convention;
-    let plain = convention == Convention::Plain;
-    let headers = vec![
-        ("name", false),
-        ("kind", false),
-        ("output", false),
-        ("k", true),
-        ("s", true),
-        ("p", true),
-        ("params", true),
-        (if plain { "MACs" } else { convention.name() }, true),
-        ("field", true),
-    ];
-    let rows = network.layers.iter().map(|layer| cells(layer, convention)).collect();
-    output::print(context, &Rows { headers, rows }, || json(&network, args), &footer(&network, args))
+    let table = layers(&network, args.convention);
+    output::print(context, &table, || json(&network, args), &footer(&network, args))
 }
 
 fn footer(network: &Graph, args: &ShowArgs) -> Vec<String> {
@@ -204,24 +191,6 @@ pub fn advice(lints: &[Lint]) -> Vec<String> {
         lines.push(format!("{}: {}: {}{more}; try {}", lint.code, lint.layer, lint.message, lint.advice));
     }
     lines
-}
-
-fn cells(layer: &Layer, convention: Convention) -> Vec<String> {
-    let window = layer.operation.window();
-    let pair =
-        |pick: fn(crate::graph::Window) -> Pair| window.map_or_else(String::new, |window| figures::pair(pick(window)));
-    let count = |count: u64| if count == 0 { "–".to_string() } else { grouped(count) };
-    vec![
-        layer.name.clone(),
-        layer.operation.kind().to_string(),
-        layer.output.to_string(),
-        pair(|window| window.kernel),
-        pair(|window| window.stride),
-        window.map_or_else(String::new, |window| figures::padding(window.padding)),
-        count(layer.params()),
-        convention.count(layer).map_or_else(|| "unknown".to_string(), count),
-        figures::field(layer),
-    ]
 }
 
 fn json(network: &Graph, args: &ShowArgs) -> Value {

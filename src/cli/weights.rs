@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::output::{self, Rows};
+use super::output;
 use super::{Context, Failure, Format};
 use crate::exchange::weights::names::slots;
 use crate::exchange::weights::{Plan, TensorFile, dims, plan};
 use crate::graph::figures::{bytes, grouped};
+use crate::report::{Cell, Column, Table};
 
 #[derive(Args)]
 pub struct WeightsArgs {
@@ -29,19 +30,20 @@ pub fn run(context: &Context, args: &WeightsArgs) -> Result<(), Failure> {
         let (slot, _) = plan.pairs.iter().find(|(_, index)| *index == entry)?;
         Some(format!("{}.{}", network.layers[slots[*slot].layer].name, slots[*slot].part))
     };
-    let mut headers = vec![("tensor", false), ("type", false), ("shape", false), ("values", true)];
+    let mut columns =
+        vec![Column::words("tensor"), Column::words("type"), Column::words("shape"), Column::number("values")];
     if plan.is_some() {
-        headers.push(("goes to", false));
+        columns.push(Column::words("goes to"));
     }
     let rows = file.entries.iter().enumerate().map(|(index, entry)| {
-        let (name, dtype) = (entry.name.clone(), format!("{:?}", entry.dtype));
-        let mut row = vec![name, dtype, dims(&entry.shape), grouped(entry.elements() as u64)];
+        let (name, dtype) = (entry.name.as_str().into(), format!("{:?}", entry.dtype).into());
+        let mut row = vec![name, dtype, dims(&entry.shape).into(), Cell::count(entry.elements() as u64)];
         if plan.is_some() {
-            row.push(goes_to(index).unwrap_or_else(|| "–".to_string()));
+            row.push(Cell::or_none(goes_to(index), Cell::Text));
         }
         row
     });
-    let rows = Rows { headers, rows: rows.collect() };
+    let table = Table::new(columns, rows);
     let json = || {
         let tensors = file.entries.iter().enumerate().map(|(index, entry)| {
             json!({"name": entry.name, "dtype": format!("{:?}", entry.dtype), "shape": entry.shape, "goes_to": goes_to(index)})
@@ -55,7 +57,7 @@ pub fn run(context: &Context, args: &WeightsArgs) -> Result<(), Failure> {
         });
         json!({"file": file.path, "tensors": tensors.collect::<Vec<_>>(), "fit": fit})
     };
-    output::print(context, &rows, json, &words(&file, plan.as_ref(), args.arch.as_deref()))?;
+    output::print(context, &table, json, &words(&file, plan.as_ref(), args.arch.as_deref()))?;
     match (plan, &args.arch) {
         (Some(plan), Some(arch)) if !plan.fits() => {
             // Only a table has room for the reasons; JSON has them as values.

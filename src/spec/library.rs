@@ -371,7 +371,8 @@ fn read_file(path: &Path) -> Result<String, LoadError> {
 fn syntax_error(sources: &Sources, source: u16, error: &ParseError) -> Report {
     let at = |line: usize, column: usize| Place { line, column, path: String::new() };
     let deep = || {
-        let expected = format!("expected at most {} blocks written one in the other", limits::WRITTEN_NESTING);
+        let (depth, blocks) = (limits::DEPTH, limits::WRITTEN_NESTING);
+        let expected = format!("expected at most {depth} lists and maps one in the other, which is {blocks} blocks");
         ("lists and maps are nested too deeply".to_string(), expected)
     };
     let (place, (message, expected)) = match error {

@@ -3,25 +3,26 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Source, Work};
-use crate::cli::output::{self, Rows};
+use crate::cli::output;
 use crate::cli::{Failure, Format};
-use crate::graph::figures::{bytes, decimal, grouped};
+use crate::graph::figures::{bytes, grouped};
+use crate::report::{Cell, Column, Table};
 use crate::run::forward::Forward;
 use crate::run::machine;
 
 impl Work<'_> {
     pub fn print(&self, first: &Forward, timed: usize, answers: &[Answer], images: usize) -> Result<(), Failure> {
-        let headers = vec![
-            ("name", false),
-            ("kind", false),
-            ("output", false),
-            ("ms", true),
-            ("share", true),
-            ("GFLOP/s", true),
-            ("by", false),
-            ("mean", true),
-            ("std", true),
-            ("zeros", true),
+        let columns = [
+            Column::words("name"),
+            Column::words("kind"),
+            Column::words("output"),
+            Column::number("ms"),
+            Column::number("share"),
+            Column::number("GFLOP/s"),
+            Column::words("by"),
+            Column::number("mean"),
+            Column::number("std"),
+            Column::number("zeros"),
         ];
         let median = first.time().as_secs_f64().max(1e-12);
         let rows = first.layers.iter().map(|run| {
@@ -29,31 +30,31 @@ impl Work<'_> {
             let seconds = run.time.as_secs_f64();
             let statistics = run.statistics;
             let speed = match layer.macs {
-                0 => "–".to_string(),
-                macs => format!("{:.1}", 2.0 * macs as f64 * first.images as f64 / seconds.max(1e-9) / 1e9),
+                0 => Cell::None,
+                macs => Cell::Decimal(2.0 * macs as f64 * first.images as f64 / seconds.max(1e-9) / 1e9, 1),
             };
             let mean = match statistics.non_finite {
-                0 => decimal(statistics.mean),
-                count => format!("{} not finite", grouped(count as u64)),
+                0 => Cell::Figure(statistics.mean),
+                count => format!("{} not finite", grouped(count as u64)).into(),
             };
             vec![
-                layer.name.clone(),
-                layer.operation.kind().to_string(),
-                layer.output.to_string(),
-                format!("{:.3}", seconds * 1e3),
-                format!("{:.0}%", 100.0 * seconds / median),
+                layer.name.as_str().into(),
+                layer.operation.kind().into(),
+                layer.output.to_string().into(),
+                Cell::Decimal(seconds * 1e3, 3),
+                Cell::Share(seconds / median, 0),
                 speed,
-                self.algorithm(layer, first.images).unwrap_or_default().to_string(),
+                self.algorithm(layer, first.images).unwrap_or_default().into(),
                 mean,
-                decimal(statistics.std),
-                format!("{:.0}%", 100.0 * statistics.zero_fraction),
+                Cell::Figure(statistics.std),
+                Cell::Share(statistics.zero_fraction, 0),
             ]
         });
-        let mut rows = Rows { headers, rows: rows.collect() };
-        if self.context.common.format == Format::Table {
-            rows.narrow(&["std", "zeros", "kind", "mean", "by", "GFLOP/s"]);
+        let mut table = Table::new(columns, rows);
+        if let (Format::Table, Some(width)) = (self.context.common.format, output::terminal_width()) {
+            table.narrow(width, &["std", "zeros", "kind", "mean", "by", "GFLOP/s"]);
         }
-        output::print(self.context, &rows, || self.json(first, answers, images), &self.footer(first, timed, answers))
+        output::print(self.context, &table, || self.json(first, answers, images), &self.footer(first, timed, answers))
     }
 
     fn footer(&self, first: &Forward, timed: usize, answers: &[Answer]) -> Vec<String> {

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::cli::output::{self, Rows};
+use crate::cli::output;
 use crate::cli::{Context, Failure, Format};
 use crate::graph::figures::grouped;
+use crate::report::{Column, Table};
 use crate::run::machine;
 use crate::run::runs::{event_json, finish_json, rate_words};
 use crate::run::session::{Over, Session, SessionError};
@@ -138,12 +139,12 @@ impl<'a> Report<'a> {
     fn print_steps(&self, finish: &Value) -> Result<(), Failure> {
         let names = ["step", "epoch", "loss", "accuracy", "lr", "images_per_second"];
         let steps: Vec<Value> = self.steps.iter().filter_map(|step| event_json(&Event::Step(*step))).collect();
-        let rows = steps.iter().map(|step| names.iter().map(|name| step[*name].to_string()).collect());
-        let rows = Rows { headers: names.map(|name| (name, true)).to_vec(), rows: rows.collect() };
+        let rows = steps.iter().map(|step| names.iter().map(|name| step[*name].to_string().into()).collect());
+        let table = Table::new(names.map(Column::number), rows);
         let epochs =
             || -> Vec<Value> { self.epochs.iter().filter_map(|epoch| event_json(&Event::Epoch(*epoch))).collect() };
         let json = || json!({"steps": steps, "epochs": epochs(), "finish": finish});
-        output::print(self.context, &rows, json, &[])
+        output::print(self.context, &table, json, &[])
     }
 
     pub fn finish(&mut self, over: &Over, saved: Option<String>) -> Result<(), Failure> {
