@@ -123,12 +123,18 @@ impl Convolution {
 
     /// Adds db, the upstream gradient summed over images and positions.
     pub fn backward_bias(&self, upstream: &[f32], to_bias: &mut [f32]) {
-        let (positions, channels) = (self.plane.positions(), self.groups * self.out_channels);
-        to_bias.par_iter_mut().enumerate().for_each(|(channel, sum)| {
-            for image in 0..self.images {
-                let values = &upstream[(image * channels + channel) * positions..][..positions];
-                *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>() as f32;
-            }
-        });
+        add_channel_sums(upstream, self.plane.positions(), to_bias);
     }
+}
+
+/// Adds to every channel's place the sum of its values in `images × channels × positions`: what a bias gets of the gradient
+/// above it. Summed in f64, image by image, so that the number of threads changes no bit.
+pub fn add_channel_sums(upstream: &[f32], positions: usize, to_channels: &mut [f32]) {
+    let channels = to_channels.len();
+    to_channels.par_iter_mut().enumerate().for_each(|(channel, sum)| {
+        for image in upstream.chunks_exact((channels * positions).max(1)) {
+            let values = &image[channel * positions..][..positions];
+            *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>() as f32;
+        }
+    });
 }

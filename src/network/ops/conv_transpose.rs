@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::conv::ConvShape;
 use super::tape::{Backward, Wants, record};
 use super::{Row, Values, count};
-use crate::network::kernels::conv::Convolution;
+use crate::network::kernels::conv::{Convolution, add_channel_sums};
 use crate::network::kernels::im2col::Plane;
 use crate::network::kernels::view;
 
@@ -41,7 +41,7 @@ pub fn conv_transpose<T: Tape<f32, Cpu>>(
         planes.for_each(|(plane, values)| values.fill(bias[plane % shape.out_channels]));
     }
     back.backward_input(algorithm, &view::values(&input), &view::values(weight), &mut values);
-    let (kept_input, kept_weight, outputs) = (input.clone(), weight.clone(), shape.out_channels);
+    let (kept_input, kept_weight) = (input.clone(), weight.clone());
     record(
         input.put_tape(tape),
         wants.input,
@@ -52,12 +52,7 @@ pub fn conv_transpose<T: Tape<f32, Cpu>>(
             if let [to_weight, to_bias @ ..] = to_parameters {
                 back.backward_weight(algorithm, &view::values(&kept_input), upstream, to_weight);
                 for to_bias in to_bias {
-                    to_bias.par_iter_mut().enumerate().for_each(|(channel, sum)| {
-                        for image in 0..images {
-                            let values = &upstream[(image * outputs + channel) * area..][..area];
-                            *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>() as f32;
-                        }
-                    });
+                    add_channel_sums(upstream, area, to_bias);
                 }
             }
             if !to_input.is_empty() {

@@ -98,7 +98,7 @@ impl<'a> LayerReader<'a, '_> {
                 }
             }
             let wiring = self.wiring(&container, path.clone(), scope.depth + 1);
-            self.end_repetition(frames, &path);
+            self.end_repetition(kind, frames, &path);
             self.ended.insert(path);
             if let Some(wiring) = wiring {
                 items.push(Item::Block(Block { name, mark, wiring }));
@@ -164,7 +164,7 @@ impl<'a> LayerReader<'a, '_> {
         own
     }
 
-    fn end_repetition(&mut self, frames: usize, path: &str) {
+    fn end_repetition(&mut self, kind: &'static Kind, frames: usize, path: &str) {
         for frame in self.repetition_changes.split_off(frames) {
             for (changed, change) in frame {
                 let mark = change.entry.key_mark;
@@ -174,7 +174,9 @@ impl<'a> LayerReader<'a, '_> {
                 let (message, help) = self.not_found(&changed, &change.entry.key);
                 // Paths are given as they are written here, without those of the blocks around.
                 let help = help.map(|help| help.replace(&format!("`{path}."), "`"));
-                let expected = "expected the path of one layer in it, such as `conv2`";
+                let own: Vec<&str> = kind.fields.iter().map(|field| field.name).collect();
+                let or_own = if own.is_empty() { String::new() } else { format!(", or {}", values::one_of(&own)) };
+                let expected = format!("expected the path of one layer in it, such as `conv2`{or_own}");
                 self.problems.push(Problem::new(change.entry.key_mark, message, expected).help(help));
             }
         }
