@@ -50,7 +50,7 @@ fn benches(criterion: &mut Criterion) {
         bench.iter(|| {
             let mode = Mode::Train { dropout_seed: Some(1) };
             let logits = compiled.forward(input.leaky_trace(), mode, false, go_on).expect("not stopped");
-            let mut gradients = cross_entropy(logits, &labels, 0.0).backward();
+            let mut gradients = cross_entropy(logits, &labels, None, 0.0).backward();
             optimizer.step(&mut compiled, &mut gradients, 0.01).expect("memory");
         });
     });

@@ -63,6 +63,15 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// A name of others within a sentence: visible, and cut where it is longer than any name.
+pub fn visible_name(text: &str) -> String {
+    const LONGEST: usize = 120;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", visible(&text[..end])),
+        None => visible(text).into_owned(),
+    }
+}
+
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let hides = |c: char| must_be_escaped(c) && !stays(c);
     if !text.contains(hides) {

@@ -1,15 +1,16 @@
 //! `convlens field ARCH LAYER`: what a unit depends on, by the arithmetic and by the gradient, side by side.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
 use super::explain::unit_position;
 use super::output;
+use super::trained::{Names, Trained};
 use super::{Context, Failure, Format};
-use crate::exchange::weights::{self, Rest};
+use crate::exchange::weights as exchange;
 use crate::files::Kind;
 use crate::graph::figures::grouped;
 use crate::graph::unit::{Span, seen};
@@ -39,12 +40,13 @@ pub struct FieldArgs {
     /// Inputs of noise that are averaged over
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000), conflicts_with = "image")]
     samples: u32,
-    /// Trained weights (.safetensors); without them they are drawn at random
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    /// Seed of random weights and of noise
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    trained: Trained,
+    #[command(flatten)]
+    names: Names,
+    /// Seed of random weights and of noise [0]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -56,18 +58,28 @@ pub struct FieldArgs {
     force: bool,
 }
 
+impl FieldArgs {
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
+}
+
 pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
     if context.common.format == Format::Png && args.out.is_none() && output::is_terminal() {
         return Err(Failure::Message("a picture is not for a terminal: `--out FILE`, or redirect it".into()));
     }
     let loaded = context.load(&args.arch)?;
+    let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
+    if args.seed.is_some() && args.trained.is_given() && !args.trained.partial && args.image.is_some() {
+        return Err(Failure::Message("`--seed` has nothing to draw: weights and image are given".into()));
+    }
+    let weights = args.trained.file(context, &network)?;
     if let Some(path) = &args.out {
         let mut inputs = super::inputs_of(&loaded);
         args.image.iter().for_each(|path| inputs.add(path, "the image"));
-        args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
+        weights.iter().for_each(|path| inputs.add(path, "the weights"));
         inputs.check(path, Kind::Png, args.force).map_err(super::unwritable(path))?;
     }
-    let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     let layer = network.layers.iter().find(|layer| layer.name == args.layer).ok_or_else(|| unknown(&network, args))?;
     let (height, width) = match layer.output {
         Shape::Map { height, width, .. } => (height, width),
@@ -86,8 +98,8 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
         machine::check(bare).map_err(super::too_large)?;
     }
     super::on_threads(args.threads, || {
-        let found = measure(context, args, &network, layer, (y, x), theory)?;
-        report(context, args, &network, layer, (y, x), &found)
+        let found = measure(context, args, &network, weights.as_deref(), layer, (y, x), theory)?;
+        report(context, args, &network, weights.as_deref(), layer, (y, x), &found)
     })
 }
 
@@ -110,6 +122,7 @@ fn measure(
     context: &Context,
     args: &FieldArgs,
     network: &Graph,
+    weights: Option<&Path>,
     layer: &Layer,
     (y, x): (u64, u64),
     theory: Option<[Span; 2]>,
@@ -117,9 +130,15 @@ fn measure(
     let whole =
         |length: u64| Span { first: 0, last: i128::from(length) - 1, read: Some((0, length - 1)), input: length };
     let spans = theory.unwrap_or([network.architecture.input.height, network.architecture.input.width].map(whole));
-    let mut compiled = match &args.weights {
-        Some(path) => weights::read(network, path, Rest::Refused).map_err(Failure::weights)?.compiled,
-        None => Compiled::initialised(network, Init::Kaiming, args.seed),
+    let mut compiled = match weights {
+        Some(path) => {
+            let rest = args.trained.rest(args.seed());
+            let read =
+                exchange::read_by(network, path, rest, args.names.rules()?.as_ref()).map_err(Failure::weights)?;
+            args.trained.say_parts(context, &read);
+            read.compiled
+        }
+        None => Compiled::initialised(network, Init::Kaiming, args.seed()),
     };
     let (input, how) = (network.architecture.input, &network.architecture.preprocess);
     let asked = preprocess::asked_side(input, how);
@@ -130,7 +149,7 @@ fn measure(
     let (channels, height, width) = compiled.input_dims();
     let inputs = |sample: usize| match &values {
         Some(values) => values.clone(),
-        None => forward::noise(channels * height * width, args.seed.wrapping_add(sample as u64)),
+        None => forward::noise(channels * height * width, args.seed().wrapping_add(sample as u64)),
     };
     let samples = if values.is_some() { 1 } else { args.samples as usize };
     let bar = context.progress(samples as u64, "samples");
@@ -148,6 +167,7 @@ fn report(
     context: &Context,
     args: &FieldArgs,
     network: &Graph,
+    weights: Option<&Path>,
     layer: &Layer,
     (y, x): (u64, u64),
     found: &Found,
@@ -167,8 +187,7 @@ fn report(
         return Ok(());
     }
     let source = args.image.as_ref().map_or_else(|| "noise".to_string(), |path| path.display().to_string());
-    let weights =
-        args.weights.as_ref().map_or_else(|| format!("random, seed {}", args.seed), |path| path.display().to_string());
+    let weights = weights.map_or_else(|| format!("random, seed {}", args.seed()), |path| path.display().to_string());
     let sizes = [spans[0].size(), spans[1].size()];
     let box_95 = effective.box_that_holds(0.95);
     let range = |span: &Span| match (found.has_theory, span.clipped()) {

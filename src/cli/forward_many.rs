@@ -29,7 +29,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
     let runs = args.runs.unwrap_or(RUNS) as usize;
     let bar = context.progress(measure::total_runs(networks.len(), runs) as u64, "runs");
     let timings = super::on_threads(args.threads, || {
-        let timings = measure::interleaved(&networks, images, runs, args.seed, |done| {
+        let timings = measure::interleaved(&networks, images, runs, args.seed(), |done| {
             bar.set_position(done as u64);
             std::ops::ControlFlow::Continue(())
         });

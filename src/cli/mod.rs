@@ -2,6 +2,7 @@
 
 mod check;
 mod compare;
+mod evaluate;
 mod explain;
 mod field;
 mod forward;
@@ -10,10 +11,12 @@ mod kernels;
 mod keys;
 mod kinds;
 mod list;
+mod lr_find;
 mod output;
 mod runs;
 mod show;
 mod train;
+mod trained;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +30,7 @@ use crate::files::{Inputs, OutputError};
 use crate::graph::{self, Graph, lints};
 use crate::spec::{Library, LoadError, Loaded, Origin};
 use crate::tui::{ExploreError, Opening, theme};
+use crate::visible::visible;
 
 #[derive(Parser)]
 #[command(name = "convlens", version, about = "A lens on convolutional networks in the terminal", long_about = None)]
@@ -118,8 +122,12 @@ enum Command {
     Field(field::FieldArgs),
     /// Run the network on images or on noise; several networks in turn, to compare their times
     Forward(forward::args::ForwardArgs),
+    /// Judge trained weights on labelled images: accuracy, classes one by one, what is taken for what
+    Evaluate(evaluate::EvaluateArgs),
     /// Train the network, or go on with a run
     Train(Box<train::TrainArgs>),
+    /// Find a learning rate by a short ramp of rising ones
+    LrFind(Box<lr_find::LrFindArgs>),
     /// What training has left behind: list, show, compare, export
     Runs(runs::RunsArgs),
     /// List the tensors of a weights file, and how they fit an architecture
@@ -175,6 +183,9 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            // What was typed stands in the message among its colours: told of arguments that no terminal obeys.
+            let shown = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned());
+            let error = Cli::try_parse_from(shown).err().unwrap_or(error);
             output::usage(&error);
             return ExitCode::from(error.exit_code() as u8);
         }
@@ -192,12 +203,24 @@ pub fn main() -> ExitCode {
         Some(Command::Kinds) => Some("kinds"),
         Some(Command::Keys) => Some("keys"),
         Some(Command::Completions { .. }) => Some("completions"),
-        Some(Command::Weights(args)) if args.arch.is_none() => Some("weights FILE"),
+        Some(Command::Weights(args)) if args.reads_none() => Some("weights FILE"),
         _ => None,
     };
-    let set_in_vain = reads_none.filter(|_| !cli.common.sets.is_empty());
-    let set_in_vain = set_in_vain.map(|name| format!("`--set` changes an architecture, and `{name}` reads none"));
-    let misused = misused.map(str::to_string).or(set_in_vain);
+    let in_vain = reads_none.and_then(|name| {
+        let changes = !cli.common.sets.is_empty();
+        let says =
+            if changes { "`--set` changes an architecture" } else { "`--dir` says where architectures are looked for" };
+        (changes || cli.common.dir.is_some()).then(|| format!("{says}, and `{name}` reads none"))
+    });
+    let prints_none = match &cli.command {
+        None | Some(Command::Explore { .. }) => Some("the explorer"),
+        Some(Command::Completions { .. }) => Some("`completions`"),
+        Some(Command::Runs(args)) if args.writes_files() => Some("`runs tensorboard`"),
+        _ => None,
+    };
+    let format_in_vain = prints_none.filter(|_| cli.common.format != Format::Table);
+    let format_in_vain = format_in_vain.map(|name| format!("`--format` is for tables, and {name} prints none"));
+    let misused = misused.map(str::to_string).or(in_vain).or(format_in_vain);
     if let Some(words) = misused {
         output::message(&format!("error: {words}"));
         return ExitCode::from(2);
@@ -218,7 +241,9 @@ pub fn main() -> ExitCode {
         Some(Command::Kernels(args)) => kernels::run(&context, &args),
         Some(Command::Field(args)) => field::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
+        Some(Command::Evaluate(args)) => evaluate::run(&context, &args),
         Some(Command::Train(args)) => train::run(&context, &args),
+        Some(Command::LrFind(args)) => lr_find::run(&context, &args),
         Some(Command::Runs(args)) => runs::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
         Some(Command::Kinds) => kinds::run(&context),

@@ -50,6 +50,13 @@ enum RunsCommand {
     },
 }
 
+impl RunsArgs {
+    /// Whether it writes files instead of printing a table.
+    pub fn writes_files(&self) -> bool {
+        matches!(self.command, RunsCommand::Tensorboard { .. })
+    }
+}
+
 pub fn run(context: &Context, args: &RunsArgs) -> Result<(), Failure> {
     let find = |name: &str| runs::find(&args.folder, name).map_err(Failure::because);
     match &args.command {
@@ -62,6 +69,9 @@ pub fn run(context: &Context, args: &RunsArgs) -> Result<(), Failure> {
         RunsCommand::Tensorboard { run, out } => {
             let run = find(run)?;
             let folder = out.clone().unwrap_or_else(|| Path::new("tensorboard").join(&run.id));
+            let mut inputs = crate::files::Inputs::default();
+            inputs.add(&run.folder, "the run");
+            inputs.spare_folder(&folder).map_err(super::unwritable(&folder))?;
             let path = tensorboard::export(&run, &folder).map_err(Failure::because)?;
             Ok(output::page().line(&path.display().to_string())?)
         }

@@ -1,30 +1,87 @@
-//! `convlens weights FILE [ARCH]`: what a weights file holds, and how it fits an architecture.
+//! `convlens weights FILE [ARCH]`: what a weights file holds, and how it fits an architecture; `convlens weights get ARCH`: those
+//! that are published.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output;
+use super::trained::{Names, fetched};
 use super::{Context, Failure, Format};
+use crate::exchange::hub::VerifiedBy;
 use crate::exchange::weights::names::slots;
 use crate::exchange::weights::{Plan, TensorFile, dims, plan};
 use crate::graph::figures::{bytes, grouped};
 use crate::report::{Cell, Column, Table};
+use crate::run::runs;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct WeightsArgs {
-    /// A safetensors file; only its header is read
-    file: PathBuf,
+    #[command(subcommand)]
+    command: Option<WeightsCommand>,
+    /// A .safetensors or PyTorch's .pth, of which only names and shapes are read, or a run's: `run:vgg-mini-1`
+    #[arg(required = true, group = "trained")]
+    file: Option<PathBuf>,
     /// Say what of it fits this architecture, what is missing, extra or of another shape
-    pub arch: Option<String>,
+    #[arg(requires = "file")]
+    arch: Option<String>,
+    #[command(flatten)]
+    names: Names,
+}
+
+#[derive(Subcommand)]
+enum WeightsCommand {
+    /// Fetch the weights that are published for an architecture, into the Hugging Face hub's own cache
+    Get { arch: String },
+}
+
+impl WeightsArgs {
+    /// Whether no architecture is read.
+    pub fn reads_none(&self) -> bool {
+        self.command.is_none() && self.arch.is_none()
+    }
 }
 
 pub fn run(context: &Context, args: &WeightsArgs) -> Result<(), Failure> {
-    let file = TensorFile::open(&args.file).map_err(Failure::weights)?;
+    match (&args.command, &args.file) {
+        (Some(WeightsCommand::Get { arch }), _) => get(context, arch),
+        (None, Some(file)) => show(context, args, file),
+        (None, None) => Ok(()),
+    }
+}
+
+fn get(context: &Context, arch: &str) -> Result<(), Failure> {
+    let got = fetched(context, &context.network(arch)?)?;
+    let file = got.path.display().to_string();
+    let columns =
+        vec![Column::words("file"), Column::number("bytes"), Column::words("SHA-256"), Column::words("said by")];
+    let said_by = match got.verified_by {
+        VerifiedBy::File => "the architecture",
+        VerifiedBy::Server => "the server",
+    };
+    let row = vec![file.as_str().into(), Cell::count(got.bytes), got.sha256.as_str().into(), said_by.into()];
+    let json =
+        || json!({"file": file, "bytes": got.bytes, "sha256": got.sha256, "verified_by": got.verified_by.word()});
+    output::print(context, &Table::new(columns, [row]), json, &[])
+}
+
+fn show(context: &Context, args: &WeightsArgs, path: &Path) -> Result<(), Failure> {
+    let path = match path.to_str().and_then(|text| text.strip_prefix("run:")) {
+        Some(run) => runs::weights_of(run).map_err(Failure::because)?,
+        None => path.to_path_buf(),
+    };
+    let file = TensorFile::open(&path).map_err(Failure::weights)?;
     let network = args.arch.as_ref().map(|arch| context.network(arch)).transpose()?;
+    let rules = args.names.rules()?;
+    if rules.is_some() && network.is_none() {
+        return Err(Failure::Message(
+            "`--names` is for how a file fits an architecture: `convlens weights FILE ARCH`".into(),
+        ));
+    }
     let slots = network.as_ref().map(slots).unwrap_or_default();
-    let plan = network.as_ref().map(|network| plan::plan(network, &slots, &file));
+    let plan = network.as_ref().map(|network| plan::plan(network, &slots, &file, rules.as_ref()));
     let goes_to = |entry: usize| -> Option<String> {
         let (network, plan) = (network.as_ref()?, plan.as_ref()?);
         let (slot, _) = plan.pairs.iter().find(|(_, index)| *index == entry)?;

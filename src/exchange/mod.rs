@@ -1,3 +1,4 @@
-//! Files of others and for others: [`weights`] reads and writes safetensors, whatever their tensors are called.
+//! Files of others: weights read and matched, and those that are published fetched.
 
+pub mod hub;
 pub mod weights;

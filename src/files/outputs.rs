@@ -22,11 +22,16 @@ pub enum OutputError {
     Failed(String),
 }
 
+/// Bytes of a file that is there that are looked at.
+const START: usize = 16;
+
 /// What is written to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Safetensors,
     Png,
+    /// A table that begins with what its first column is called.
+    Csv(&'static str),
 }
 
 impl Kind {
@@ -34,6 +39,7 @@ impl Kind {
         match self {
             Kind::Safetensors => "safetensors",
             Kind::Png => "a PNG picture",
+            Kind::Csv(_) => "a table of ours (.csv)",
         }
     }
 
@@ -41,6 +47,7 @@ impl Kind {
         match self {
             Kind::Safetensors => "NAME.safetensors",
             Kind::Png => "NAME.png",
+            Kind::Csv(_) => "NAME.csv",
         }
     }
 
@@ -49,15 +56,20 @@ impl Kind {
         match self {
             Kind::Safetensors => &["pth", "pt", "bin", "npy", "npz", "h5", "onnx", "yaml", "yml", "json", "png", "jpg"],
             Kind::Png => &["jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "yaml", "yml", "json", "safetensors"],
+            Kind::Csv(_) => &["png", "jpg", "yaml", "yml", "json", "safetensors", "pth"],
         }
     }
 
     /// Whether a file begins as this kind does. An empty one may become any.
-    fn fits(self, start: &[u8]) -> bool {
+    fn fits(self, start: &[u8], length: u64) -> bool {
         start.is_empty()
             || match self {
-                Kind::Safetensors => start.get(8) == Some(&b'{'),
+                Kind::Safetensors => {
+                    let header = start.first_chunk().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes));
+                    start.get(8) == Some(&b'{') && header <= length.saturating_sub(8)
+                }
                 Kind::Png => start.starts_with(b"\x89PNG\r\n\x1a\n"),
+                Kind::Csv(first) => start.starts_with(&first.as_bytes()[..first.len().min(START)]),
             }
     }
 }
@@ -112,11 +124,11 @@ impl Inputs {
             Ok(there) if there.is_dir() => Err(OutputError::NotAFile("a folder")),
             // What is written through, such as /dev/stdout, holds nothing.
             Ok(there) if !there.is_file() => Ok(()),
-            Ok(_) => {
+            Ok(there) => {
                 let mut start = Vec::new();
                 let file = fs::File::open(path).map_err(failed)?;
-                file.take(16).read_to_end(&mut start).map_err(failed)?;
-                if !kind.fits(&start) && !force {
+                file.take(START as u64).read_to_end(&mut start).map_err(failed)?;
+                if !kind.fits(&start, there.len()) && !force {
                     return Err(OutputError::AnotherKind(kind));
                 }
                 write::check(path).map_err(failed)

@@ -8,7 +8,7 @@ use tempfile::TempPath;
 
 use super::read;
 
-/// What the name of a file begins with that is not whole yet.
+/// What the name of a file begins with that is not whole yet, or of the folder that it is made in.
 pub const PREFIX: &str = ".convlens-";
 
 /// What becomes of a link that stands where a file is to be written.
@@ -53,6 +53,12 @@ pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Puts bytes into a file that is nobody's yet: one that is about to be renamed, or in a folder made for it.
 pub fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes)
+}
+
+/// Gives its name to a file that became whole under another, maybe over several runs of the program; on the disk first.
+pub fn finish(grown: &Path, path: &Path) -> io::Result<()> {
+    read::open(grown).map_err(|error| io::Error::other(error.to_string()))?.sync_all()?;
+    fs::rename(grown, path)
 }
 
 /// Opens a file that is there to be locked, and makes it where it is missing. A link is refused: what it leads to would be made.
@@ -126,15 +132,17 @@ pub fn write_as(path: &Path, links: Links, fill: impl FnOnce(&Path) -> io::Resul
     if !is_link {
         refuse_read_only(&target)?;
     }
-    let beside = beside(&target)?;
-    // Whoever fills it may make it anew with rights of its own.
-    let ordinary = fs::metadata(&beside)?.permissions();
+    // In a folder of its own: whoever fills it may write beside it first, and a kill leaves nothing with other names.
+    let private = tempfile::Builder::new().prefix(PREFIX).tempdir_in(folder_of(&target))?;
+    let beside = private.path().join("whole");
+    // It may be made anew with rights of its own.
+    let ordinary = File::create_new(&beside)?.metadata()?.permissions();
     let rights = there.ok().filter(|_| !is_link).map_or(ordinary, |there| there.permissions());
     fill(&beside)?;
     let file = File::options().read(true).write(true).open(&beside)?;
     file.set_permissions(rights)?;
     file.sync_all()?;
-    beside.persist(&target).map_err(|error| error.error)?;
+    fs::rename(&beside, &target)?;
     // The new name is on the disk once its folder is; not every system lets a folder be opened for that.
     if let Ok(folder) = File::open(folder_of(&target)) {
         let _ = folder.sync_all();

@@ -43,16 +43,29 @@ pub fn peak_bytes(layers: &[Layer], input: Shape) -> u64 {
     peak
 }
 
+/// Whether the backward pass goes through each layer: it is learned, or what it reads depends on a layer that is. `frozen` are the
+/// layers that are not learned.
+pub fn learned(layers: &[Layer], frozen: &[bool]) -> Vec<bool> {
+    let mut learned = vec![false; layers.len()];
+    for layer in layers {
+        let reads = |source: &Source| matches!(source, Source::Layer(from) if learned[*from]);
+        let is_frozen = frozen.get(layer.index).copied().unwrap_or(false);
+        learned[layer.index] = layer.params() > 0 && !is_frozen || layer.inputs.iter().any(reads);
+    }
+    learned
+}
+
 /// Most bytes of gradients with respect to values of one image that the backward pass holds at once. A value's gradient is there
-/// from the last layer that reads it until the one that made it is done.
-pub fn gradient_peak_bytes(graph: &Graph) -> u64 {
+/// from the last layer that reads it until the one that made it is done. `learned` says through which layers it goes.
+pub fn gradient_peak_bytes(graph: &Graph, learned: &[bool]) -> u64 {
     let layers = &graph.layers;
     let bytes = |source: Source| graph.shape_of(source).bytes();
     let mut held: std::collections::HashMap<Source, u64> = std::collections::HashMap::new();
     let (mut live, mut peak) = (0u64, 0u64);
-    for layer in layers.iter().rev() {
+    let needs = |source: &Source| matches!(source, Source::Layer(from) if learned[*from]);
+    for layer in layers.iter().rev().filter(|layer| learned[layer.index]) {
         let own = Source::Layer(layer.index);
-        for source in std::iter::once(own).chain(layer.inputs.iter().copied()) {
+        for source in std::iter::once(own).chain(layer.inputs.iter().copied().filter(needs)) {
             held.entry(source).or_insert_with(|| {
                 live = live.saturating_add(bytes(source));
                 bytes(source)

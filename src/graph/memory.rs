@@ -60,11 +60,20 @@ impl Training {
 
 /// Bytes that one image's input and everything kept of it for the backward pass take.
 pub fn kept_bytes(network: &Graph) -> u64 {
+    kept_bytes_beside(network, &[])
+}
+
+/// As [`kept_bytes`], where some layers are frozen: nothing is kept before the first that learns, and a frozen conv or linear layer
+/// does not need its input.
+fn kept_bytes_beside(network: &Graph, frozen: &[bool]) -> u64 {
+    let learned = liveness::learned(&network.layers, frozen);
     let mut kept = vec![false; network.layers.len()];
     let mut own = 0u64;
-    for layer in &network.layers {
+    for layer in network.layers.iter().filter(|layer| learned[layer.index]) {
         let values = layer.output.elements() as u64;
+        let needs_no_input = frozen.get(layer.index) == Some(&true) && layer.has_weights();
         match layer.operation.keeps() {
+            _ if needs_no_input => {}
             Kept::Nothing => {}
             Kept::Output => kept[layer.index] = true,
             Kept::Places => own += 4 * values,
@@ -96,21 +105,35 @@ fn owner(network: &Graph, mut source: Source) -> Option<usize> {
 
 /// What a training step on `batch` images takes.
 pub fn training(network: &Graph, batch: u64, optimizer: OptimizerState) -> Training {
-    let parameters = 4 * network.totals.params;
+    training_beside(network, batch, optimizer, &[])
+}
+
+/// As [`training`], where some layers are frozen, by index: they have no gradients and no optimizer's state.
+pub fn training_beside(network: &Graph, batch: u64, optimizer: OptimizerState, frozen: &[bool]) -> Training {
+    let is_frozen = |layer: &&Layer| frozen.get(layer.index) == Some(&true);
+    let still: u64 = network.layers.iter().filter(is_frozen).map(Layer::params).sum();
+    let (parameters, learned) = (4 * network.totals.params, 4 * (network.totals.params - still));
+    let gradients = liveness::gradient_peak_bytes(network, &liveness::learned(&network.layers, frozen));
+    // What runs without a backward pass is let go as soon as nobody reads it, and is the most before anything is kept.
+    let passing = match frozen.contains(&true) {
+        true => liveness::peak_bytes(&network.layers, network.input()),
+        false => 0,
+    };
     Training {
         weights: parameters,
-        gradients: parameters,
-        optimizer: parameters * optimizer.per_parameter(),
+        gradients: learned,
+        optimizer: learned * optimizer.per_parameter(),
         buffers: 4 * network.totals.buffers,
-        activations: batch.saturating_mul(kept_bytes(network)),
-        activation_gradients: batch.saturating_mul(liveness::gradient_peak_bytes(network)),
+        activations: batch.saturating_mul(kept_bytes_beside(network, frozen)),
+        activation_gradients: batch.saturating_mul(gradients.max(passing)),
     }
 }
 
 /// The largest mini-batch whose training step stays within `bytes`; 0 if not even one image does.
 pub fn largest_batch(network: &Graph, bytes: u64, optimizer: OptimizerState) -> u64 {
     let fixed = training(network, 0, optimizer).total();
-    let each = kept_bytes(network).saturating_add(liveness::gradient_peak_bytes(network)).max(1);
+    let gradients = liveness::gradient_peak_bytes(network, &liveness::learned(&network.layers, &[]));
+    let each = kept_bytes(network).saturating_add(gradients).max(1);
     bytes.saturating_sub(fixed) / each
 }
 

@@ -6,6 +6,7 @@ pub mod conventions;
 pub mod field;
 pub mod figures;
 pub mod formulas;
+pub mod freeze;
 pub mod kernel_study;
 mod layer;
 pub mod lints;

@@ -57,8 +57,9 @@ pub struct Compiled {
     pub conv_algorithm: Option<Algorithm>,
     /// What each layer does, with the places of its parameters.
     steps: Vec<Step>,
-    /// Whether no gradients of convs' and linears' parameters are worked out: only the input's are wanted.
-    pub frozen: bool,
+    /// Layers whose parameters and statistics stay as they are, by layer: no gradient of theirs is worked out, and batch norms take
+    /// their running statistics.
+    pub frozen: Vec<bool>,
     /// Weights transformed for Winograd, by layer; made by the first evaluation and kept until parameters change.
     transforms: Vec<OnceLock<Arc<Transformed>>>,
     /// Whether all weights are finite, by layer; found out and kept likewise.
@@ -119,7 +120,7 @@ impl Compiled {
             device,
             conv_algorithm: None,
             steps,
-            frozen: false,
+            frozen: vec![false; network.layers.len()],
             transforms,
             finite,
             norm_behind,
@@ -129,9 +130,16 @@ impl Compiled {
 
     /// To be called when parameters have changed: what was worked out from them is forgotten.
     pub fn parameters_changed(&mut self) {
-        self.transforms.iter_mut().for_each(|place| drop(place.take()));
-        self.finite.iter_mut().for_each(|place| *place = OnceLock::new());
-        self.folded.iter_mut().for_each(|place| drop(place.take()));
+        for index in (0..self.layers.len()).filter(|&index| !self.frozen[index]) {
+            self.transforms[index].take();
+            self.finite[index].take();
+            self.folded[index].take();
+        }
+    }
+
+    /// Whether a parameter is learned: its layer is not frozen.
+    pub fn learns(&self, parameter: &Parameter) -> bool {
+        !self.frozen[parameter.layer]
     }
 
     /// How a conv layer is computed for a mini-batch of `images`.
@@ -252,15 +260,26 @@ impl Compiled {
                     given.outputs[*from] = None;
                 }
             }
-            let step = &self.steps[index];
-            given.wanted[index] = wants || step.has_parameters() && !self.frozen;
+            let (step, frozen) = (&self.steps[index], self.frozen[index]);
+            given.wanted[index] = wants || step.has_parameters() && !frozen;
+            // Of what no gradient is wanted nothing is recorded, and nothing kept.
+            let records = T::OWNS_TAPE && given.wanted[index];
             let extras = Extras {
-                mode,
-                wants: Wants { input: wants, parameters: !self.frozen },
+                mode: if frozen { Mode::Evaluate } else { mode },
+                wants: Wants { input: wants, parameters: !frozen },
                 algorithm: self.conv_algorithm,
-                transformed: (!T::OWNS_TAPE).then(|| &self.transforms[index]),
-                finite: (!T::OWNS_TAPE).then(|| &self.finite[index]),
+                transformed: (!records).then(|| &self.transforms[index]),
+                finite: (!records).then(|| &self.finite[index]),
             };
+            if T::OWNS_TAPE && !records {
+                let output = apply(step, reads, NoneTape, &self.parameters, &mut running, extras);
+                if after(index, &output).is_break() {
+                    self.running = running;
+                    return None;
+                }
+                given.outputs[index] = Some(output);
+                continue;
+            }
             let norm = self.norm_behind[index].filter(|_| given.folds);
             let output = match (step, norm.map(|norm| &self.steps[norm])) {
                 (Step::Conv { weight, bias, shape }, Some(Step::BatchNorm { affine, running: at, norm, .. })) => {
@@ -522,20 +541,24 @@ fn apply<T: Tape<f32, Cpu>>(
             let momentum = matches!(mode, Mode::Train { .. }).then_some(norm.momentum);
             let statistics = &mut running[at].statistics;
             match affine {
-                Some((gamma, beta)) => batch_norm(input, (row(gamma), row(beta)), statistics, norm.eps, momentum),
+                Some((gamma, beta)) => {
+                    let affine = (row(gamma), row(beta));
+                    batch_norm(input, affine, statistics, norm.eps, momentum, wants.parameters)
+                }
                 None => {
                     let constant = |value: f32| super::parameters::row(input.device(), vec![value; channels]);
                     let (gamma, beta) = (constant(1.0), constant(0.0));
-                    batch_norm(input, (&gamma, &beta), statistics, norm.eps, momentum)
+                    batch_norm(input, (&gamma, &beta), statistics, norm.eps, momentum, false)
                 }
             }
         }
         Step::GroupNorm { affine, over, eps } => {
-            group_norm(input, affine.map(|(gamma, beta)| (row(gamma), row(beta))), over, eps)
+            let affine = affine.map(|(gamma, beta)| (row(gamma), row(beta)));
+            group_norm(input, affine, over, eps, wants.parameters)
         }
         Step::Lrn(settings) => lrn(input, settings),
-        Step::Scale { factors } => scale(input, row(factors)),
-        Step::Prelu { slopes } => prelu(input, row(slopes)),
+        Step::Scale { factors } => scale(input, row(factors), wants.parameters),
+        Step::Prelu { slopes } => prelu(input, row(slopes), wants.parameters),
         Step::MaxPool { window, out } => maxpool(input, window, out),
         Step::AvgPool { window, out, counts_padding } => avgpool(input, window, out, counts_padding),
         Step::AdaptiveAvgPool { out } => adaptive_avgpool(input, out),

@@ -3,6 +3,7 @@
 //! [`Compiled`] holds the parameters and walks the layers; [`ops`] are the operations on dfdx's tape, [`kernels`] their
 //! arithmetic on plain slices; [`init`] draws parameters, [`optimizer`] moves them; [`crate::exchange`] reads and writes them.
 
+pub mod average;
 mod compiled;
 mod fold;
 pub mod init;

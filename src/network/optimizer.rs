@@ -48,7 +48,7 @@ pub struct Optimizer {
     pub weight_decay: f64,
     /// Steps taken.
     steps: i32,
-    /// Momentum, or Adam's two moments, of each parameter.
+    /// Momentum, or Adam's two moments, of each parameter; of frozen ones nothing.
     moments: Vec<Vec<Buffer>>,
 }
 
@@ -62,7 +62,8 @@ impl Optimizer {
     pub fn new(algorithm: Algorithm, weight_decay: f64, network: &Compiled) -> Result<Self, CpuError> {
         let mut moments = Vec::with_capacity(network.parameters.len());
         for parameter in &network.parameters {
-            let of_one = (0..algorithm.moments()).map(|_| network.device.try_alloc_len(parameter.len()));
+            let count = if network.learns(parameter) { algorithm.moments() } else { 0 };
+            let of_one = (0..count).map(|_| network.device.try_alloc_len(parameter.len()));
             moments.push(of_one.collect::<Result<Vec<_>, _>>()?);
         }
         Ok(Optimizer { algorithm, weight_decay, steps: 0, moments })
@@ -101,12 +102,20 @@ impl Optimizer {
         let mut buffers = Vec::with_capacity(network.parameters.len());
         for parameter in &network.parameters {
             let mut buffer = network.device.try_alloc_len(0)?;
+            if !network.learns(parameter) {
+                buffers.push(buffer);
+                continue;
+            }
             std::mem::swap(&mut *buffer, &mut **gradients.get_or_alloc_mut(&parameter.values)?);
             buffers.push(buffer);
         }
         let parameters = network.parameters.par_iter_mut().zip(&mut self.moments).zip(&mut buffers);
         let (algorithm, weight_decay, steps) = (self.algorithm, self.weight_decay, self.steps);
+        let frozen = &network.frozen;
         let squares = parameters.with_max_len(1).map(|((parameter, moments), gradient)| {
+            if frozen[parameter.layer] {
+                return Ok(Squares::default());
+            }
             let before = observed.then(|| view::values(&parameter.values).to_vec());
             let place = view::place_of(&parameter.values);
             update(algorithm, weight_decay, steps, lr, &mut parameter.values, moments, gradient)?;
@@ -120,6 +129,9 @@ impl Optimizer {
         });
         let squares = squares.collect::<Result<Vec<_>, CpuError>>()?;
         for (parameter, mut buffer) in network.parameters.iter().zip(buffers) {
+            if !network.learns(parameter) {
+                continue;
+            }
             std::mem::swap(&mut *buffer, &mut **gradients.get_or_alloc_mut(&parameter.values)?);
         }
         Ok(squares)
@@ -187,7 +199,7 @@ pub fn add_gradients(
     sum: &mut Gradients<f32, Cpu>,
     mut other: Gradients<f32, Cpu>,
 ) -> Result<(), CpuError> {
-    for parameter in &network.parameters {
+    for parameter in network.parameters.iter().filter(|parameter| network.learns(parameter)) {
         let more = std::mem::take(&mut **other.get_or_alloc_mut(&parameter.values)?);
         let sum = sum.get_or_alloc_mut(&parameter.values)?;
         sum.par_iter_mut().zip(&more).for_each(|(sum, more)| *sum += more);
@@ -198,7 +210,7 @@ pub fn add_gradients(
 /// The Euclidean norm of all gradients together, summed in f64 in a fixed order.
 pub fn gradient_norm(network: &Compiled, gradients: &mut Gradients<f32, Cpu>) -> Result<f64, CpuError> {
     let mut sum = 0.0;
-    for parameter in &network.parameters {
+    for parameter in network.parameters.iter().filter(|parameter| network.learns(parameter)) {
         let gradient = gradients.get_or_alloc_mut(&parameter.values)?;
         let parts: Vec<f64> =
             gradient.par_chunks(1 << 16).map(|part| part.iter().map(|&g| f64::from(g) * f64::from(g)).sum()).collect();
@@ -212,7 +224,7 @@ pub fn clip_gradients(network: &Compiled, gradients: &mut Gradients<f32, Cpu>, l
     let norm = gradient_norm(network, gradients)?;
     let scale = (limit / (norm + 1e-6)) as f32;
     if scale < 1.0 {
-        for parameter in &network.parameters {
+        for parameter in network.parameters.iter().filter(|parameter| network.learns(parameter)) {
             gradients.get_or_alloc_mut(&parameter.values)?.par_iter_mut().for_each(|gradient| *gradient *= scale);
         }
     }

@@ -146,7 +146,8 @@ pub fn effective(
 
 /// Does work with no gradients of parameters: they would take as much memory as the parameters.
 fn frozen<T>(network: &mut Compiled, work: impl FnOnce(&mut Compiled) -> T) -> T {
-    let before = std::mem::replace(&mut network.frozen, true);
+    let all = vec![true; network.layers.len()];
+    let before = std::mem::replace(&mut network.frozen, all);
     let done = work(network);
     network.frozen = before;
     done

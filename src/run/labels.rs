@@ -1,11 +1,16 @@
-//! Names of classes: from a text file, one a line; from a JSON list, or ImageNet's class index; from the weights themselves.
+//! Names of classes: from a text file, one a line; from a JSON list, or ImageNet's class index; from the weights themselves; or
+//! ImageNet's, which come with the program.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::files::read;
-use crate::spec::{Loaded, Origin};
+use crate::spec::kinds::IMAGENET_LABELS;
+use crate::spec::{Architecture, Loaded, Origin};
+
+/// The thousand classes of ILSVRC 2012 in the order of their WordNet ids, each by the first of its words, a line each.
+const IMAGENET: &str = include_str!("labels/imagenet-1k.txt");
 
 /// Largest file of names, in bytes; ImageNet-21k's has half a million.
 pub const LARGEST: u64 = 16 << 20;
@@ -25,7 +30,34 @@ pub struct LabelFiles {
     /// By a flag or in the explorer.
     pub chosen: Option<PathBuf>,
     /// The architecture's own.
-    pub own: Option<PathBuf>,
+    pub own: Option<OwnLabels>,
+}
+
+/// What an architecture's `labels:` say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnLabels {
+    File(PathBuf),
+    /// ImageNet's, for a network of a thousand classes.
+    ImageNet,
+}
+
+impl LabelFiles {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let own = self.own.as_ref().and_then(|own| match own {
+            OwnLabels::File(path) => Some(path),
+            OwnLabels::ImageNet => None,
+        });
+        self.chosen.iter().chain(own)
+    }
+}
+
+/// An architecture's own names. Of a network whose weights were drawn at random ImageNet's would promise what is not there.
+pub fn own(architecture: &Architecture, file: impl FnOnce(&str) -> PathBuf, is_trained: bool) -> Option<OwnLabels> {
+    match architecture.labels.as_deref()? {
+        IMAGENET_LABELS => is_trained.then_some(OwnLabels::ImageNet),
+        labels => Some(OwnLabels::File(file(labels))),
+    }
 }
 
 /// The names that count: those of the file that was chosen, else those that the weights carry, which know what they were
@@ -36,10 +68,15 @@ pub fn names(
     classes: usize,
 ) -> Result<Option<Vec<String>>, LabelsError> {
     match (&files.chosen, of_weights.filter(|names| names.len() == classes), &files.own) {
-        (Some(path), ..) | (None, None, Some(path)) => read(path, classes).map(Some),
+        (Some(path), ..) | (None, None, Some(OwnLabels::File(path))) => read(path, classes).map(Some),
         (None, Some(names), _) => Ok(Some(names.to_vec())),
+        (None, None, Some(OwnLabels::ImageNet)) => Ok(Some(imagenet()).filter(|names| names.len() == classes)),
         (None, None, None) => Ok(None),
     }
+}
+
+fn imagenet() -> Vec<String> {
+    IMAGENET.lines().map(str::to_string).collect()
 }
 
 /// Reads a file of names: lines, of which empty ones at the end do not count; a JSON list of texts; or a JSON map from numbers
@@ -94,14 +131,14 @@ fn from_json(value: &Value) -> Result<Vec<String>, String> {
     }
 }
 
-/// Where an architecture's own `labels:` are: beside the file that says so, or from here if a flag did.
-pub fn path_of(loaded: &Loaded) -> Option<PathBuf> {
-    let labels = loaded.architecture.labels.as_ref()?;
+/// An architecture's own `labels:`: a file beside the one that says so, or from here if a flag did; or ImageNet's.
+pub fn of(loaded: &Loaded, is_trained: bool) -> Option<OwnLabels> {
     let source = loaded.architecture.labels_mark.and_then(|mark| loaded.sources.texts.get(usize::from(mark.source)));
-    Some(match source.and_then(|source| source.origin.as_ref()) {
+    let file = |labels: &str| match source.and_then(|source| source.origin.as_ref()) {
         Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).join(labels),
         Some(Origin::Bundled(_)) | None => PathBuf::from(labels),
-    })
+    };
+    own(&loaded.architecture, file, is_trained)
 }
 
 #[cfg(test)]
@@ -134,12 +171,21 @@ mod tests {
         let path = Some(file.path().to_path_buf());
         let of_weights = ["c".to_string(), "d".to_string()];
         let names = |chosen: &Option<PathBuf>, own: &Option<PathBuf>, classes| {
-            let files = LabelFiles { chosen: chosen.clone(), own: own.clone() };
+            let files = LabelFiles { chosen: chosen.clone(), own: own.clone().map(OwnLabels::File) };
             names(&files, Some(&of_weights), classes).expect("names")
         };
         assert_eq!(names(&path, &None, 2).expect("chosen"), ["a", "b"]);
         assert_eq!(names(&None, &path, 2).expect("the weights'"), of_weights);
         // Names of another number of classes are not these classes'.
         assert_eq!(names(&None, &None, 3), None);
+    }
+
+    #[test]
+    fn imagenets_names_are_for_a_thousand_classes() {
+        let files = LabelFiles { chosen: None, own: Some(OwnLabels::ImageNet) };
+        let all = names(&files, None, 1000).expect("names").expect("a thousand");
+        // Their places in the challenge: n01440764, n02123045, n15075141.
+        assert_eq!((all.len(), &*all[0], &*all[281], &*all[999]), (1000, "tench", "tabby", "toilet tissue"));
+        assert_eq!(names(&files, None, 10).expect("none"), None);
     }
 }

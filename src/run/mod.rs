@@ -2,6 +2,8 @@
 
 pub mod attention;
 pub mod data;
+pub mod evaluate;
+pub mod fetch;
 pub mod forward;
 pub mod keep;
 pub mod labels;

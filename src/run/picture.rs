@@ -150,7 +150,10 @@ pub fn is_picture(path: &Path) -> bool {
 /// Whether a file or folder is hidden, or made by a system beside what a person put there.
 pub fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    name.starts_with('.') || ["__MACOSX", "Thumbs.db", "desktop.ini"].iter().any(|own| name.eq_ignore_ascii_case(own))
+    name.starts_with('.')
+        || ["__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir", "lost+found"]
+            .iter()
+            .any(|own| name.eq_ignore_ascii_case(own))
 }
 
 /// The files that are meant: of a folder its pictures by name, not those of folders in it. And what was left out.

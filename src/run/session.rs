@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::data::{self, Augment, DataError, Sets, Source, Wanted};
+use super::evaluate::Evaluation;
 use super::machine::{self, TooLarge};
-use super::runs::checkpoint::Data;
+use super::runs::checkpoint::{Data, How};
 use super::runs::{self, About, Closing, Keeper, Learned, Reopened, RunError, Status, Summary};
-use super::train::evaluate::Evaluation;
+use super::train::rate_finder::{Curve, Ramp};
 use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
+use crate::exchange::weights::plan::listed;
 use crate::exchange::weights::{self, Rest, WeightsError};
+use crate::graph::figures::grouped;
 use crate::graph::memory::{self, OptimizerState};
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, freeze};
 use crate::network::Compiled;
+use crate::network::average::Average;
 use crate::network::optimizer::Optimizer;
 use crate::spec::recipe::{Recipe as Given, RunRecipe};
 use crate::spec::{Library, LoadError, Origin};
@@ -99,6 +103,7 @@ pub struct Session {
     augment: Augment,
     compiled: Compiled,
     optimizer: Optimizer,
+    average: Option<Average>,
     progress: Progress,
     keeper: Option<Keeper>,
 }
@@ -107,6 +112,8 @@ pub struct Session {
 #[derive(Debug, Clone)]
 pub struct Over {
     pub end: End,
+    /// Epochs after which training ends without a better validation accuracy.
+    pub patience: Option<u64>,
     pub steps: u64,
     pub validation: Option<Evaluation>,
     pub test: Option<Evaluation>,
@@ -114,6 +121,13 @@ pub struct Over {
     pub left_out: usize,
     pub folder: Option<PathBuf>,
     pub summary: Option<Summary>,
+}
+
+impl Over {
+    /// Why it ended before its last step, if that was neither asked for nor a matter of time.
+    pub fn reason(&self) -> Option<String> {
+        self.patience.filter(|_| self.end == End::Early).map(stopped_early)
+    }
 }
 
 /// Reads data and weights, makes the run's folder; nothing is written before all of the rest is known to be sound.
@@ -132,7 +146,8 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     }
     if !wanted.force {
         // What not even one image fits into is known before any data is read.
-        machine::check(memory::training(&network, 1, state_of(&recipe)).total())?;
+        let least = memory::training_beside(&network, 1, state_of(&recipe), &frozen(&network, &recipe)?).total();
+        machine::check(least)?;
     }
     let sets = open_data(&network, &wanted.data, &recipe)?;
     notes.extend(sets.notes.iter().cloned());
@@ -142,8 +157,8 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     }
     let (augment, note) = Augment::new(&recipe.augment, &sets.train);
     notes.extend(note);
-    notes.extend(left_unused(&wanted.recipe, &recipe));
-    let compiled = match &wanted.weights {
+    notes.extend(left_unused(wanted, &recipe, &sets));
+    let mut compiled = match &wanted.weights {
         Some(path) => {
             let rest = match wanted.partial {
                 true => Rest::Drawn { init: recipe.init, seed: recipe.seed },
@@ -151,11 +166,18 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
             };
             let read = weights::read(&network, path, rest)?;
             notes.push(format!("weights {} matched {}", path.display(), read.matched));
-            notes.extend(read.in_part());
+            let parts = read.in_part();
+            let in_vain = [(wanted.partial, "partial"), (wanted.recipe.init.is_some(), "init")];
+            for (_, word) in in_vain.into_iter().filter(|(is_given, _)| *is_given && parts.is_empty()) {
+                notes.push(format!("`{word}` changes nothing: all of the weights are in the file"));
+            }
+            notes.extend(parts);
             read.compiled
         }
         None => Compiled::initialised(&network, recipe.init, recipe.seed),
     };
+    compiled.frozen = frozen(&network, &recipe)?;
+    notes.extend(frozen_words(&network, &compiled.frozen));
     let optimizer = Optimizer::new(recipe.algorithm, recipe.weight_decay, &compiled).map_err(TrainError::from)?;
     let start = start_event(&network, &sets, &recipe, &wanted.data.absolute(), estimate);
     super::train::check(&compiled, &sets, &recipe)?;
@@ -175,7 +197,21 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
         Out::Folder(folder) => Some(Keeper::create(folder, about()?)?),
     };
     let progress = Progress::default();
-    Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })
+    let average = recipe.ema.map(|decay| Average::new(decay, &compiled));
+    Ok(Session {
+        network,
+        sets,
+        recipe,
+        notes,
+        start,
+        estimate,
+        augment,
+        compiled,
+        optimizer,
+        average,
+        progress,
+        keeper,
+    })
 }
 
 /// A run that was ended before its first checkpoint begins anew in its folder, from its recipe and seed.
@@ -275,8 +311,13 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
         notes.push("the schedule follows the new length from here on".into());
     }
     let (augment, _) = Augment::new(&recipe.augment, &sets.train);
-    let (compiled, optimizer) =
-        reopened.checkpoint.restore(folder, &network, (recipe.algorithm, recipe.weight_decay))?;
+    let how = How {
+        algorithm: recipe.algorithm,
+        weight_decay: recipe.weight_decay,
+        frozen: frozen(&network, &recipe)?,
+        ema: recipe.ema,
+    };
+    let (compiled, optimizer, average) = reopened.checkpoint.restore(folder, &network, how)?;
     super::train::check(&compiled, &sets, &recipe)?;
     let estimate = needed(&network, &sets, &recipe, recipe.micro_batch);
     if !change.force {
@@ -293,7 +334,20 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     (summary.best_val_accuracy, summary.best_epoch) = progress.best.unzip();
     summary.data = own.data.clone();
     let keeper = Some(reopened.go_on(own, summary)?);
-    Ok(Session { network, sets, recipe, notes, start, estimate, augment, compiled, optimizer, progress, keeper })
+    Ok(Session {
+        network,
+        sets,
+        recipe,
+        notes,
+        start,
+        estimate,
+        augment,
+        compiled,
+        optimizer,
+        average,
+        progress,
+        keeper,
+    })
 }
 
 fn open_data(network: &Graph, source: &Source, recipe: &Recipe) -> Result<Sets, SessionError> {
@@ -302,8 +356,34 @@ fn open_data(network: &Graph, source: &Source, recipe: &Recipe) -> Result<Sets, 
     if network.layers.last().is_none_or(|layer| !layer.output.is_flat()) {
         return Err(TrainError::NoClasses.into());
     }
-    let wanted = Wanted { architecture, classes, seed: recipe.seed, limit: recipe.limit, val_split: recipe.val_split };
+    let (limit, val_split) = (recipe.limit, recipe.val_split);
+    let wanted = Wanted { architecture, classes, known: None, seed: recipe.seed, limit, val_split };
     Ok(data::open(source, &wanted)?)
+}
+
+/// Which layers the recipe keeps still.
+fn frozen(network: &Graph, recipe: &Recipe) -> Result<Vec<bool>, TrainError> {
+    freeze::frozen(network, &recipe.freeze).map_err(|pattern| {
+        let layers = network.layers.iter().filter(|layer| layer.params() > 0).map(|layer| layer.name.clone());
+        TrainError::NothingToFreeze { pattern, layers: listed(&layers.collect::<Vec<_>>()) }
+    })
+}
+
+/// Why a run ended before its last epoch.
+pub fn stopped_early(epochs: u64) -> String {
+    match epochs {
+        1 => "the last epoch brought no better validation accuracy".to_string(),
+        epochs => format!("{epochs} epochs brought no better validation accuracy"),
+    }
+}
+
+fn frozen_words(network: &Graph, frozen: &[bool]) -> Option<String> {
+    let still = network.layers.iter().filter(|layer| frozen[layer.index]);
+    let (count, params) = still.fold((0, 0), |(count, params), layer| (count + 1, params + layer.params()));
+    let all = network.totals.params;
+    (count > 0).then(|| {
+        format!("{count} layers stay as they are: {} of {} parameters are learned", grouped(all - params), grouped(all))
+    })
 }
 
 fn state_of(recipe: &Recipe) -> OptimizerState {
@@ -314,7 +394,8 @@ fn state_of(recipe: &Recipe) -> OptimizerState {
 }
 
 /// Words of a recipe that mean nothing beside its others.
-fn left_unused(given: &Given, recipe: &Recipe) -> Option<String> {
+fn left_unused(wanted: &Begin, recipe: &Recipe, sets: &Sets) -> Option<String> {
+    let given = &wanted.recipe;
     use super::train::Schedule;
     use crate::network::optimizer::Algorithm;
     let is_sgd = matches!(recipe.algorithm, Algorithm::Sgd { .. });
@@ -323,6 +404,20 @@ fn left_unused(given: &Given, recipe: &Recipe) -> Option<String> {
         (!is_sgd && given.momentum.is_some(), "momentum (sgd's alone)"),
         (!is_sgd && given.nesterov == Some(true), "nesterov (sgd's alone)"),
         (!follows && given.patience.is_some(), "patience (the schedule `plateau`'s alone)"),
+        (
+            recipe.algorithm == (Algorithm::Sgd { momentum: 0.0, nesterov: true }) && given.nesterov == Some(true),
+            "nesterov (there is no momentum)",
+        ),
+        (wanted.out == Out::Nowhere && given.checkpoint_every.is_some(), "checkpoint_every (the run is not kept)"),
+        (sets.validation.is_none() && given.flip_test == Some(true), "flip_test (nothing is judged)"),
+        (
+            given.limit.is_some_and(|limit| limit > sets.train.len() as u64 && recipe.val_split == 0.0),
+            "limit (there are fewer images)",
+        ),
+        (
+            recipe.warmup > 0 && recipe.warmup >= recipe.total_steps(sets.train.len()),
+            "warmup's end (the run is shorter)",
+        ),
     ];
     let unused: Vec<&str> = words.into_iter().filter(|(is_unused, _)| *is_unused).map(|(_, word)| word).collect();
     (!unused.is_empty()).then(|| format!("not used by this recipe: {}", unused.join(", ")))
@@ -333,7 +428,8 @@ fn needed(network: &Graph, sets: &Sets, recipe: &Recipe, micro: usize) -> u64 {
     // One mini-batch is worked on, two wait, and one is being made.
     let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
     let ahead = 4 * input.saturating_mul(recipe.batch.min(sets.train.len()) as u64);
-    memory::training(network, micro as u64, state_of(recipe)).total().saturating_add(ahead)
+    let frozen = frozen(network, recipe).unwrap_or_default();
+    memory::training_beside(network, micro as u64, state_of(recipe), &frozen).total().saturating_add(ahead)
 }
 
 /// Lets a mini-batch go through the network in parts where memory is short; refuses where one image does not fit.
@@ -436,6 +532,12 @@ impl Session {
         self.recipe.total_steps(self.sets.train.len())
     }
 
+    /// Tries learning rates along a ramp instead of training.
+    pub fn find_rate(mut self, ramp: Ramp, go_on: impl FnMut(&Curve) -> bool) -> Result<Curve, SessionError> {
+        let (network, optimizer, data) = (&mut self.compiled, &mut self.optimizer, (&self.sets.train, &self.augment));
+        Ok(super::train::find_rate(network, optimizer, data, &self.recipe, ramp, go_on)?)
+    }
+
     /// Trains to the end, or until it is told to stop, and says in the folder how it ended. `trained` gets the network.
     pub fn run(
         self,
@@ -447,6 +549,7 @@ impl Session {
         let mut training = Training {
             network: self.compiled,
             optimizer: self.optimizer,
+            average: self.average,
             recipe: &self.recipe,
             sets: &self.sets,
             augment: self.augment,
@@ -460,12 +563,16 @@ impl Session {
         match ended {
             Ok(ended) => {
                 // What cannot be written elsewhere does not keep the folder from being closed.
-                let saved = trained(&training.network);
+                let saved = training.judged(|network| trained(network));
                 let closing = Closing { progress: &training.progress, validation: ended.validation, test: ended.test };
-                let status = if ended.end == End::Finished { Status::Finished } else { Status::Stopped };
-                let reason = (ended.end == End::Late).then(|| "its time was over".to_string());
-                let Training { network, optimizer, progress, .. } = &training;
-                let learned = Learned { network, optimizer, progress };
+                let status = if ended.end.is_finished() { Status::Finished } else { Status::Stopped };
+                let reason = match ended.end {
+                    End::Late => Some("its time was over".to_string()),
+                    End::Early => self.recipe.patience_stop.map(stopped_early),
+                    End::Finished | End::Stopped => None,
+                };
+                let Training { network, optimizer, average, progress, .. } = &training;
+                let learned = Learned { network, optimizer, average: average.as_ref(), progress };
                 let closed = keeper.map(|keeper| keeper.end((status, reason), &closing, Some(&learned))).transpose();
                 saved?;
                 let (summary, note) = closed?.unzip();
@@ -474,6 +581,7 @@ impl Session {
                 }
                 Ok(Over {
                     end: ended.end,
+                    patience: self.recipe.patience_stop,
                     steps: training.progress.step,
                     validation: ended.validation,
                     test: ended.test,

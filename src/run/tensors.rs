@@ -3,6 +3,7 @@
 use std::io::BufReader;
 use std::path::Path;
 
+use super::machine;
 use crate::exchange::weights::{TensorFile, WeightsError, dims};
 use crate::spec::describe::Input;
 
@@ -42,6 +43,8 @@ fn read_safetensors(path: &Path) -> Result<(Vec<f32>, Vec<usize>), TensorError> 
         let found = file.entries.iter().take(8).map(|entry| format!("`{}`", entry.name)).collect();
         return Err(TensorError::Absent { path: file.path, name: "input", found });
     };
+    let unreadable = |reason: String| TensorError::Unreadable { path: file.path.clone(), reason };
+    machine::check(4 * entry.elements() as u64).map_err(|error| unreadable(error.to_string()))?;
     Ok((file.read(entry)?, entry.shape.clone()))
 }
 
@@ -54,18 +57,16 @@ fn read_numpy(path: &Path) -> Result<(Vec<f32>, Vec<usize>), TensorError> {
         return Err(unreadable("its values are in Fortran order; save it with `np.ascontiguousarray`".into()));
     }
     let shape: Vec<usize> = numpy.shape().iter().map(|&size| size as usize).collect();
-    // A header may promise more than the file holds: nothing is allocated for that.
-    if numpy
-        .shape()
-        .iter()
-        .try_fold(1u64, |product, &size| product.checked_mul(size))
-        .is_none_or(|count| count > length)
-    {
-        return Err(unreadable(format!("its header promises {} values, more than its {length} bytes", dims(&shape))));
-    }
     let npyz::DType::Plain(dtype) = numpy.dtype() else {
         return Err(unreadable("it holds records, not numbers".into()));
     };
+    // A header may promise more than the file holds: nothing is allocated for that.
+    let count = numpy.shape().iter().try_fold(1u64, |product, &size| product.checked_mul(size));
+    let bytes = count.and_then(|count| count.checked_mul(dtype.num_bytes().unwrap_or(1) as u64));
+    if bytes.is_none_or(|bytes| bytes > length) {
+        return Err(unreadable(format!("its header promises {} values, more than its {length} bytes", dims(&shape))));
+    }
+    machine::check(count.unwrap_or(u64::MAX).saturating_mul(8)).map_err(|error| unreadable(error.to_string()))?;
     let failed = |error: std::io::Error| unreadable(error.to_string());
     let values = match (dtype.type_char(), dtype.num_bytes()) {
         (npyz::TypeChar::Float, Some(4)) => numpy.into_vec::<f32>().map_err(failed)?,

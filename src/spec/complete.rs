@@ -115,6 +115,7 @@ fn offered(before: &str, around: &[String]) -> Vec<Candidate> {
         Some("train") => keys(recipe::KEYS),
         Some("augment") => plain(recipe::AUGMENTS),
         Some("preprocess") => keys(super::kinds::PREPROCESS),
+        Some("weights") => keys(super::kinds::WEIGHTS),
         Some(name) => {
             let is_default = around.get(1).is_some_and(|key| key == "defaults");
             match (kind(name), container(name)) {

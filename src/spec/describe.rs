@@ -2,6 +2,7 @@
 
 use super::node::Mark;
 use super::recipe::Recipe;
+use super::renaming::Renaming;
 
 /// An architecture as described. It has not been checked whether its shapes fit: that is [`crate::graph`]'s work.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Architecture {
     pub labels: Option<String>,
     /// Where `labels` was said.
     pub labels_mark: Option<Mark>,
+    /// Published weights, where some are known.
+    pub weights: Option<Published>,
     pub train: Recipe,
 }
 
@@ -36,12 +39,26 @@ impl Architecture {
         of(self) == of(other)
             && self.preprocess == other.preprocess
             && self.train == other.train
+            && self.weights == other.weights
             && same_items(&self.items, &other.items)
     }
 }
 
 fn same_items(own: &[Item], other: &[Item]) -> bool {
     own.len() == other.len() && own.iter().zip(other).all(|(own, other)| own.says_the_same(other))
+}
+
+/// Weights that are published for an architecture, and how their names follow from ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// A repository on the hub, `timm/resnet18.tv_in1k`; none where only names are given.
+    pub hub: Option<String>,
+    /// A commit, so that what is fetched stays the same; or a branch or tag.
+    pub revision: String,
+    pub file: String,
+    /// The file's SHA-256 in hexadecimal digits; without it the hub's word is taken.
+    pub sha256: Option<String>,
+    pub names: Renaming,
 }
 
 /// The size of one input, in values: channels, rows, columns.

@@ -60,7 +60,7 @@ impl Document {
     }
 
     /// Puts this file on top of `base`: `defaults` field by field, changes of layers after the base's, every other
-    /// key instead of the base's. The base keeps its aliases to itself.
+    /// key instead of the base's. The base keeps its aliases to itself, and its published weights from a file with other layers.
     pub fn on_top_of(self, base: Document) -> Document {
         let mut merged = Document {
             root: self.root,
@@ -68,7 +68,9 @@ impl Document {
             overrides: base.overrides,
             incomplete: self.incomplete || base.incomplete,
         };
-        merged.entries.retain(|entry| entry.key != "aliases");
+        let has_other_layers =
+            !self.overrides.is_empty() || ["layers", "defaults"].iter().any(|key| self.find(key).is_some());
+        merged.entries.retain(|entry| entry.key != "aliases" && !(has_other_layers && entry.key == "weights"));
         if self.find("layers").is_some() {
             // The base's changes were about layers that are gone.
             merged.overrides.clear();

@@ -324,11 +324,18 @@ pub const TOP_LEVEL: &[&str] = &[
     "override",
     "preprocess",
     "labels",
+    "weights",
     "train",
 ];
 
+/// What `labels` calls the names of ImageNet's thousand classes, which come with the program.
+pub const IMAGENET_LABELS: &str = "imagenet-1k";
+
 /// The keys of `preprocess`.
 pub const PREPROCESS: &[&str] = &["resize", "mean", "std", "scale", "channels"];
+
+/// The keys of `weights`.
+pub const WEIGHTS: &[&str] = &["hub", "revision", "file", "sha256", "names"];
 
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)

@@ -151,6 +151,7 @@ impl Library {
         let labels = document.entries.iter_mut().find(|entry| entry.key == "labels");
         if let Some(labels) = labels
             && let Value::Text(path) = &mut labels.value.value
+            && path != super::kinds::IMAGENET_LABELS
         {
             let origin =
                 sources.texts.get(usize::from(labels.value.mark.source)).and_then(|source| source.origin.as_ref());

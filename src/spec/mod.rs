@@ -18,6 +18,7 @@ mod origin;
 pub mod problem;
 pub mod recipe;
 mod recipe_text;
+pub mod renaming;
 mod scan;
 pub mod variant;
 

@@ -58,6 +58,21 @@ pub struct Recipe {
     pub limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u64>,
+    /// Patterns of layers that are not learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Vec<String>>,
+    /// Epochs without a better validation accuracy after which training ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience_stop: Option<u64>,
+    /// How much of the averaged weights stays at each step, 0 to below 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
+    /// α of the Beta distribution by which two images are mixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixup: Option<f64>,
+    /// α of the Beta distribution by which a part of one image stands in another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutmix: Option<f64>,
 }
 
 pub const KEYS: &[&str] = &[
@@ -83,11 +98,16 @@ pub const KEYS: &[&str] = &[
     "seed",
     "limit",
     "checkpoint_every",
+    "freeze",
+    "patience_stop",
+    "ema",
+    "mixup",
+    "cutmix",
 ];
 pub const OPTIMIZERS: &[&str] = &["sgd", "adam", "adamw"];
 pub const SCHEDULES: &[&str] = &["constant", "step", "plateau", "cosine"];
 pub const INITS: &[&str] = &["kaiming", "paper", "xavier"];
-pub const AUGMENTS: &[&str] = &["none", "flip", "crop", "jitter", "colour"];
+pub const AUGMENTS: &[&str] = &["none", "flip", "crop", "jitter", "colour", "erase"];
 /// Recipes that have a name.
 pub const NAMED: &[&str] = &["paper"];
 
@@ -119,6 +139,11 @@ impl Recipe {
             seed: self.seed.or(other.seed),
             limit: self.limit.or(other.limit),
             checkpoint_every: self.checkpoint_every.or(other.checkpoint_every),
+            freeze: self.freeze.or_else(|| other.freeze.clone()),
+            patience_stop: self.patience_stop.or(other.patience_stop),
+            ema: self.ema.or(other.ema),
+            mixup: self.mixup.or(other.mixup),
+            cutmix: self.cutmix.or(other.cutmix),
         }
     }
 

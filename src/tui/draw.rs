@@ -1,6 +1,7 @@
 //! The frame that the screens share: header, footer, toasts, and what lies over the screen.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
@@ -16,6 +17,7 @@ use super::screens::{SCREENS, list};
 use super::state::{Overlay, State};
 use super::theme::{Depth, even_out, to_cube};
 use crate::graph::figures::short;
+use crate::visible::must_be_escaped;
 
 /// Paints everything, and says where what can be clicked landed.
 pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
@@ -43,6 +45,7 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
     }
     toasts(state, frame_, area);
     overlays::draw(state, frame_, area, &mut regions);
+    show_the_hidden(frame_.buffer_mut());
     if state.theme.selected.add_modifier.contains(Modifier::REVERSED) {
         even_out(frame_.buffer_mut());
     }
@@ -50,6 +53,16 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Region> {
         to_cube(frame_.buffer_mut());
     }
     regions
+}
+
+/// The last word before the terminal: what of a text it would obey, or would not show, has a place of its own, also where a widget of
+/// others drew it.
+fn show_the_hidden(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if cell.symbol().chars().any(must_be_escaped) {
+            cell.set_symbol("�");
+        }
+    }
 }
 
 fn header(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {

@@ -8,14 +8,18 @@ use std::sync::mpsc::SyncSender;
 use super::msg::{Msg, Training, Work};
 use super::runner::Input;
 use super::state::editor::Analysis;
+use super::state::training::Verdict;
 use super::state::views::{Measured, Photo, Timed};
 use super::state::{Opened, Shown};
 use super::trainer;
 use super::work::{Cancel, Worker};
+use crate::exchange::hub::{Hub, HubError, Progress};
 use crate::graph::{self, Graph, compare};
 use crate::run::attention::Method;
+use crate::run::evaluate::of_run::judge_run;
 use crate::run::live::{Live, Ran, Request};
-use crate::run::{measure, picture, runs};
+use crate::run::{fetch, measure, picture, runs};
+use crate::spec::describe::Published;
 use crate::spec::{Library, LoadError, Loaded, Origin};
 
 /// An architecture's text and what it comes to.
@@ -141,6 +145,9 @@ pub enum Job {
     Forward(Request),
     Look { ran: Arc<Ran>, class: usize, method: Method },
     Effective { request: Request, layer: usize, unit: (u64, u64) },
+    AskPublished(Origin, Published),
+    Fetch(Origin, Published),
+    Judge(PathBuf),
 }
 
 pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
@@ -174,6 +181,9 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
             Job::Effective { request, layer, unit } => {
                 Msg::Work(effective(&mut live, request, layer, unit, cancel, &progress))
             }
+            Job::AskPublished(origin, published) => ask_published(origin, &published),
+            Job::Fetch(origin, published) => Msg::Work(fetched(origin, &published, cancel, &progress)),
+            Job::Judge(folder) => Msg::Work(judged(folder, cancel, &progress)),
         };
         let _ = sender.send(Input::Msg(msg));
     };
@@ -215,6 +225,48 @@ fn forward(live: &mut Live, request: &Request, cancel: &Cancel, progress: &(impl
     });
     match ran {
         Ok(Some(ran)) => Work::Ran(Box::new(ran)),
+        Ok(None) => Work::Stopped,
+        Err(why) => Work::Failed(why),
+    }
+}
+
+fn ask_published(origin: Origin, published: &Published) -> Msg {
+    let asked = Hub::from_environment().and_then(|hub| Ok((hub.size(published)?, hub.cached(published).is_some())));
+    match asked {
+        Ok((bytes, is_there)) => Msg::Published { origin, bytes, is_there },
+        Err(error) => Msg::Complain(error.to_string()),
+    }
+}
+
+fn fetched(origin: Origin, published: &Published, cancel: &Cancel, progress: &impl Fn(Work)) -> Work {
+    const MEGABYTE: u64 = 1_000_000;
+    let got = fetch::get(published, |now| {
+        let (what, done, of) = match now {
+            Progress::Asking => ("asking the hub", 0, 0),
+            Progress::Fetching { done, of } => ("fetching, MB", done, of),
+            Progress::Checking { done, of } => ("checking, MB", done, of),
+        };
+        let whole = |bytes: u64| (bytes / MEGABYTE) as usize;
+        progress(Work::Progress { what: what.into(), done: whole(done), of: whole(of) });
+        go_on(cancel)
+    });
+    match got {
+        Ok(got) => Work::Fetched { origin, path: got.path },
+        Err(HubError::Stopped) => Work::Stopped,
+        Err(error) => Work::Failed(error.to_string()),
+    }
+}
+
+fn judged(folder: PathBuf, cancel: &Cancel, progress: &impl Fn(Work)) -> Work {
+    let found = judge_run(&folder, |done, of| {
+        progress(Work::Progress { what: "judging, images".into(), done, of });
+        !cancel.is_asked()
+    });
+    match found {
+        Ok(Some(figures)) => {
+            let names = runs::classes(&folder);
+            Work::Judged { folder, verdict: Box::new(Verdict { figures, names }) }
+        }
         Ok(None) => Work::Stopped,
         Err(why) => Work::Failed(why),
     }

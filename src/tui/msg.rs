@@ -10,7 +10,7 @@ use super::keys::Key;
 use super::paths::Completion;
 use super::state::Opened;
 use super::state::editor::{Analysis, LeftOver};
-use super::state::training::Shown;
+use super::state::training::{Shown, Verdict};
 use super::state::views::{Measured, Photo, Timed};
 use super::trainer::Wanted;
 use crate::graph::Graph;
@@ -21,6 +21,7 @@ use crate::run::measure::Timing;
 use crate::run::runs::Found;
 use crate::run::train::{Command, Event};
 use crate::spec::Origin;
+use crate::spec::describe::Published;
 
 /// Something happened.
 #[derive(Debug)]
@@ -64,6 +65,12 @@ pub enum Msg {
     Pictures(Picker),
     /// The photos that were chosen to be run.
     Photos(Result<Vec<PathBuf>, String>),
+    /// How many bytes an architecture's published weights have, where that is said, and whether they are there already.
+    Published {
+        origin: Origin,
+        bytes: Option<u64>,
+        is_there: bool,
+    },
     /// What the path `of` can go on with.
     Completed {
         of: String,
@@ -112,6 +119,16 @@ pub enum Work {
         heat: Heat,
     },
     Effective(Measured),
+    /// Published weights of an architecture are there.
+    Fetched {
+        origin: Origin,
+        path: PathBuf,
+    },
+    /// A run was judged.
+    Judged {
+        folder: PathBuf,
+        verdict: Box<Verdict>,
+    },
     Stopped,
     Failed(String),
 }
@@ -184,6 +201,14 @@ pub enum Effect {
         layer: usize,
         unit: (u64, u64),
     },
+    /// Ask how large an architecture's published weights are.
+    AskPublished(Origin, Published),
+    /// Fetch them, or check those that are there.
+    Fetch(Origin, Published),
+    /// Judge a run's best weights.
+    Judge(PathBuf),
+    /// Find a run's best weights and take them for an architecture.
+    UseRun(Origin, PathBuf),
     /// Ask the terminal how it shows pictures.
     AskPictures,
     /// Find the photos that a path means: itself, or those of a folder.

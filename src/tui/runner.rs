@@ -16,7 +16,7 @@ use super::disk::{self, Disk};
 use super::draw::draw;
 use super::jobs::{self, Analyse, Job};
 use super::keys::{Key, KeyMap};
-use super::msg::{Effect, Msg, Region, Training};
+use super::msg::{Effect, Msg, Region, Training, Work};
 use super::remembered::Remembered;
 use super::screens::{self, train};
 use super::state::{Entry, Opened, State};
@@ -27,6 +27,7 @@ use super::update::update;
 use super::watch;
 use super::work::Worker;
 use crate::files::read;
+use crate::run::runs;
 use crate::spec::problem::Report;
 use crate::spec::{Library, LoadError, Origin, variant};
 
@@ -414,6 +415,22 @@ impl Runner<'_> {
                 }
                 Effect::Effective { request, layer, unit } => {
                     self.work.give(Job::Effective { request, layer, unit });
+                    None
+                }
+                Effect::AskPublished(origin, published) => {
+                    self.work.give(Job::AskPublished(origin, published));
+                    None
+                }
+                Effect::Fetch(origin, published) => {
+                    self.work.give(Job::Fetch(origin, published));
+                    None
+                }
+                Effect::UseRun(origin, folder) => Some(match runs::weights_of(&folder.display().to_string()) {
+                    Ok(path) => Msg::Work(Work::Fetched { origin, path }),
+                    Err(error) => Msg::Complain(error.to_string()),
+                }),
+                Effect::Judge(folder) => {
+                    self.work.give(Job::Judge(folder));
                     None
                 }
                 Effect::FindPhotos(path) => {

@@ -127,8 +127,10 @@ fn train(library: &Library, wanted: &Wanted, control: &Control, sender: &SyncSen
     let over = over.map_err(|error| in_recipe_words(&error.to_string()))?;
     let accuracy = over.summary.as_ref().and_then(|own| own.test_accuracy.or(own.val_accuracy));
     let accuracy = accuracy.map_or_else(String::new, |accuracy| format!(", accuracy {:.2}%", 100.0 * accuracy));
+    let early = over.reason();
     Ok(match over.end {
         End::Finished => format!("finished{accuracy}"),
+        End::Early => format!("finished early{accuracy}: {}", early.unwrap_or_default()),
         End::Stopped | End::Late => format!("stopped at step {}{accuracy}", over.steps),
     })
 }

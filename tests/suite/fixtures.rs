@@ -131,7 +131,7 @@ fn with_norms_folded_into_convs_the_logits_are_pytorchs_before_and_behind_a_step
         let mut optimizer =
             Optimizer::new(Algorithm::Sgd { momentum: 0.0, nesterov: false }, 0.0, &fixture.compiled).expect("memory");
         let training = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
-        let loss = cross_entropy(training, &fixture.labels(), 0.0);
+        let loss = cross_entropy(training, &fixture.labels(), None, 0.0);
         optimizer.step(&mut fixture.compiled, &mut loss.backward(), 0.1).expect("memory");
         let predicted = fixture.compiled.predict(input.clone()).expect("a network");
         let walked = fixture.compiled.forward(input, Mode::Evaluate, false, go_on).expect("not stopped");
@@ -150,7 +150,7 @@ fn training_gives_pytorchs_loss_and_every_gradient() {
         let input = fixture.compiled.batch(fixture.values("input"));
         let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, true, go_on).expect("not stopped");
         assert_close(name, "train_logits", &view::values(&logits), &fixture.values("train_logits"), 1e-4);
-        let loss = cross_entropy(logits, &fixture.labels(), 0.0);
+        let loss = cross_entropy(logits, &fixture.labels(), None, 0.0);
         assert_close(name, "loss", &[loss.array()], &fixture.values("loss"), 1e-4);
         let mut gradients = loss.backward();
         let to_input = gradients.get_or_alloc_mut(&input).expect("a gradient").to_vec();
@@ -182,7 +182,7 @@ fn three_steps_of_sgd_end_at_pytorchs_parameters() {
         let mut losses = Vec::new();
         for _ in 0..3 {
             let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
-            let loss = cross_entropy(logits, &fixture.labels(), 0.0);
+            let loss = cross_entropy(logits, &fixture.labels(), None, 0.0);
             losses.push(loss.array());
             optimizer.step(&mut fixture.compiled, &mut loss.backward(), 0.01).expect("memory");
         }
@@ -208,7 +208,7 @@ fn the_number_of_threads_changes_no_bit_of_a_training_step() {
             for seed in 0..2 {
                 let mode = Mode::Train { dropout_seed: Some(seed) };
                 let logits = fixture.compiled.forward(input.leaky_trace(), mode, false, go_on).expect("not stopped");
-                let mut gradients = cross_entropy(logits, &fixture.labels(), 0.0).backward();
+                let mut gradients = cross_entropy(logits, &fixture.labels(), None, 0.0).backward();
                 clip_gradients(&fixture.compiled, &mut gradients, 0.5).expect("memory");
                 optimizer.step(&mut fixture.compiled, &mut gradients, 1e-3).expect("memory");
             }
@@ -230,7 +230,7 @@ fn an_optimizer_goes_on_from_its_saved_state_to_the_same_bits() {
     let labels = whole.labels();
     let step = |compiled: &mut Compiled, optimizer: &mut Optimizer| {
         let logits = compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
-        let mut gradients = cross_entropy(logits, &labels, 0.0).backward();
+        let mut gradients = cross_entropy(logits, &labels, None, 0.0).backward();
         optimizer.step(compiled, &mut gradients, 1e-3).expect("memory");
     };
     let mut optimizer = Optimizer::new(algorithm, 0.1, &whole.compiled).expect("memory");
@@ -251,7 +251,7 @@ fn clipped_gradients_have_the_norm_that_was_asked_for() {
     let mut fixture = Fixture::open("plain3x3");
     let input = fixture.compiled.batch(fixture.values("input"));
     let logits = fixture.compiled.forward(input.leaky_trace(), TRAIN, false, go_on).expect("not stopped");
-    let mut gradients = cross_entropy(logits, &fixture.labels(), 0.0).backward();
+    let mut gradients = cross_entropy(logits, &fixture.labels(), None, 0.0).backward();
     let before = clip_gradients(&fixture.compiled, &mut gradients, 0.1).expect("memory");
     assert!(before > 0.1);
     let after = gradient_norm(&fixture.compiled, &mut gradients).expect("memory");

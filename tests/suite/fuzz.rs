@@ -171,7 +171,18 @@ fn readers(time: Duration) {
     let recipe = "version: 1\narchitecture: a\ndata: synthetic\ntrain: {lr: 0.1, epochs: 3}\n";
     let npy = b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 64, 64), }".to_vec();
     let idx = [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2][..], &[7; 8]].concat();
-    let tried = for_a_while(time, |dice| match dice.random_range(0..8) {
+    let pytorch: Vec<Vec<u8>> = ["flat", "legacy", "checkpoint", "deep", "module"]
+        .map(|name| std::fs::read(project(&format!("tests/pth/{name}.pth"))).expect("a fixture"))
+        .to_vec();
+    let tried = for_a_while(time, |dice| match dice.random_range(0..9) {
+        8 => {
+            let path = write(at, "w.pth", &mutated(pytorch.choose(dice).expect("one"), dice));
+            if let Ok(file) = TensorFile::open(&path) {
+                let small = file.entries.iter().filter(|entry| entry.elements() < 1 << 20);
+                small.for_each(|entry| drop(file.read(entry)));
+            }
+            let _ = weights::read(&network, &path, Rest::Drawn { init: Init::Kaiming, seed: 0 });
+        }
         0..3 => {
             let text = match dice.random_bool(0.5) {
                 true => {
@@ -206,7 +217,10 @@ fn readers(time: Duration) {
             write(&folder, "train-labels-idx1-ubyte", &mutated(&[0, 0, 8, 1, 0, 0, 0, 2, 1, 0], dice));
             let source = format!("idx:{}", folder.display()).parse().expect("a source");
             let architecture = &network.architecture;
-            let _ = data::open(&source, &Wanted { architecture, classes: 2, seed: 0, limit: None, val_split: 0.0 });
+            let _ = data::open(
+                &source,
+                &Wanted { architecture, classes: 2, known: None, seed: 0, limit: None, val_split: 0.0 },
+            );
         }
         6 => {
             let path = write(at, "labels", &mutated(b"[\"cat\", \"dog\"]\n{\"0\": [\"n1\", \"a\"]}", dice));

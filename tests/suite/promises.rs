@@ -58,7 +58,7 @@ fn a_step_is_seen_by_the_next_evaluation_whatever_was_kept_of_the_weights_before
         Optimizer::new(optimizer::Algorithm::Sgd { momentum: 0.9, nesterov: false }, 0.0, &own).expect("memory");
     let batch = own.batch(values.clone());
     let output = own.forward(batch.leaky_trace(), Mode::Train { dropout_seed: None }, false, go_on).expect("run");
-    let mut gradients = cross_entropy(output, &[0, 2], 0.0).backward();
+    let mut gradients = cross_entropy(output, &[0, 2], None, 0.0).backward();
     sgd.step(&mut own, &mut gradients, 0.5).expect("a step");
     let after = logits(&mut own, &values);
     assert_ne!(before, after);

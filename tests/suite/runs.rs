@@ -14,7 +14,7 @@ use crate::common::data;
 /// Batch norm, dropout, and odd sizes, so that every kind of state counts.
 const NET: &str = "name: Small\ninput: [1, 12, 12]\nclasses: 3\ndefaults:\n  conv: {norm: batch, activation: relu}\n\
                    layers: [conv3-6, maxpool, conv3-8, flatten, dropout: 0.3, fc-classes]\n";
-/// Shuffling, augmentation, momentum, a schedule, validation, gradients added up: all that a resume must find again.
+/// Shuffling, augmentation, mixing, averages, a layer that stays, momentum, a schedule, validation, gradients added up: all that a resume must find again.
 const RECIPE: &[&str] = &[
     "--data",
     "idx:idx",
@@ -27,7 +27,15 @@ const RECIPE: &[&str] = &[
     "--warmup",
     "5",
     "--augment",
-    "flip,crop",
+    "flip,crop,erase",
+    "--mixup",
+    "0.4",
+    "--cutmix",
+    "1",
+    "--ema",
+    "0.9",
+    "--freeze",
+    "conv2",
     "--val-split",
     "0.2",
     "--label-smoothing",

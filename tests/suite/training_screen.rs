@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use convlens::run::evaluate::{Evaluation, Judged};
 use convlens::run::runs::History;
-use convlens::run::train::evaluate::{Evaluation, Judged};
 use convlens::run::train::{Command, Epoch, Event, LayerNorms, Step};
 use convlens::tui::msg::{Effect, Msg, Training};
 use convlens::tui::state::State;

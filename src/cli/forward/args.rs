@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::trained::{Names, Trained};
 use crate::network::kernels::conv::Algorithm;
 use crate::run::attention::Method;
 
@@ -18,12 +19,13 @@ pub struct ForwardArgs {
     /// A tensor file [N,C,H,W]: .npy, or .safetensors with a tensor `input`; used without preprocessing
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Trained weights (.safetensors); without them they are drawn at random
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
-    /// Seed of random weights and of noise
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    #[command(flatten)]
+    pub trained: Trained,
+    #[command(flatten)]
+    pub names: Names,
+    /// Seed of random weights and of noise [0]
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Images in a mini-batch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
@@ -43,9 +45,6 @@ pub struct ForwardArgs {
     /// Class names: one a line, a JSON list, or ImageNet's class index; without it those that the weights carry
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Load of the weights what fits and draw the rest: for another number of classes, or a file without a classifier
-    #[arg(long, requires = "weights")]
-    pub partial: bool,
     /// Print every logit
     #[arg(long)]
     pub logits: bool,
@@ -67,6 +66,12 @@ pub struct ForwardArgs {
     /// Go on although memory may not suffice; replace a file of another kind
     #[arg(long)]
     pub force: bool,
+}
+
+impl ForwardArgs {
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

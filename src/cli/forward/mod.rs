@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use args::{AlgorithmName, ForwardArgs};
 
 use super::{Context, Failure};
-use crate::exchange::weights::{self, Rest};
+use crate::exchange::weights as exchange;
 use crate::files::name::safe;
 use crate::files::{self, Kind};
 use crate::graph::{self, Graph, Layer, memory};
@@ -34,7 +34,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
         let own = [
             ("--image", !args.image.is_empty()),
             ("--input", args.input.is_some()),
-            ("--weights", args.weights.is_some()),
+            (args.trained.flag(), args.trained.is_given()),
             ("--labels", args.labels.is_some()),
             ("--warmup", args.warmup.is_some()),
             ("--conv-algorithm", args.conv_algorithm != AlgorithmName::Auto),
@@ -48,6 +48,15 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
         }
         return super::forward_many::run(context, args);
     };
+    if args.save_looks.is_some() && args.image.is_empty() {
+        return Err(Failure::Message(
+            "`--save-looks` shows where it looks in photos: `--image PATH` gives some".into(),
+        ));
+    }
+    let is_given = !args.image.is_empty() || args.input.is_some();
+    if args.seed.is_some() && args.trained.is_given() && !args.trained.partial && is_given {
+        return Err(Failure::Message("`--seed` has nothing to draw: weights and input are given".into()));
+    }
     let loaded = context.load(arch)?;
     let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     context.warn(&network);
@@ -61,6 +70,8 @@ struct Work<'a> {
     compiled: Compiled,
     /// How the weights were matched, as a sentence goes on after "matched".
     matched: Option<String>,
+    /// The file of the weights.
+    weights: Option<PathBuf>,
     labels: Option<Vec<String>>,
     source: Source<'a>,
     batch: usize,
@@ -119,28 +130,27 @@ impl<'a> Work<'a> {
         let mut inputs = super::inputs_of(loaded);
         args.input.iter().for_each(|path| inputs.add(path, "the input"));
         args.image.iter().for_each(|path| inputs.add(path, "an image"));
-        let label_files = LabelFiles { chosen: args.labels.clone(), own: labels::path_of(loaded) };
-        label_files.chosen.iter().chain(&label_files.own).for_each(|path| inputs.add(path, "the labels"));
-        args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
+        let weights = args.trained.file(context, &network)?;
+        let label_files = LabelFiles { chosen: args.labels.clone(), own: labels::of(loaded, weights.is_some()) };
+        label_files.files().for_each(|path| inputs.add(path, "the labels"));
+        weights.iter().for_each(|path| inputs.add(path, "the weights"));
         if let Some(path) = &args.save_activations {
             inputs.check(path, Kind::Safetensors, args.force).map_err(super::unwritable(path))?;
         }
         let classes = network.layers.last().map_or(0, |layer| layer.output.elements() as usize);
-        let (mut compiled, matched, of_weights) = match &args.weights {
+        let (mut compiled, matched, of_weights) = match &weights {
             Some(path) => {
-                let rest = match args.partial {
-                    true => Rest::Drawn { init: Init::Kaiming, seed: args.seed },
-                    false => Rest::Refused,
-                };
-                let read = weights::read(&network, path, rest).map_err(Failure::weights)?;
-                read.in_part().iter().for_each(|line| context.say(line));
+                let rest = args.trained.rest(args.seed());
+                let rules = args.names.rules()?;
+                let read = exchange::read_by(&network, path, rest, rules.as_ref()).map_err(Failure::weights)?;
+                args.trained.say_parts(context, &read);
                 (read.compiled, Some(read.matched), read.classes)
             }
-            None => (Compiled::initialised(&network, Init::Kaiming, args.seed), None, None),
+            None => (Compiled::initialised(&network, Init::Kaiming, args.seed()), None, None),
         };
         let labels = labels::names(&label_files, of_weights.as_deref(), classes).map_err(Failure::because)?;
         compiled.conv_algorithm = args.conv_algorithm.wanted();
-        Ok(Work { context, args, network, compiled, matched, labels, source, batch, inputs })
+        Ok(Work { context, args, network, compiled, matched, weights, labels, source, batch, inputs })
     }
 
     fn run(mut self) -> Result<(), Failure> {
@@ -280,7 +290,7 @@ impl<'a> Work<'a> {
         match &self.source {
             Source::Noise => {
                 inputs.names = (start..start + count).map(|index| format!("noise {index}")).collect();
-                inputs.values = forward::noise(count * one, self.args.seed);
+                inputs.values = forward::noise(count * one, self.args.seed());
             }
             Source::Tensors { values, path } => {
                 inputs.names = (start..start + count).map(|index| format!("{}[{index}]", path.display())).collect();
@@ -332,9 +342,9 @@ impl<'a> Work<'a> {
     }
 
     fn weights_in_words(&self) -> String {
-        match (&self.args.weights, &self.matched) {
+        match (&self.weights, &self.matched) {
             (Some(path), Some(matched)) => format!("{}, matched {matched}", path.display()),
-            _ => format!("random (Kaiming, seed {}): the answer below means nothing", self.args.seed),
+            _ => format!("random (Kaiming, seed {}): the answer below means nothing", self.args.seed()),
         }
     }
 }

@@ -125,8 +125,8 @@ impl Work<'_> {
                 "dead_channels": first.alive[run.index].iter().filter(|alive| !**alive).count(),
                 "channels": first.alive[run.index].len(), "bytes_moved": self.network.bytes_moved(layer, first.images as u64)})
         });
-        let weights = self.args.weights.as_ref().map_or_else(
-            || json!(format!("random, seed {}", self.args.seed)),
+        let weights = self.weights.as_ref().map_or_else(
+            || json!(format!("random, seed {}", self.args.seed())),
             |path| json!(path.display().to_string()),
         );
         let mut value = json!({

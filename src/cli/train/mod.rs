@@ -12,15 +12,18 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 
-use super::{Context, Failure, output};
+use super::trained::Trained;
+use super::{Context, Failure, Format, output};
 use crate::exchange::weights;
 use crate::files::{Inputs, Kind};
+use crate::graph;
 use crate::graph::figures::{bytes, grouped};
 use crate::run::data::Source;
 use crate::run::machine;
 use crate::run::runs::{self};
 use crate::run::session::{self, Begin, Change, Out, Session, SessionError};
 use crate::run::train::{Control, End, Observed};
+use crate::spec::LoadError;
 use crate::spec::recipe::{self, Recipe};
 use report::Report;
 
@@ -35,7 +38,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "SPEC")]
     data: Option<Source>,
     /// Go on with a run where its last checkpoint left it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "trained")]
     resume: Option<PathBuf>,
     /// Keep the run in this folder [runs/ARCH-N]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -63,15 +66,14 @@ pub struct TrainArgs {
     lr: Option<f64>,
     #[command(flatten)]
     own: Own,
-    /// Start from these weights (.safetensors)
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    weights: Option<PathBuf>,
-    /// Load of the weights what fits and draw the rest: for another number of classes, or a file without a classifier
-    #[arg(long, requires = "weights", conflicts_with = "resume")]
-    partial: bool,
+    #[command(flatten)]
+    trained: Trained,
     /// Write the trained weights (.safetensors)
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    /// Judge the run's best weights when training has ended, as `convlens evaluate --run RUN` does
+    #[arg(long, conflicts_with = "no_out")]
+    evaluate: bool,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
@@ -135,6 +137,21 @@ struct Own {
     /// Seed of weights, generated data, order, changes and dropout [0]
     #[arg(long)]
     seed: Option<u64>,
+    /// Keep layers as they are: their path or a block's, `*` for any text; several with commas: `block*,classifier.linear1`
+    #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
+    freeze: Option<Vec<String>>,
+    /// End training after so many epochs without a better validation accuracy
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    patience_stop: Option<u64>,
+    /// Judge and keep running averages of the weights, of which so much stays at each step: 0.999
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true, value_parser = below_one)]
+    ema: Option<f64>,
+    /// Mix two images and their labels, by a part drawn from Beta(α, α): 0.2
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, value_parser = positive)]
+    mixup: Option<f64>,
+    /// Put a part of one image into another, and of its label, by Beta(α, α): 1; with `--mixup` one of both for each mini-batch
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, value_parser = positive)]
+    cutmix: Option<f64>,
     /// Use the first N training images only
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -144,11 +161,11 @@ fn number(text: &str, words: &str, fits: impl Fn(f64) -> bool) -> Result<f64, St
     text.parse().ok().filter(|value: &f64| value.is_finite() && fits(*value)).ok_or_else(|| format!("expected {words}"))
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     number(text, "a number above 0", |value| value > 0.0)
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+pub(super) fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "a number of at least 0", |value| value >= 0.0)
 }
 
@@ -184,11 +201,21 @@ impl TrainArgs {
             seed: own.seed,
             limit: own.limit,
             checkpoint_every: self.checkpoint_every,
+            freeze: own.freeze.clone(),
+            patience_stop: own.patience_stop,
+            ema: own.ema,
+            mixup: own.mixup,
+            cutmix: own.cutmix,
         }
     }
 }
 
 pub fn run(context: &Context, args: &TrainArgs) -> Result<(), Failure> {
+    if args.evaluate && !matches!(context.common.format, Format::Table | Format::Jsonl) {
+        return Err(Failure::Message(
+            "`--evaluate` prints a second table; `convlens evaluate --run RUN` prints it alone".into(),
+        ));
+    }
     super::on_threads(args.threads, || {
         let session = match (&args.resume, &args.arch) {
             (Some(folder), _) => resume(context, args, folder),
@@ -198,7 +225,7 @@ pub fn run(context: &Context, args: &TrainArgs) -> Result<(), Failure> {
     })
 }
 
-fn failure(error: SessionError) -> Failure {
+pub(super) fn failure(error: SessionError) -> Failure {
     match error {
         SessionError::Load(error) => Failure::Load(error),
         SessionError::TooLarge(error) => super::too_large(error),
@@ -213,7 +240,11 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Fai
     let recipe = args.flags().over(&named).over(&loaded.architecture.train);
     let data = args.data.clone().unwrap_or(Source::Synthetic(None));
     let mut inputs = super::inputs_of(&loaded);
-    args.weights.iter().for_each(|path| inputs.add(path, "the weights"));
+    let weights = match args.trained.is_given() {
+        true => args.trained.file(context, &graph::analyse(&loaded).map_err(LoadError::Invalid)?)?,
+        false => None,
+    };
+    weights.iter().for_each(|path| inputs.add(path, "the weights"));
     check_save(args, &data, inputs)?;
     let out = match (&args.out, args.no_out) {
         (Some(folder), _) => {
@@ -230,8 +261,8 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Fai
         sets: context.common.sets.clone(),
         data,
         recipe,
-        weights: args.weights.clone(),
-        partial: args.partial,
+        weights,
+        partial: args.trained.partial,
         out,
         id: None,
         force: args.force,
@@ -324,11 +355,18 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
     };
     let steps = if over.steps == 1 { "step" } else { "steps" };
     context.say(&format!("{} {steps} on {} images{left_out}{used}", grouped(over.steps), grouped(images)));
+    if let Some(why) = over.reason() {
+        context.say(&format!("training ended early: {why}"));
+    }
     if over.end == End::Late {
         context.say("its time (`--max-minutes`) was over");
     }
     if let (End::Stopped | End::Late, Some(folder)) = (over.end, &over.folder) {
         context.say(&format!("`convlens train --resume {}` goes on", folder.display()));
+    }
+    match (&over.folder, over.end.is_finished()) {
+        (Some(folder), true) if args.evaluate => super::evaluate::of_finished(context, folder)?,
+        _ => {}
     }
     if control.stops() { Err(Failure::Interrupted) } else { Ok(()) }
 }

@@ -13,7 +13,7 @@ use crate::report::{Column, Table};
 use crate::run::machine;
 use crate::run::runs::{event_json, finish_json, rate_words};
 use crate::run::session::{Over, Session, SessionError};
-use crate::run::train::{End, Epoch, Event, Step};
+use crate::run::train::{Epoch, Event, Step};
 
 /// Tells of events in the format that was asked for.
 pub struct Report<'a> {
@@ -149,7 +149,7 @@ impl<'a> Report<'a> {
 
     pub fn finish(&mut self, over: &Over, saved: Option<String>) -> Result<(), Failure> {
         let (val, test) = (over.validation, over.test);
-        let mut finish = finish_json(over.steps, over.end == End::Finished, None, [val, test]);
+        let mut finish = finish_json(over.steps, over.end.is_finished(), over.reason().as_deref(), [val, test]);
         finish["left_out"] = over.left_out.into();
         finish["weights"] = saved.into();
         finish["run"] = over.folder.as_ref().map(|folder| folder.display().to_string()).into();
@@ -169,7 +169,7 @@ impl<'a> Report<'a> {
                     ));
                 }
                 // An epoch's validation has been told with it.
-                let val = val.filter(|_| self.last.is_some() && over.end == End::Finished);
+                let val = val.filter(|_| self.last.is_some() && over.end.is_finished());
                 for (words, own) in [("validation", val), ("test", test)] {
                     if let Some(own) = own {
                         let accuracy = 100.0 * own.accuracy;

@@ -1,4 +1,4 @@
-//! A safetensors file: its header read and checked, its tensors read in pieces.
+//! A file of weights: its header read and checked, its tensors read in pieces. Safetensors, or PyTorch's own (`pickled`).
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::{WeightsError, foreign};
+use super::pickled::Pickled;
+use super::{TENSORS_CRC32, WeightsError, foreign};
 use crate::files::{read, reason};
-use crate::visible::visible;
+use crate::visible::{visible, visible_name};
 
 /// One tensor as the header gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,9 +17,9 @@ pub struct Entry {
     pub name: String,
     pub dtype: Dtype,
     pub shape: Vec<usize>,
-    /// First byte in the file.
-    start: u64,
-    bytes: usize,
+    /// First byte in the file; of PyTorch's files the place among the tensors.
+    pub(super) start: u64,
+    pub(super) bytes: usize,
 }
 
 impl Entry {
@@ -47,23 +48,31 @@ impl Entry {
     }
 }
 
+/// Axes of a shape that are written down.
+const MOST_AXES: usize = 16;
+
 /// `64×3×3×3`.
 pub fn dims(shape: &[usize]) -> String {
     match shape {
         [] => "a single value".to_string(),
+        _ if shape.len() > MOST_AXES => format!("{} axes", shape.len()),
         _ => shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×"),
     }
 }
 
-/// An opened file with its checked header, tensors in the order of their bytes.
+/// An opened file with its checked header, tensors in the order of their bytes; those of PyTorch's files by name.
 #[derive(Debug)]
 pub struct TensorFile {
     /// As it is shown; a name need not be text.
     pub path: String,
-    place: PathBuf,
+    on_disk: PathBuf,
     pub entries: Vec<Entry>,
     /// Texts that the header carries beside the tensors.
     pub texts: HashMap<String, String>,
+    /// CRC-32 of tensors by name, where the header has them.
+    sums: HashMap<String, u32>,
+    /// Of PyTorch's files, what the values are read from.
+    pickled: Option<Pickled>,
 }
 
 /// Longest header read; the format's own limit.
@@ -72,22 +81,35 @@ const HEADER_BYTES: u64 = 100_000_000;
 const PIECE: usize = 4 << 20;
 
 impl TensorFile {
-    /// Reads the header alone, and checks that it tiles the file's bytes exactly.
+    /// Reads the header alone, and checks that it tiles the file's bytes exactly. Of PyTorch's files, which have none, it reads
+    /// the names and shapes.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let name = visible(&path.display().to_string()).into_owned();
         let unreadable =
             |error: std::io::Error| WeightsError::Unreadable { path: name.clone(), reason: reason(&error) };
-        let damaged = |reason: String| WeightsError::Damaged { path: name.clone(), reason };
+        let damaged = |reason: String| WeightsError::Damaged { path: name.clone(), reason: visible_name(&reason) };
         let mut file = read::open(path)
             .map_err(|error| WeightsError::Unreadable { path: name.clone(), reason: error.to_string() })?;
         let length = file.metadata().map_err(unreadable)?.len();
         let mut start = Vec::new();
         file.by_ref().take(foreign::START as u64).read_to_end(&mut start).map_err(unreadable)?;
         // A header's length may look like anything, but its text begins with a brace.
-        if start.get(8) != Some(&b'{')
-            && let Some((what, way)) = foreign::recognise(&start, &name)
-        {
-            return Err(WeightsError::Foreign { path: name, what, way });
+        if start.get(8) != Some(&b'{') {
+            if foreign::is_pytorch(&start) {
+                let (pickled, entries) = Pickled::open(path, &name)?;
+                let (on_disk, texts) = (path.to_path_buf(), HashMap::new());
+                return Ok(TensorFile {
+                    path: name,
+                    on_disk,
+                    entries,
+                    texts,
+                    sums: HashMap::new(),
+                    pickled: Some(pickled),
+                });
+            }
+            if let Some((what, way)) = foreign::recognise(&start) {
+                return Err(WeightsError::Foreign { path: name, what, way });
+            }
         }
         let Some(first) = start.first_chunk::<8>() else {
             return Err(damaged(format!("it has {length} bytes, too few for a header")));
@@ -119,12 +141,14 @@ impl TensorFile {
             let (dtype, shape) = (info.dtype, info.shape.clone());
             entries.push(Entry { name, dtype, shape, start: data + from as u64, bytes: to - from });
         }
-        Ok(TensorFile {
-            path: name,
-            place: path.to_path_buf(),
-            entries,
-            texts: metadata.metadata().clone().unwrap_or_default(),
-        })
+        let texts = metadata.metadata().clone().unwrap_or_default();
+        let sums = texts.get(TENSORS_CRC32).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        Ok(TensorFile { path: name, on_disk: path.to_path_buf(), entries, texts, sums, pickled: None })
+    }
+
+    /// Where in a file of PyTorch's the weights were found, if it holds more: ``under `state_dict` ``.
+    pub fn place(&self) -> Option<String> {
+        self.pickled.as_ref().and_then(Pickled::place)
     }
 
     pub fn find(&self, name: &str) -> Option<&Entry> {
@@ -169,20 +193,36 @@ impl TensorFile {
                 entry.name, entry.dtype
             ),
         })?;
-        let mut file = read::open(&self.place)
+        let piece = (piece / width * width).max(width);
+        if let Some(pickled) = &self.pickled {
+            let mut values = Vec::with_capacity(piece.min(entry.bytes) / width);
+            for bytes in pickled.read(entry).map_err(unreadable)?.chunks(piece) {
+                values.clear();
+                decode(entry.dtype, bytes, &mut values);
+                take(&values);
+            }
+            return Ok(());
+        }
+        let mut file = read::open(&self.on_disk)
             .map_err(|error| WeightsError::Unreadable { path: self.path.clone(), reason: error.to_string() })?;
         file.seek(SeekFrom::Start(entry.start)).map_err(unreadable)?;
-        let piece = (piece / width * width).max(width);
         let mut bytes = vec![0; piece.min(entry.bytes)];
         let mut values = Vec::with_capacity(bytes.len() / width);
         let mut left = entry.bytes;
+        let mut sum = crc32fast::Hasher::new();
         while left > 0 {
             let now = left.min(piece);
             file.read_exact(&mut bytes[..now]).map_err(unreadable)?;
+            sum.update(&bytes[..now]);
             values.clear();
             decode(entry.dtype, &bytes[..now], &mut values);
             take(&values);
             left -= now;
+        }
+        // Files of ours say what was written.
+        if self.sums.get(&entry.name).is_some_and(|written| *written != sum.finalize()) {
+            let reason = format!("`{}` is not what was written: a bit was lost", visible_name(&entry.name));
+            return Err(WeightsError::Damaged { path: self.path.clone(), reason });
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Weight files: safetensors read and written, their tensors matched to a network's by name or by order.
+//! Weight files: safetensors read and written, PyTorch's own read, their tensors matched to a network's by name or by order.
 //!
 //! A file's header is read and checked first ([`mod@file`]), then every tensor of the network is given one of the file
 //! ([`plan`]), and only if all fit are values read, a few megabytes at a time. Nothing is ever half loaded.
@@ -8,6 +8,7 @@ mod foreign;
 pub mod names;
 mod order;
 mod parts;
+mod pickled;
 pub mod plan;
 mod scheme;
 mod tree;
@@ -24,12 +25,19 @@ use crate::graph::Graph;
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::parameters::row;
+use crate::spec::renaming::Renaming;
 use crate::visible::visible;
 use names::Target;
 
 /// What the names of an optimizer's state begin with, in a file that holds more than weights: `optimizer.moment1.` and the
 /// parameter's name.
 pub const MOMENT: &str = "optimizer.moment";
+
+/// What the names of averaged weights begin with, beside the weights themselves.
+pub const AVERAGED: &str = "optimizer.average.";
+
+/// The key in a file's header under which the CRC-32 of each tensor's bytes stands, as a JSON map from names to numbers.
+pub const TENSORS_CRC32: &str = "tensors_crc32";
 
 /// The key in a file's header under which the names of the classes stand, as a JSON list.
 pub const CLASSES: &str = "classes";
@@ -43,8 +51,10 @@ pub enum WeightsError {
     Unreadable { path: String, reason: String },
     #[error("{path} is not a sound safetensors file: {reason}")]
     Damaged { path: String, reason: String },
+    #[error("{path} cannot be read as PyTorch's: {reason}")]
+    Pickle { path: String, reason: String },
     #[error("{path} is {what}; {way}")]
-    Foreign { path: String, what: &'static str, way: String },
+    Foreign { path: String, what: &'static str, way: &'static str },
     #[error("the weights {path} do not fit {network}:\n{}", .problems.join("\n"))]
     Misfit { path: String, network: String, problems: Vec<String> },
     #[error("cannot write {path}: {reason}")]
@@ -75,15 +85,35 @@ pub enum Rest {
 
 /// A network with the weights of a file, and how they were matched.
 pub fn read(network: &Graph, path: &Path, rest: Rest) -> Result<LoadedWeights, WeightsError> {
+    read_by(network, path, rest, None)
+}
+
+/// As [`read`], with rules for names that count before the architecture's own.
+pub fn read_by(
+    network: &Graph,
+    path: &Path,
+    rest: Rest,
+    rules: Option<&Renaming>,
+) -> Result<LoadedWeights, WeightsError> {
     let file = TensorFile::open(path)?;
     let slots = names::slots(network);
-    let plan = plan::plan(network, &slots, &file);
+    let mut plan = plan::plan(network, &slots, &file, rules);
     let misfit = |problems| WeightsError::Misfit {
         path: file.path.clone(),
         network: visible(&network.architecture.name).into_owned(),
         problems,
     };
     let problems = plan.problems();
+    if matches!(rest, Rest::Drawn { .. })
+        && plan.pairs.is_empty()
+        && let Some(without_last) = plan::without_last(network, &slots, &file)
+    {
+        plan = without_last;
+    }
+    let planned = plan.pairs.clone();
+    if matches!(rest, Rest::Drawn { .. }) && !problems.is_empty() {
+        plan.in_part(&slots, &file).map_err(|reason| misfit(vec![reason]))?;
+    }
     let mut compiled = match rest {
         Rest::Refused if !problems.is_empty() => return Err(misfit(problems)),
         Rest::Drawn { .. } if plan.pairs.is_empty() => return Err(misfit(problems)),
@@ -106,14 +136,25 @@ pub fn read(network: &Graph, path: &Path, rest: Rest) -> Result<LoadedWeights, W
     }
     let given: std::collections::HashSet<usize> = plan.pairs.iter().map(|(slot, _)| *slot).collect();
     let drawn = slots.iter().enumerate().filter(|(at, _)| !given.contains(at)).map(|(_, slot)| slot.name_in(network));
-    let unused = plan.extra.iter().cloned().chain(plan.misshapen.iter().map(|own| own.name.clone()));
+    let used: std::collections::HashSet<usize> = plan.pairs.iter().map(|(_, entry)| *entry).collect();
+    let of_plan = plan.extra.iter().cloned().chain(plan.misshapen.iter().map(|own| own.name.clone()));
+    let halves = slots.iter().enumerate().filter(|(at, _)| !given.contains(at)).flat_map(|(_, slot)| {
+        // Parts of a layer that the file does not have whole.
+        planned.iter().filter(|(own, entry)| slots[*own].layer == slot.layer && !used.contains(entry))
+    });
+    let halves: std::collections::BTreeSet<&str> =
+        halves.map(|(_, entry)| file.entries[*entry].name.as_str()).collect();
+    let unused = of_plan.chain(halves.into_iter().map(str::to_string)).collect();
+    // Names of classes belong to the layer that tells them apart.
+    let last = slots.last().map(|slot| slot.layer);
+    let is_last_given = slots.iter().enumerate().all(|(at, slot)| Some(slot.layer) != last || given.contains(&at));
     Ok(LoadedWeights {
         compiled,
         scheme: plan.scheme,
         matched: plan.describe(),
-        classes: classes_of(&file),
+        classes: classes_of(&file).filter(|_| is_last_given),
         drawn: drawn.collect(),
-        unused: unused.collect(),
+        unused,
     })
 }
 

@@ -104,7 +104,7 @@ pub fn names(scheme: Scheme, network: &Graph, slots: &[Slot]) -> Option<Vec<Stri
         Scheme::Torchvision => torchvision(&network.layers),
         Scheme::Timm => timm(&network.layers)?,
         Scheme::Residual => residual(network)?,
-        Scheme::Similar | Scheme::Given | Scheme::Order => return None,
+        Scheme::Renamed | Scheme::Similar | Scheme::Order => return None,
     };
     Some(slots.iter().map(|slot| format!("{}.{}", layers[slot.layer], slot.part)).collect())
 }

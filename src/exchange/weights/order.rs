@@ -1,27 +1,23 @@
 //! Tensors whose names are nobody's: which goes where is believed only where something says so.
 //!
-//! A safetensors file comes sorted by name, so the order of its bytes says nothing. What counts as evidence: an order that the
-//! file's own header gives, shapes that leave one way, and names that count (`0.weight`, `conv12.weight`).
+//! A safetensors file comes sorted by name, so the order of its bytes says nothing, and the order in which a file's maker defined
+//! layers need not be the one in which they run. What counts as evidence: shapes that leave one way, and names that count
+//! (`0.weight`, `conv12.weight`).
 
 use std::collections::HashMap;
 
 use super::file::{Entry, dims};
 use super::names::{Slot, layer_groups, shape_fits};
-use super::parts::{fits_group, grouped, known_part, layer_name, part_name, part_of, skeleton};
+use super::parts::{counts_layers, fits_group, grouped, layer_name, part_name, part_of, skeleton};
 use super::tree;
 use crate::graph::Graph;
-use crate::visible::visible;
+use crate::visible::visible_name;
 
 /// Index of a slot with its tensor.
 pub type Pairs<'a> = Vec<(usize, &'a Entry)>;
 
-/// Gives every slot a tensor, or says why not. Whether the header's order said so, too.
-pub fn by_evidence<'a>(
-    network: &Graph,
-    slots: &[Slot],
-    entries: &[&'a Entry],
-    order: Option<&str>,
-) -> Result<(Pairs<'a>, bool), String> {
+/// Gives every slot a tensor, or says why not; and how many layers got theirs by nothing but the numbers in names.
+pub fn by_evidence<'a>(network: &Graph, slots: &[Slot], entries: &[&'a Entry]) -> Result<(Pairs<'a>, usize), String> {
     if let Some(entry) = entries.iter().find(|entry| part_name(entry) == "kernel") {
         // Keras and Flax keep kernels as (height, width, in, out) and matrices as (in, out); squares do not show it.
         return Err(format!(
@@ -29,18 +25,14 @@ pub fn by_evidence<'a>(
             entry.name
         ));
     }
-    // An order by the alphabet is what a file has that nobody ordered.
-    let given = order.and_then(|order| in_the_order_of(order, entries));
-    let given = given.filter(|given| !given.is_sorted_by_key(|entry| &entry.name) && counts_up(given));
-    if let Some(pairs) =
-        given.and_then(|given| pair_up(network, slots, &grouped(&given)).ok().or_else(|| one_by_one(slots, &given)))
-    {
-        return Ok((pairs, true));
-    }
-    by_numbers_and_shapes(network, slots, entries).map(|pairs| (pairs, false))
+    by_numbers_and_shapes(network, slots, entries)
 }
 
-fn by_numbers_and_shapes<'a>(network: &Graph, slots: &[Slot], entries: &[&'a Entry]) -> Result<Pairs<'a>, String> {
+fn by_numbers_and_shapes<'a>(
+    network: &Graph,
+    slots: &[Slot],
+    entries: &[&'a Entry],
+) -> Result<(Pairs<'a>, usize), String> {
     let groups = grouped(entries);
     let places: Vec<Vec<&Slot>> = layer_groups(slots).map(|layer| layer.iter().collect()).collect();
     let names = |place: usize| network.layers[places[place][0].layer].name.clone();
@@ -48,10 +40,17 @@ fn by_numbers_and_shapes<'a>(network: &Graph, slots: &[Slot], entries: &[&'a Ent
         // Names that do not say which tensors belong to one layer: tensor by tensor.
         let single: Vec<Vec<&Entry>> = entries.iter().map(|entry| vec![*entry]).collect();
         let alone: Vec<Vec<&Slot>> = slots.iter().map(|slot| vec![slot]).collect();
+        // Which part of a layer a tensor is no number says: not where two parts have one shape.
+        let is_told_apart = places.iter().all(|parts| {
+            parts.iter().enumerate().all(|(at, part)| parts[..at].iter().all(|other| other.shape != part.shape))
+        });
         if single.len() == alone.len()
+            && is_told_apart
             && let Ok(order) = assigned(&alone, &single, |place| slots[place].name_in(network))
         {
-            return Ok(order.into_iter().enumerate().map(|(slot, entry)| (slot, single[entry][0])).collect());
+            let counted = by_number_alone(&alone);
+            let pairs = order.into_iter().enumerate().map(|(slot, entry)| (slot, single[entry][0]));
+            return Ok((pairs.collect(), counted));
         }
         let (there, wanted) = (groups.len(), places.len());
         return Err(format!("{there} layers in the file, {wanted} with parameters in the network"));
@@ -61,26 +60,24 @@ fn by_numbers_and_shapes<'a>(network: &Graph, slots: &[Slot], entries: &[&'a Ent
         tree::counted(&places, &groups, &names).ok_or(reason)
     })?;
     let ordered: Vec<Vec<&Entry>> = order.into_iter().map(|group| groups[group].clone()).collect();
-    pair_up(network, slots, &ordered)
+    Ok((pair_up(network, slots, &ordered)?, by_number_alone(&places)))
 }
 
-/// The tensors in an order that the header gives as a JSON list of all names.
-fn in_the_order_of<'a>(order: &str, entries: &[&'a Entry]) -> Option<Vec<&'a Entry>> {
-    let names: Vec<String> = serde_json::from_str(order).ok()?;
-    let places: HashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-    let ordered = entries.iter().map(|entry| Some((*places.get(entry.name.as_str())?, *entry)));
-    let mut ordered = ordered.collect::<Option<Vec<_>>>()?;
-    ordered.sort_by_key(|(at, _)| *at);
-    Some(ordered.into_iter().map(|(_, entry)| entry).collect())
+/// The tensors of those layers of a file that fit some layer of the network.
+pub fn fitting<'a>(slots: &[Slot], entries: &[&'a Entry]) -> Vec<&'a Entry> {
+    let places: Vec<Vec<&Slot>> = layer_groups(slots).map(|layer| layer.iter().collect()).collect();
+    let groups =
+        grouped(entries).into_iter().filter(|group| places.iter().any(|place| fits_group(place, group, false)));
+    groups.flatten().collect()
 }
 
-/// Whether the numbers in names that are alike rise along an order.
-fn counts_up(ordered: &[&Entry]) -> bool {
-    let mut last: HashMap<Vec<String>, Vec<u64>> = HashMap::new();
-    ordered.iter().all(|entry| {
-        let (words, numbers) = skeleton(layer_name(entry));
-        last.insert(words, numbers.clone()).is_none_or(|before| before <= numbers)
-    })
+/// Places whose shapes others have too: what tells them apart are names and their numbers.
+fn by_number_alone(places: &[Vec<&Slot>]) -> usize {
+    let mut shapes: HashMap<Vec<&[usize]>, usize> = HashMap::new();
+    for place in places {
+        *shapes.entry(place.iter().map(|slot| slot.shape.as_slice()).collect()).or_default() += 1;
+    }
+    shapes.values().filter(|count| **count > 1).sum()
 }
 
 /// For each place the group of tensors that goes there. Places of the same shapes get theirs by number; places whose shapes
@@ -107,7 +104,11 @@ fn assigned(
             .or_else(|| (0..classes.len()).find(|&class| fits(class, false)));
         let Some(class) = class else {
             let first = group[0];
-            return Err(format!("`{}` ({}) fits no layer of the network", visible(&first.name), dims(&first.shape)));
+            return Err(format!(
+                "`{}` ({}) fits no layer of the network",
+                visible_name(&first.name),
+                dims(&first.shape)
+            ));
         };
         found[class].push(index);
     }
@@ -127,12 +128,21 @@ fn assigned(
         for &group in found {
             let (own, numbers) = skeleton(layer_name(groups[group][0]));
             if own != words || numbers.is_empty() || counted.iter().any(|(other, _)| *other == numbers) {
-                let (one, other) = (visible(layer_name(groups[found[0]][0])), visible(layer_name(groups[found[1]][0])));
+                let (one, other) =
+                    (visible_name(layer_name(groups[found[0]][0])), visible_name(layer_name(groups[found[1]][0])));
                 return Err(format!(
                     "`{one}` and `{other}` have the same shapes, and neither their names nor numbers say which is {of}"
                 ));
             }
             counted.push((numbers, group));
+        }
+        let numbers: Vec<Vec<u64>> = counted.iter().map(|(numbers, _)| numbers.clone()).collect();
+        if !counts_layers(&words, &numbers) {
+            let (one, other) =
+                (visible_name(layer_name(groups[found[0]][0])), visible_name(layer_name(groups[found[1]][0])));
+            return Err(format!(
+                "`{one}` and `{other}` have the same shapes, and their numbers are no count of layers"
+            ));
         }
         counted.sort();
         for (&place, (_, group)) in members.iter().zip(counted) {
@@ -147,19 +157,11 @@ fn assigned(
         if let Some((before, other)) = last.insert(words, (numbers.clone(), group))
             && before > numbers
         {
-            let (one, other) = (visible(layer_name(groups[other][0])), visible(layer_name(groups[group][0])));
+            let (one, other) = (visible_name(layer_name(groups[other][0])), visible_name(layer_name(groups[group][0])));
             return Err(format!("`{one}` would come before `{other}`, so their numbers do not count the layers"));
         }
     }
     Ok(given)
-}
-
-/// Tensor by tensor, for names that do not say which belong to one layer.
-fn one_by_one<'a>(slots: &[Slot], entries: &[&'a Entry]) -> Option<Pairs<'a>> {
-    let says = |slot: &Slot, entry: &Entry| known_part(entry).is_empty() || known_part(entry) == slot.part;
-    let goes = |(slot, entry): (&Slot, &&Entry)| shape_fits(entry, slot) && says(slot, entry);
-    let fit = slots.len() == entries.len() && slots.iter().zip(entries).all(goes);
-    fit.then(|| entries.iter().copied().enumerate().collect())
 }
 
 /// Layers of the file given to layers of the network one after the other.
@@ -177,9 +179,9 @@ fn pair_up<'a>(network: &Graph, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Re
                 Some(entry) if shape_fits(entry, slot) => pairs.push((next, entry)),
                 Some(entry) => {
                     let (found, wanted) = (dims(&entry.shape), dims(&slot.shape));
-                    return Err(format!("`{}` is {found}, but {layer} wants {wanted}", visible(&entry.name)));
+                    return Err(format!("`{}` is {found}, but {layer} wants {wanted}", visible_name(&entry.name)));
                 }
-                None => return Err(format!("`{}` has no {} for {layer}", visible(&group[0].name), slot.part)),
+                None => return Err(format!("`{}` has no {} for {layer}", visible_name(&group[0].name), slot.part)),
             }
             next += 1;
         }
@@ -187,7 +189,7 @@ fn pair_up<'a>(network: &Graph, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Re
             return Err(format!(
                 "{layer} has {} tensors, the file's `{}` {}",
                 own.len(),
-                visible(&group[0].name),
+                visible_name(&group[0].name),
                 group.len()
             ));
         }

@@ -101,6 +101,29 @@ pub fn grouped<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
     groups
 }
 
+/// Words that number the way back: `up3` may come before `up1`, or behind it.
+const BACKWARDS: [&str; 4] = ["up", "dec", "deconv", "rev"];
+
+/// Whether the numbers of names that are alike count layers, as far as that can be seen: they begin near 0, no two steps between them
+/// are far, and the words before them are none that are counted backwards.
+pub fn counts_layers(words: &[String], numbers: &[Vec<u64>]) -> bool {
+    const FIRST: u64 = 3;
+    const FARTHEST: u64 = 8;
+    let is_backwards = words.iter().flat_map(|word| word.split(|c: char| !c.is_alphabetic())).any(|word| {
+        let word = word.to_lowercase();
+        BACKWARDS.iter().any(|own| word == *own || word.starts_with(own) && own.len() > 2)
+    });
+    let places = numbers.first().map_or(0, Vec::len);
+    let near = (0..places).all(|place| {
+        let mut own: Vec<u64> = numbers.iter().filter_map(|numbers| numbers.get(place).copied()).collect();
+        own.sort_unstable();
+        own.dedup();
+        // What is the same in all is no count.
+        own.len() < 2 || own[0] <= FIRST && own.windows(2).all(|pair| pair[1] - pair[0] <= FARTHEST)
+    });
+    !is_backwards && near
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

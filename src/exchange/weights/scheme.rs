@@ -3,6 +3,8 @@
 /// How tensors are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
+    /// By rules that were given, by the architecture or by a flag.
+    Renamed,
     /// Our own layer paths: `block1.conv1.weight`.
     Own,
     /// `features.0.weight`, `classifier.6.bias`.
@@ -13,8 +15,6 @@ pub enum Scheme {
     Residual,
     /// Our own layer paths in other words: `fc1.weight` for `linear1.weight`.
     Similar,
-    /// As the file's header says in which order its tensors are.
-    Given,
     /// One layer after the other, where numbers in the names or the shapes leave one way.
     Order,
 }
@@ -23,12 +23,12 @@ impl Scheme {
     /// As a sentence goes on after "matched".
     pub fn describe(self) -> &'static str {
         match self {
+            Scheme::Renamed => "by the rules for names",
             Scheme::Own => "by layer names",
             Scheme::Torchvision => "by torchvision's numbering",
             Scheme::Timm => "by timm's names",
             Scheme::Residual => "by the names of torchvision's and timm's ResNets",
             Scheme::Similar => "by similar layer names",
-            Scheme::Given => "in the order that its header gives",
             Scheme::Order => "in order, by numbers and shapes",
         }
     }

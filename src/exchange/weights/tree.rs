@@ -6,7 +6,7 @@
 
 use super::file::Entry;
 use super::names::Slot;
-use super::parts::{fits_group, skeleton};
+use super::parts::{counts_layers, fits_group, skeleton};
 
 /// A part of the names: one layer of the file, or what stands below a segment.
 enum Tree {
@@ -26,7 +26,7 @@ pub fn counted(places: &[Vec<&Slot>], groups: &[Vec<&Entry>], names: &[&str]) ->
         return None;
     }
     let segments: Vec<Member> = names.iter().enumerate().map(|(at, name)| (at, name.split('.').collect())).collect();
-    let tree = tree(&segments, 0);
+    let tree = tree(&segments, 0)?;
     let fits = |place: usize, group: usize| fits_group(&places[place], &groups[group], false);
     let mut search = Search { fits: &fits, given: Vec::new(), found: Vec::new(), tried: 0, places: places.len() };
     search.walk(&tree, &mut |search| {
@@ -40,12 +40,23 @@ pub fn counted(places: &[Vec<&Slot>], groups: &[Vec<&Entry>], names: &[&str]) ->
     }
 }
 
-/// The words of a segment, and its numbers; a single letter behind them counts too (`inception4a`).
-fn key(segment: &str) -> (Vec<String>, Vec<u64>) {
-    let letter = segment.chars().next_back().filter(|last| last.is_ascii_lowercase());
-    let before = &segment[..segment.len() - usize::from(letter.is_some())];
-    match letter.filter(|_| before.ends_with(|c: char| c.is_ascii_digit())) {
-        Some(letter) => {
+/// A single letter behind a number, and what stands before it.
+fn lettered(segment: &str) -> Option<(&str, char)> {
+    let letter = segment.chars().next_back().filter(|last| last.is_ascii_lowercase())?;
+    let before = &segment[..segment.len() - 1];
+    before.ends_with(|c: char| c.is_ascii_digit()).then_some((before, letter))
+}
+
+/// The words of a segment, and its numbers. A single letter behind them counts too (`inception4a`), where the letters behind that
+/// number are the first of the alphabet; `1k, 1q, 1v` are words.
+fn key(segment: &str, beside: &[&str]) -> (Vec<String>, Vec<u64>) {
+    let counting = lettered(segment).filter(|(before, _)| {
+        let own = beside.iter().filter_map(|other| lettered(other)).filter(|(other, _)| other == before);
+        let letters: std::collections::BTreeSet<char> = own.map(|(_, letter)| letter).collect();
+        letters.iter().copied().eq(('a'..='z').take(letters.len()))
+    });
+    match counting {
+        Some((before, letter)) => {
             let (words, mut numbers) = skeleton(before);
             numbers.push(u64::from(u32::from(letter)));
             (words, numbers)
@@ -57,34 +68,42 @@ fn key(segment: &str) -> (Vec<String>, Vec<u64>) {
 /// A layer of the file by its place, and the segments of its name.
 type Member<'n> = (usize, Vec<&'n str>);
 
-fn tree(members: &[Member], depth: usize) -> Tree {
+/// None where numbers of brothers are no count.
+fn tree(members: &[Member], depth: usize) -> Option<Tree> {
     if let [(only, _)] = members {
-        return Tree::Layer(*only);
+        return Some(Tree::Layer(*only));
     }
     // Segments in the order in which they are met; what ends here comes before what goes on.
     let mut parts: Vec<(Vec<String>, Vec<u64>, Vec<Member>)> = Vec::new();
+    let beside: Vec<&str> = members.iter().filter_map(|(_, segments)| segments.get(depth).copied()).collect();
     for (index, segments) in members {
-        let (words, numbers) = segments.get(depth).map_or_else(Default::default, |segment| key(segment));
+        let (words, numbers) = segments.get(depth).map_or_else(Default::default, |segment| key(segment, &beside));
         match parts.iter_mut().find(|(own, count, _)| *own == words && *count == numbers) {
             Some((.., inside)) => inside.push((*index, segments.clone())),
             None => parts.push((words, numbers, vec![(*index, segments.clone())])),
         }
     }
     parts.sort_by(|one, other| one.1.cmp(&other.1));
+    for (words, ..) in &parts {
+        let brothers = parts.iter().filter(|(own, ..)| own == words).map(|(_, numbers, _)| numbers.clone());
+        if !counts_layers(words, &brothers.collect::<Vec<_>>()) {
+            return None;
+        }
+    }
     let mut by_word: Vec<(Vec<String>, Vec<Tree>)> = Vec::new();
     for (words, _, inside) in parts {
         // Two layers of one name cannot be told apart further down.
         let ends = inside.len() > 1 && inside.iter().all(|(_, segments)| segments.len() <= depth + 1);
         let part = match ends {
             true => Tree::Parts(inside.iter().map(|(index, _)| vec![Tree::Layer(*index)]).collect()),
-            false => tree(&inside, depth + 1),
+            false => tree(&inside, depth + 1)?,
         };
         match by_word.iter_mut().find(|(own, _)| *own == words) {
             Some((_, parts)) => parts.push(part),
             None => by_word.push((words, vec![part])),
         }
     }
-    Tree::Parts(by_word.into_iter().map(|(_, parts)| parts).collect())
+    Some(Tree::Parts(by_word.into_iter().map(|(_, parts)| parts).collect()))
 }
 
 struct Search<'a> {

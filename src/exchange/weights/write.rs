@@ -1,14 +1,14 @@
 //! Writing weights under our own names, in PyTorch's layouts.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View, serialize_to_file};
 
-use super::WeightsError;
+use super::{TENSORS_CRC32, WeightsError};
 use crate::files::reason;
 use crate::files::write::{self, Links};
 use crate::network::Compiled;
@@ -77,7 +77,11 @@ pub fn write_with(
         }
     }
     tensors.extend(extras.iter().map(|(name, values)| (name.clone(), row(values))));
-    let texts = (!texts.is_empty()).then_some(texts);
+    let sums: BTreeMap<&str, u32> =
+        tensors.iter().map(|(name, saved)| (name.as_str(), crc32fast::hash(&saved.data()))).collect();
+    let mut texts = texts;
+    texts.insert(TENSORS_CRC32.into(), serde_json::to_string(&sums).unwrap_or_default());
+    let texts = Some(texts);
     let written = write::write_as(path, links, |beside| {
         serialize_to_file(tensors, texts, beside).map_err(|error| match error {
             SafeTensorError::IoError(error) => error,

@@ -54,13 +54,14 @@ impl Statistics {
 }
 
 /// `gamma` and `beta` have one value a channel. With `train` (a momentum) the mini-batch's statistics are used and `running`
-/// follows them. For the backward pass the input is kept.
+/// follows them. For the backward pass the input is kept. `wants_parameters` says whether somebody wants gradients of γ and β.
 pub fn batch_norm<T: Tape<f32, Cpu>>(
     input: Values<T>,
     (gamma, beta): (&Row, &Row),
     running: &mut Statistics,
     eps: f64,
     train: Option<f64>,
+    wants_parameters: bool,
 ) -> Values<T> {
     let dims @ (images, channels, height, width) = *input.shape();
     let area = height * width;
@@ -99,12 +100,13 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
     norm(&mut values);
     let (kept_input, kept_gamma) = (input.clone(), gamma.clone());
     let training = train.is_some();
+    let parameters = [gamma, beta];
     record(
         input.put_tape(tape),
         true,
         values,
         dims,
-        &[gamma, beta],
+        if wants_parameters { &parameters } else { &[] },
         move |Backward { upstream, to_input, to_parameters }| {
             let (x, gamma) = (view::values(&kept_input), view::values(&kept_gamma));
             let plane = |image: usize, channel: usize| (image * channels + channel) * area..;
@@ -177,8 +179,9 @@ mod tests {
                 (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / values.len() as f64)
             })
         };
-        let operation =
-            |input, rows: &[Row]| batch_norm(input, (&rows[0], &rows[1]), &mut Statistics::new(4), 1e-5, Some(0.1));
+        let operation = |input, rows: &[Row]| {
+            batch_norm(input, (&rows[0], &rows[1]), &mut Statistics::new(4), 1e-5, Some(0.1), true)
+        };
         check::against(DIMS, &[4, 4], operation, definition);
     }
 
@@ -187,7 +190,7 @@ mod tests {
         let running = Statistics { mean: vec![0.5; 4], variance: vec![2.0; 4] };
         let operation = |input, rows: &[Row]| {
             let mut used = running.clone();
-            let output = batch_norm(input, (&rows[0], &rows[1]), &mut used, 1e-5, None);
+            let output = batch_norm(input, (&rows[0], &rows[1]), &mut used, 1e-5, None, true);
             assert_eq!(used, running);
             output
         };

@@ -59,7 +59,8 @@ pub fn conv<T: Tape<f32, Cpu>>(
     };
     sizes.forward(algorithm, &view::values(&input), &weights, transformed, bias_values.as_deref(), &mut values);
     drop(weights);
-    let (kept_input, kept_weight) = (input.clone(), weight.clone());
+    let kept_input = wants.parameters.then(|| input.clone());
+    let kept_weight = wants.input.then(|| weight.clone());
     record(
         input.put_tape(tape),
         wants.input,
@@ -67,14 +68,14 @@ pub fn conv<T: Tape<f32, Cpu>>(
         dims,
         &wants.of(weight, bias),
         move |Backward { upstream, to_input, to_parameters }| {
-            if let [to_weight, to_bias @ ..] = to_parameters {
-                sizes.backward_weight(algorithm, upstream, &view::values(&kept_input), to_weight);
+            if let (Some(kept_input), [to_weight, to_bias @ ..]) = (&kept_input, to_parameters) {
+                sizes.backward_weight(algorithm, upstream, &view::values(kept_input), to_weight);
                 if let [to_bias] = to_bias {
                     sizes.backward_bias(upstream, to_bias);
                 }
             }
-            if !to_input.is_empty() {
-                sizes.backward_input(algorithm, upstream, &view::values(&kept_weight), to_input);
+            if let Some(kept_weight) = &kept_weight {
+                sizes.backward_input(algorithm, upstream, &view::values(kept_weight), to_input);
             }
         },
     )

@@ -41,7 +41,8 @@ pub fn conv_transpose<T: Tape<f32, Cpu>>(
         planes.for_each(|(plane, values)| values.fill(bias[plane % shape.out_channels]));
     }
     back.backward_input(algorithm, &view::values(&input), &view::values(weight), &mut values);
-    let (kept_input, kept_weight) = (input.clone(), weight.clone());
+    let kept_input = wants.parameters.then(|| input.clone());
+    let kept_weight = wants.input.then(|| weight.clone());
     record(
         input.put_tape(tape),
         wants.input,
@@ -49,15 +50,15 @@ pub fn conv_transpose<T: Tape<f32, Cpu>>(
         dims,
         &wants.of(weight, bias),
         move |Backward { upstream, to_input, to_parameters }| {
-            if let [to_weight, to_bias @ ..] = to_parameters {
-                back.backward_weight(algorithm, &view::values(&kept_input), upstream, to_weight);
+            if let (Some(kept_input), [to_weight, to_bias @ ..]) = (&kept_input, to_parameters) {
+                back.backward_weight(algorithm, &view::values(kept_input), upstream, to_weight);
                 for to_bias in to_bias {
                     add_channel_sums(upstream, area, to_bias);
                 }
             }
-            if !to_input.is_empty() {
+            if let Some(kept_weight) = &kept_weight {
                 let mut gradient = vec![0.0; to_input.len()];
-                back.forward(algorithm, upstream, &view::values(&kept_weight), None, None, &mut gradient);
+                back.forward(algorithm, upstream, &view::values(kept_weight), None, None, &mut gradient);
                 to_input.par_iter_mut().zip(gradient).with_min_len(1 << 14).for_each(|(sum, value)| *sum += value);
             }
         },

@@ -60,6 +60,7 @@ pub fn group_norm<T: Tape<f32, Cpu>>(
     affine: Option<(&Row, &Row)>,
     over: Over,
     eps: f64,
+    wants_parameters: bool,
 ) -> Values<T> {
     let dims @ (images, channels, height, width) = *input.shape();
     let area = height * width;
@@ -83,7 +84,8 @@ pub fn group_norm<T: Tape<f32, Cpu>>(
         });
     }
     let kept = input.clone();
-    let parameters: Vec<&Row> = affine.into_iter().flat_map(|(gamma, beta)| [gamma, beta]).collect();
+    let wanted = affine.filter(|_| wants_parameters);
+    let parameters: Vec<&Row> = wanted.into_iter().flat_map(|(gamma, beta)| [gamma, beta]).collect();
     record(
         input.put_tape(tape),
         true,
@@ -179,13 +181,13 @@ mod tests {
         let run = |over| {
             move |input, rows: &[Row]| {
                 let (gamma, beta) = affine(rows);
-                group_norm(input, Some((&gamma, &beta)), over, 1e-5)
+                group_norm(input, Some((&gamma, &beta)), over, 1e-5, true)
             }
         };
         check::against(DIMS, &[6, 6], run(Over::Groups(2)), |input, rows| by_definition(input, rows, |at| at / 18));
         check::against(DIMS, &[6, 6], run(Over::Groups(6)), |input, rows| by_definition(input, rows, |at| at / 6));
         check::against(DIMS, &[6, 6], run(Over::Channels), |input, rows| by_definition(input, rows, |at| at % 6));
-        let plain = |input, _: &[Row]| group_norm(input, None, Over::Groups(6), 1e-5);
+        let plain = |input, _: &[Row]| group_norm(input, None, Over::Groups(6), 1e-5, true);
         check::against(DIMS, &[], plain, |input, rows| by_definition(input, rows, |at| at / 6));
     }
 }

@@ -38,12 +38,13 @@ pub fn linear<T: Tape<f32, Cpu>>(
         };
         product(&mut values, outputs, inputs, Matrix::rows(&x, inputs), Matrix::rows(&weights, outputs), true);
     }
-    let (kept_input, kept_weight) = (input.clone(), weight.clone());
+    let kept_input = wants.parameters.then(|| input.clone());
+    let kept_weight = wants.input.then(|| weight.clone());
     let dims = (images, outputs, 1, 1);
     record(input.put_tape(tape), wants.input, values, dims, &wants.of(weight, bias), move |pass| {
         let upstream = Matrix::rows(pass.upstream, outputs);
-        if let [to_weight, to_bias @ ..] = pass.to_parameters {
-            let x = view::values(&kept_input);
+        if let (Some(kept_input), [to_weight, to_bias @ ..]) = (&kept_input, pass.to_parameters) {
+            let x = view::values(kept_input);
             // dW row by row of W, so that each task writes whole rows.
             let x = Matrix::rows(&x, inputs).transposed();
             outer_product(to_weight, outputs, images, x, upstream);
@@ -53,8 +54,8 @@ pub fn linear<T: Tape<f32, Cpu>>(
                 }
             }
         }
-        if !pass.to_input.is_empty() {
-            let weights = view::values(&kept_weight);
+        if let Some(kept_weight) = &kept_weight {
+            let weights = view::values(kept_weight);
             let weights = Matrix::rows(&weights, outputs).transposed();
             product(pass.to_input, inputs, outputs, upstream, weights, true);
         }

@@ -8,22 +8,29 @@ use super::{Row, Values};
 use crate::network::kernels::view;
 
 /// y = s·x with one factor a channel. For the backward pass the input is kept.
-pub fn scale<T: Tape<f32, Cpu>>(input: Values<T>, factors: &Row) -> Values<T> {
+pub fn scale<T: Tape<f32, Cpu>>(input: Values<T>, factors: &Row, wants_parameters: bool) -> Values<T> {
     let of = |factor: f32, x: f32| factor * x;
-    by_channel(input, factors, of, |factor, _| factor, |_, x| x)
+    by_channel(input, (factors, wants_parameters), of, |factor, _| factor, |_, x| x)
 }
 
 /// y = x, or a·x below 0, with one slope a or one a channel (He et al. 2015). For the backward pass the input is kept.
-pub fn prelu<T: Tape<f32, Cpu>>(input: Values<T>, slopes: &Row) -> Values<T> {
+pub fn prelu<T: Tape<f32, Cpu>>(input: Values<T>, slopes: &Row, wants_parameters: bool) -> Values<T> {
     // Comparisons that let NaN through.
     let of = |slope: f32, x: f32| if x < 0.0 { slope * x } else { x };
-    by_channel(input, slopes, of, |slope, x| if x > 0.0 { 1.0 } else { slope }, |_, x| if x < 0.0 { x } else { 0.0 })
+    let parameters = (slopes, wants_parameters);
+    by_channel(
+        input,
+        parameters,
+        of,
+        |slope, x| if x > 0.0 { 1.0 } else { slope },
+        |_, x| if x < 0.0 { x } else { 0.0 },
+    )
 }
 
 /// y = f(p, x) value by value, p being the channel's parameter (or the only one), with ∂f/∂x and ∂f/∂p.
 fn by_channel<T: Tape<f32, Cpu>>(
     input: Values<T>,
-    parameters: &Row,
+    (parameters, wants_parameters): (&Row, bool),
     of: fn(f32, f32) -> f32,
     by_input: fn(f32, f32) -> f32,
     by_parameter: fn(f32, f32) -> f32,
@@ -40,12 +47,13 @@ fn by_channel<T: Tape<f32, Cpu>>(
         });
     }
     let (kept, row) = (input.clone(), parameters.clone());
+    let wanted = [parameters];
     record(
         input.put_tape(tape),
         true,
         values,
         dims,
-        &[parameters],
+        if wants_parameters { &wanted } else { &[] },
         move |Backward { upstream, to_input, to_parameters }| {
             let (x, parameters) = (view::values(&kept), view::values(&row));
             let parameter = |channel: usize| parameters[channel % parameters.len()];
@@ -86,20 +94,20 @@ mod tests {
         check::against(
             dims,
             &[3],
-            |input, rows| scale(input, &rows[0]),
+            |input, rows| scale(input, &rows[0], true),
             |input, rows| input.iter().enumerate().map(|(at, x)| rows[0][channel(at)] * x).collect(),
         );
         let slope = |a: f64, x: f64| if x < 0.0 { a * x } else { x };
         check::against(
             dims,
             &[3],
-            |input, rows| prelu(input, &rows[0]),
+            |input, rows| prelu(input, &rows[0], true),
             |input, rows| input.iter().enumerate().map(|(at, &x)| slope(rows[0][channel(at)], x)).collect(),
         );
         check::against(
             dims,
             &[1],
-            |input, rows| prelu(input, &rows[0]),
+            |input, rows| prelu(input, &rows[0], true),
             |input, rows| input.iter().map(|&x| slope(rows[0][0], x)).collect(),
         );
     }

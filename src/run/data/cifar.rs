@@ -71,7 +71,7 @@ mod tests {
     fn cut_files_and_labels_out_of_range_are_refused() {
         let network = graph::analyse(&Library::new(None).load("vgg11-cifar", &[]).expect("bundled")).expect("bundled");
         let architecture = &network.architecture;
-        let wanted = Wanted { architecture, classes: 10, seed: 0, limit: None, val_split: 0.0 };
+        let wanted = Wanted { architecture, classes: 10, known: None, seed: 0, limit: None, val_split: 0.0 };
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("data_batch_1.bin");
         let mut bytes = vec![9; 2 * (IMAGE + 1)];

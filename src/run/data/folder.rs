@@ -52,12 +52,25 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
         ));
     }
     let names: Vec<String> = classes.iter().map(|(name, _)| name.clone()).collect();
-    wanted.check_named_classes(&names)?;
+    let by_name = wanted.by_name(&names);
+    if by_name.is_none() {
+        wanted.check_named_classes(&names)?;
+    }
     let train_set = images(&classes, &classes, wanted, &mut left_out)?;
     let mut notes = Vec::new();
     if let (None, Some(second)) = (&train, &second) {
         let name = second.file_name().unwrap_or_default().to_string_lossy();
         notes.push(format!("`{name}` is taken for a class, since there is no `train` beside it"));
+    }
+    let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(train) = &train {
+        // What lies beside the parts is told.
+        let others = entries(folder)?.into_iter().filter(|path| path.is_dir() && !picture::is_hidden(path));
+        let is_part = |path: &PathBuf| path == train || Some(path) == second.as_ref();
+        let others: Vec<String> = others.filter(|path| !is_part(path)).map(|path| name_of(&path)).collect();
+        if !others.is_empty() {
+            notes.push(format!("not looked at: {}", super::listed(&others)));
+        }
     }
     let second = match second.filter(|_| train.is_some()) {
         Some(path) => {
@@ -71,23 +84,24 @@ pub fn open(folder: &Path, wanted: &Wanted) -> Result<Read, DataError> {
             if !without.is_empty() {
                 notes.push(format!("validation has no images of {}", super::listed(&without)));
             }
-            // Two parts for one purpose: what is not looked at is told.
-            let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let own_name = name_of(&path);
-            let is_other = |other: &String| *other != own_name;
-            let others = entries(folder)?.into_iter().filter(|path| path.is_dir());
-            let is_train = |path: &PathBuf| Some(path) == train.as_ref() || picture::is_hidden(path);
-            let others: Vec<String> =
-                others.filter(|path| !is_train(path)).map(|path| name_of(&path)).filter(is_other).collect();
-            if !others.is_empty() {
-                notes.push(format!("validation is `{own_name}`; not looked at: {}", super::listed(&others)));
+            if !own_name.to_lowercase().starts_with("val") {
+                notes.push(format!("validation is `{own_name}`"));
             }
             Some(images(&own, &classes, wanted, &mut left_out)?)
         }
         None => None,
     };
     notes.extend(left_out.words());
-    Ok(Read { train: train_set, second, names, notes })
+    Ok(match (by_name, wanted.known) {
+        (Some(places), Some(known)) => Read {
+            train: train_set.relabelled(&places),
+            second: second.map(|second| second.relabelled(&places)),
+            names: known.to_vec(),
+            notes,
+        },
+        _ => Read { train: train_set, second, names, notes },
+    })
 }
 
 /// The folders in a folder that hold a class each. What lies beside them is counted.
@@ -183,7 +197,7 @@ mod tests {
         }
         let network = graph::analyse(&Library::new(None).load("vgg11-cifar", &[]).expect("bundled")).expect("bundled");
         let architecture = &network.architecture;
-        open(folder.path(), &Wanted { architecture, classes, seed: 0, limit: None, val_split: 0.0 })
+        open(folder.path(), &Wanted { architecture, classes, known: None, seed: 0, limit: None, val_split: 0.0 })
             .map_err(|error| error.to_string())
     }
 
@@ -205,7 +219,7 @@ mod tests {
         let read = read.expect("read");
         assert_eq!((read.train.len(), read.second.map(|set| set.len())), (2, Some(1)));
         let both = opened(&["train/a/1.png", "val/a/1.png", "test/a/1.png"], 1).expect("read");
-        assert_eq!(both.notes, ["validation is `val`; not looked at: test"]);
+        assert_eq!(both.notes, ["not looked at: test"]);
         let only = opened(&["VAL/a/1.png", "test/a/1.png"], 2).err().expect("no training images");
         assert!(only.contains("there is `VAL` but no `train`"), "{only}");
     }

@@ -175,8 +175,14 @@ mod tests {
         std::fs::write(at("train-images-idx3-ubyte"), images).expect("written");
         std::fs::write(at("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 3, 1, 3, 2]).expect("written");
         let network = graph::analyse(&Library::new(None).load("vgg-mini", &[]).expect("bundled")).expect("bundled");
-        let wanted =
-            |classes| Wanted { architecture: &network.architecture, classes, seed: 0, limit: None, val_split: 0.0 };
+        let wanted = |classes| Wanted {
+            architecture: &network.architecture,
+            classes,
+            known: None,
+            seed: 0,
+            limit: None,
+            val_split: 0.0,
+        };
         let refused = open(folder.path(), &wanted(3)).err().expect("label 3 of 0 to 2").to_string();
         assert!(refused.contains("count from 1 to 3, and class 0 would stay empty"), "{refused}");
         let read = open(folder.path(), &wanted(4)).expect("room for all");

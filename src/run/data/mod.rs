@@ -8,6 +8,7 @@ pub mod augment;
 mod cifar;
 mod folder;
 mod idx;
+pub mod mixing;
 mod sample;
 mod synthetic;
 
@@ -121,16 +122,31 @@ pub enum DataError {
     Damaged { path: String, reason: String },
     #[error("{path}: {reason}")]
     Absent { path: String, reason: String },
-    #[error("the network takes {0} channels; images have 3, or 1 as gray")]
-    Channels(u64),
+    #[error("the network takes {} channels; images have 3, or 1 as gray{}", .0.channels, channels_last(.0))]
+    Channels(Input),
     #[error("nothing is left to train on: {0}")]
     Nothing(String),
     #[error("{0}")]
     Memory(#[from] super::machine::TooLarge),
 }
 
+fn channels_last(input: &Input) -> String {
+    match (input.channels, input.height, input.width) {
+        // One of the others is what images have.
+        (_, 1 | 3, _) | (_, _, 1 | 3) => {
+            "; `input` is [channels, height, width], and another of its numbers looks like the channels".into()
+        }
+        _ => String::new(),
+    }
+}
+
 fn listed_in_brackets(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!(" ({})", listed(names)) }
+}
+
+/// A class's name without what folders spell otherwise: `bell_pepper` is `Bell pepper`.
+fn spelled(name: &str) -> String {
+    name.to_lowercase().replace(['_', '-'], " ")
 }
 
 /// The first of some names, and how many more there are.
@@ -149,6 +165,8 @@ pub struct Wanted<'a> {
     pub architecture: &'a Architecture,
     /// Outputs of the network.
     pub classes: usize,
+    /// Names of the network's classes, where they are known: data whose names are among them is labelled by name.
+    pub known: Option<&'a [String]>,
     pub seed: u64,
     /// Only the first so many training images.
     pub limit: Option<u64>,
@@ -194,6 +212,16 @@ impl Wanted<'_> {
             true => Ok(()),
             false => self.other_classes(names.len(), names.to_vec()),
         }
+    }
+
+    /// For each of the data's classes the network's of that name; none unless all are known.
+    fn by_name(&self, names: &[String]) -> Option<Vec<usize>> {
+        let known: Vec<String> = self.known?.iter().map(|name| spelled(name)).collect();
+        let places = names.iter().map(|name| known.iter().position(|own| *own == spelled(name)));
+        places.collect::<Option<Vec<usize>>>().filter(|places| {
+            // One class of the network is no two of the data.
+            places.iter().collect::<std::collections::HashSet<_>>().len() == places.len()
+        })
     }
 
     fn other_classes(&self, data: usize, names: Vec<String>) -> Result<(), DataError> {
@@ -332,6 +360,6 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 fn check_channels(wanted: &Wanted) -> Result<(), DataError> {
     match wanted.input().channels {
         1 | 3 => Ok(()),
-        channels => Err(DataError::Channels(channels)),
+        _ => Err(DataError::Channels(wanted.input())),
     }
 }

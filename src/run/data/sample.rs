@@ -59,6 +59,23 @@ impl DataSet {
         self.store.labels[self.places[at] as usize] as usize
     }
 
+    /// What an image is called: its file, or its number.
+    pub fn name(&self, at: usize) -> String {
+        let place = self.places[at] as usize;
+        match &self.store.images {
+            Images::Files(files) => files[place].display().to_string(),
+            _ => format!("image {place}"),
+        }
+    }
+
+    /// The same images with other labels: each class becomes `classes[class]`.
+    pub fn relabelled(&self, classes: &[usize]) -> Self {
+        let Store { images, labels, input, how } = &*self.store;
+        let labels = labels.iter().map(|&label| classes.get(label as usize).map_or(label, |&own| own as u32));
+        let store = Store { images: images.clone(), labels: labels.collect(), input: *input, how: how.clone() };
+        DataSet { store: Arc::new(store), places: self.places.clone() }
+    }
+
     /// The labels of all images.
     pub fn labels(&self) -> impl Iterator<Item = u32> {
         self.places.iter().map(|&place| self.store.labels[place as usize])
@@ -78,6 +95,22 @@ impl DataSet {
     /// The images at some places.
     pub fn only(&self, places: &[usize]) -> Self {
         DataSet { store: Arc::clone(&self.store), places: places.iter().map(|&at| self.places[at]).collect() }
+    }
+
+    /// Rows and columns of an image as the network takes it.
+    pub fn sides(&self) -> (usize, usize) {
+        (self.store.input.height as usize, self.store.input.width as usize)
+    }
+
+    /// For each channel the pixel that becomes 0 for the network: the mean that is taken off.
+    pub fn mean_pixel(&self) -> Vec<f32> {
+        let Store { input, how, .. } = &*self.store;
+        let of = |channel: usize| match how.mean.as_slice() {
+            _ if self.is_ready() => 0.0,
+            [] => 0.0,
+            means => (means[channel % means.len()] / how.scale) as f32,
+        };
+        (0..input.channels as usize).map(of).collect()
     }
 
     /// Memory that the images take.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{CHECKPOINT, Learned, RunError, VERSION, file};
 use crate::exchange::weights::Extra;
-use crate::exchange::weights::{self, MOMENT, Rest, TensorFile, WeightsError};
+use crate::exchange::weights::{self, AVERAGED, MOMENT, Rest, TensorFile, WeightsError};
 use crate::files::write::Links;
 use crate::graph::Graph;
 use crate::network::Compiled;
+use crate::network::average::Average;
 use crate::network::kernels::view;
 use crate::network::optimizer::{Algorithm, Optimizer};
 use crate::run::data::Sets;
@@ -50,6 +51,9 @@ pub struct State {
     pub progress: Progress,
     /// Steps the optimizer has counted, for Adam's bias correction.
     pub optimizer_steps: i32,
+    /// Steps that the averaged weights have followed, where there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_steps: Option<u64>,
     pub data: Data,
     /// What the run was made of; checkpoints of an earlier convlens do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +76,7 @@ pub struct Texts {
 
 /// CRC-32 of the state, parameters, running statistics and the optimizer's moments, in this order. A disk that forgets a bit
 /// is noticed.
-fn checksum(state: &State, network: &Compiled, optimizer: &Optimizer) -> u32 {
+fn checksum(state: &State, network: &Compiled, optimizer: &Optimizer, average: Option<&Average>) -> u32 {
     let mut checksum = crc32fast::Hasher::new();
     let bare = State { checksum: None, ..state.clone() };
     checksum.update(serde_json::to_string(&bare).unwrap_or_default().as_bytes());
@@ -90,7 +94,27 @@ fn checksum(state: &State, network: &Compiled, optimizer: &Optimizer) -> u32 {
         add(&running.statistics.variance);
     }
     optimizer.state().1.into_iter().flatten().for_each(&mut add);
+    average.iter().flat_map(|average| average.state(network).1).for_each(|(_, values)| add(&values));
     checksum.finalize()
+}
+
+/// How what is learned moves, as far as a checkpoint holds state of it.
+pub struct How {
+    pub algorithm: Algorithm,
+    pub weight_decay: f64,
+    /// Layers that stay as they are, by index.
+    pub frozen: Vec<bool>,
+    /// The decay of averaged weights.
+    pub ema: Option<f64>,
+}
+
+/// That weights could not be written into a run's folder.
+pub fn unwritable_weights(path: &Path, error: WeightsError, last: Option<u64>) -> RunError {
+    let reason = match error {
+        WeightsError::Unwritable { reason, .. } => reason,
+        other => other.to_string(),
+    };
+    RunError::Unwritable { path: path.display().to_string(), reason, last }
 }
 
 /// A run's state and where its tensors are.
@@ -103,19 +127,34 @@ fn moment_name(moment: usize, parameter: &str) -> String {
     format!("{MOMENT}{}.{parameter}", moment + 1)
 }
 
+fn average_name(name: &str) -> String {
+    format!("{AVERAGED}{name}")
+}
+
 /// Writes a checkpoint; the one before it stays until this one is whole.
 pub fn write(folder: &Path, learned: &Learned, data: Data, texts: Texts) -> Result<State, WeightsError> {
-    let Learned { network, optimizer, progress } = *learned;
+    let Learned { network, optimizer, average, progress } = *learned;
     let (optimizer_steps, moments) = optimizer.state();
+    let averages = average.map(|average| average.state(network));
+    let average_steps = averages.as_ref().map(|(steps, _)| *steps);
     let named = (!texts.classes.is_empty()).then(|| class_names(&texts.classes));
     let texts = Some(texts);
-    let mut state =
-        State { version: VERSION, progress: progress.clone(), optimizer_steps, data, texts, checksum: None };
-    state.checksum = Some(checksum(&state, network, optimizer));
+    let mut state = State {
+        version: VERSION,
+        progress: progress.clone(),
+        optimizer_steps,
+        average_steps,
+        data,
+        texts,
+        checksum: None,
+    };
+    state.checksum = Some(checksum(&state, network, optimizer, average));
     let extras = network.parameters.iter().zip(&moments).flat_map(|(parameter, moments)| {
         let named = moments.iter().enumerate();
         named.map(|(at, values)| (moment_name(at, &parameter.name), *values)).collect::<Vec<Extra>>()
     });
+    let averaged = averages.iter().flat_map(|(_, averages)| averages);
+    let extras = extras.chain(averaged.map(|(name, values)| (average_name(name), values.as_ref())));
     let text = serde_json::to_string(&state).unwrap_or_default();
     let texts = [(KEY.to_string(), text)].into_iter().chain(named.into_iter().flatten()).collect();
     let path = file(folder, CHECKPOINT);
@@ -154,18 +193,21 @@ impl Checkpoint {
         &self,
         folder: &Path,
         network: &Graph,
-        (algorithm, weight_decay): (Algorithm, f64),
-    ) -> Result<(Compiled, Optimizer), RunError> {
+        how: How,
+    ) -> Result<(Compiled, Optimizer, Option<Average>), RunError> {
+        let How { algorithm, weight_decay, frozen, ema } = how;
         let path = file(folder, CHECKPOINT);
         let damaged = |reason: String| RunError::Damaged { path: path.display().to_string(), reason };
         let read = weights::read(network, &path, Rest::Refused).map_err(|error| damaged(error.to_string()))?;
-        let compiled = read.compiled;
+        let mut compiled = read.compiled;
+        compiled.frozen = frozen;
         let mut optimizer =
             Optimizer::new(algorithm, weight_decay, &compiled).map_err(|error| damaged(error.to_string()))?;
         let mut moments = Vec::with_capacity(compiled.parameters.len());
         for parameter in &compiled.parameters {
             let mut own = Vec::new();
-            for moment in 0..algorithm.moments() {
+            let moments_of_one = if compiled.learns(parameter) { algorithm.moments() } else { 0 };
+            for moment in 0..moments_of_one {
                 let name = moment_name(moment, &parameter.name);
                 let entry = self.file.find(&name).ok_or_else(|| damaged(format!("`{name}` is missing")))?;
                 own.push(self.file.read(entry).map_err(|error| damaged(error.to_string()))?);
@@ -173,9 +215,22 @@ impl Checkpoint {
             moments.push(own);
         }
         optimizer.restore(self.state.optimizer_steps, &moments).map_err(|error| damaged(error.to_string()))?;
-        if self.state.checksum.is_some_and(|written| written != checksum(&self.state, &compiled, &optimizer)) {
+        let average = match (ema, self.state.average_steps) {
+            (Some(decay), Some(steps)) => {
+                let find =
+                    |name: &str| self.file.find(&average_name(name)).and_then(|entry| self.file.read(entry).ok());
+                let read = Average::restored(decay, steps, &compiled, find);
+                Some(read.map_err(|name| damaged(format!("`{}` is missing", average_name(&name))))?)
+            }
+            // A run that is to be averaged from here on.
+            (Some(decay), None) => Some(Average::new(decay, &compiled)),
+            (None, _) => None,
+        };
+        let of_average = average.as_ref().filter(|_| self.state.average_steps.is_some());
+        let sum = checksum(&self.state, &compiled, &optimizer, of_average);
+        if self.state.checksum.is_some_and(|written| written != sum) {
             return Err(damaged("its values are not those that were written (their checksum differs)".into()));
         }
-        Ok((compiled, optimizer))
+        Ok((compiled, optimizer, average))
     }
 }

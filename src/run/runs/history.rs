@@ -151,7 +151,9 @@ pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
             Line::Step(step) => steps.push(step),
             Line::Epoch(epoch) => {
                 // Validation that was done again after a resume at the epoch's last step.
-                history.epochs.retain(|own| own.epoch != epoch.epoch);
+                if history.epochs.last().is_some_and(|last| last.epoch >= epoch.epoch) {
+                    history.epochs.retain(|own| own.epoch != epoch.epoch);
+                }
                 history.epochs.push(epoch);
             }
             Line::Rate { step, rate, by } => history.notes.push((step, rate_words(rate, &by))),

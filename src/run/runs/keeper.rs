@@ -12,12 +12,14 @@ use super::lines;
 use super::lock::{contents, is_same, lock, sweep};
 use super::summary::{Status, Summary};
 use super::unlearned::is_unlearned;
-use super::{ARCHITECTURE, CHECKPOINT, CLASSES, LOCK, METRICS, RECIPE, RunError, STATE, file, unwritable};
+use super::{ARCHITECTURE, BEST, CHECKPOINT, CLASSES, LOCK, METRICS, RECIPE, RunError, STATE, file, unwritable};
+use crate::exchange::weights;
 use crate::files::name::safe;
-use crate::files::write;
+use crate::files::write::{self, Links};
 use crate::network::Compiled;
+use crate::network::average::Average;
 use crate::network::optimizer::Optimizer;
-use crate::run::train::evaluate::Evaluation;
+use crate::run::evaluate::Evaluation;
 use crate::run::train::{Event, Progress};
 use crate::spec::recipe::RunRecipe;
 use crate::visible::visible;
@@ -68,6 +70,7 @@ const fn millis(count: u64) -> Duration {
 pub struct Learned<'a> {
     pub network: &'a Compiled,
     pub optimizer: &'a Optimizer,
+    pub average: Option<&'a Average>,
     pub progress: &'a Progress,
 }
 
@@ -110,7 +113,7 @@ impl Keeper {
             return Err(RunError::Taken(name()));
         }
         // What would be taken for this run's is let go; the rest is written anew, so that a kill leaves enough to begin again.
-        for path in [METRICS, CLASSES].map(|name| file(folder, name)) {
+        for path in [METRICS, CLASSES, BEST].map(|name| file(folder, name)) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(&path, &error, None)),
                 _ => {}
@@ -222,14 +225,7 @@ impl Keeper {
         self.metrics.sync_data().map_err(|error| unwritable(&file(&self.folder, METRICS), &error, self.last))?;
         self.hold()?;
         let written = checkpoint::write(&self.folder, learned, self.about.data, self.about.texts());
-        let state = written.map_err(|error| RunError::Unwritable {
-            path: path.display().to_string(),
-            reason: match error {
-                crate::exchange::weights::WeightsError::Unwritable { reason, .. } => reason,
-                other => other.to_string(),
-            },
-            last: self.last,
-        })?;
+        let state = written.map_err(|error| checkpoint::unwritable_weights(&path, error, self.last))?;
         self.last = Some(progress.step);
         self.is_changed = false;
         self.hold()?;
@@ -240,6 +236,20 @@ impl Keeper {
         (summary.best_val_accuracy, summary.best_epoch) = progress.best.unzip();
         self.summarise(Status::Running, None)?;
         Ok(path)
+    }
+
+    /// Writes the weights that were judged best so far, for whoever uses the run.
+    pub fn keep_best(&mut self, network: &Compiled) -> Result<(), RunError> {
+        // A folder that was taken away is made again with the next checkpoint.
+        if !self.is_there() {
+            return Ok(());
+        }
+        self.hold()?;
+        let path = file(&self.folder, BEST);
+        let named = (!self.about.classes.is_empty()).then(|| checkpoint::class_names(&self.about.classes));
+        let texts = named.into_iter().flatten().collect();
+        let written = weights::write_with(network, &[], texts, &path, Links::Replaced);
+        written.map_err(|error| checkpoint::unwritable_weights(&path, error, self.last))
     }
 
     /// After the folder was removed under a run.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::run::train::evaluate::Evaluation;
+use crate::run::evaluate::Evaluation;
 use crate::run::train::{Epoch, Event, LayerNorms, Step};
 
 /// An event as JSON; none for what is only shown.

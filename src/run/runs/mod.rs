@@ -6,6 +6,7 @@
 //!   recipe.yaml              data and recipe, nothing left out
 //!   metrics.jsonl            one event a line, only ever appended to
 //!   classes.txt              names of the classes, one a line in the order of the outputs, where the data has names
+//!   best.safetensors         the weights of the epoch that was judged best, where there is a validation set
 //!   checkpoint.safetensors   parameters, running statistics, the optimizer's state; the run's state, recipe and architecture in its header
 //!   state.json               that state again, for people and scripts
 //!   summary.json             where the run stands, in a few figures
@@ -84,6 +85,8 @@ const ARCHITECTURE: &str = "architecture.yaml";
 const RECIPE: &str = "recipe.yaml";
 const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The weights of the epoch that was judged best.
+const BEST: &str = "best.safetensors";
 const STATE: &str = "state.json";
 const SUMMARY: &str = "summary.json";
 const LOCK: &str = "lock";
@@ -98,6 +101,14 @@ pub fn classes(folder: &Path) -> Vec<String> {
     }
     let text = crate::files::read::text(&file(folder, CLASSES), crate::run::labels::LARGEST).unwrap_or_default();
     text.lines().map(str::to_string).collect()
+}
+
+/// The weights of a run, by its name or its folder: the best that it judged, else those of its last checkpoint.
+pub fn weights_of(run: &str) -> Result<PathBuf, RunError> {
+    let folder = find(Path::new(FOLDER), run)?.folder;
+    let found = [BEST, CHECKPOINT].map(|name| file(&folder, name)).into_iter().find(|path| path.is_file());
+    let reason = "it has no weights yet: the first checkpoint is still to come".to_string();
+    found.ok_or_else(|| RunError::NoRun { path: folder.display().to_string(), reason })
 }
 
 /// What `--data` named, with no more of a path than its last part: `idx:…/fashion-mnist`.

@@ -13,7 +13,7 @@ use crate::files::write;
 pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
     let whole = history::read_all(&run.folder)?;
     let failed = |reason: String| RunError::Unwritable { path: folder.display().to_string(), reason, last: None };
-    std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+    std::fs::create_dir_all(folder).map_err(|error| failed(crate::files::reason(&error)))?;
     let (started, seconds) =
         run.summary.as_ref().map_or((super::now() as f64, 0.0), |own| (own.started as f64, own.seconds));
     // TensorBoard knows an event file by this part of its name.
@@ -49,7 +49,7 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
         }
         writer.flush()
     };
-    let written = write::write(&path, |beside| fill(beside).map_err(std::io::Error::other));
+    let written = write::write_unlinked(&path, |beside| fill(beside).map_err(std::io::Error::other));
     written.map_err(|error| failed(crate::files::reason(&error)))?;
     Ok(path)
 }

@@ -31,7 +31,10 @@ pub fn recipe_of(folder: &Path) -> Result<RunRecipe, RunError> {
     let path = file(folder, RECIPE);
     let text = read::text(&path, read::SMALL).map_err(|error| RunError::NoRun {
         path: folder.display().to_string(),
-        reason: format!("{RECIPE}: {error}"),
+        reason: match is_unlearned(folder) && !path.exists() {
+            true => "it was ended while its folder was being made; `train` with the same `--out` begins it".into(),
+            false => format!("{RECIPE}: {error}"),
+        },
     })?;
     RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })
 }

@@ -9,6 +9,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::{Progress, Recipe};
 use crate::network::random::mix;
+use crate::run::data::mixing::{self, Mixed};
 use crate::run::data::{Augment, DataSet};
 
 /// Images of one update.
@@ -16,6 +17,8 @@ pub struct Batch {
     /// `[N, C, H, W]`.
     pub inputs: Vec<f32>,
     pub labels: Vec<usize>,
+    /// The labels of what its images were mixed with.
+    pub mixed: Option<Mixed>,
     /// Images of the epoch's order taken when this batch is.
     pub place: u64,
     /// Whether it is the epoch's last.
@@ -55,6 +58,7 @@ fn make(set: &DataSet, recipe: &Recipe, augment: &Augment, from: (u64, usize), s
             let mut batch = Batch {
                 inputs: Vec::new(),
                 labels: Vec::with_capacity(places.len()),
+                mixed: None,
                 place: start as u64,
                 is_last: start == order.len(),
                 broken: Vec::new(),
@@ -71,6 +75,9 @@ fn make(set: &DataSet, recipe: &Recipe, augment: &Augment, from: (u64, usize), s
                     Err(why) => batch.broken.push(why),
                 }
             }
+            let seed = mix(mix(mix(recipe.seed, u64::MAX - 5), epoch), start as u64);
+            let alphas = (recipe.mixup, recipe.cutmix);
+            batch.mixed = mixing::mix(&mut batch.inputs, &batch.labels, set.sides(), alphas, seed);
             if sender.send(batch).is_err() {
                 return;
             }

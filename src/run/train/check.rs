@@ -11,6 +11,9 @@ pub fn check(network: &Compiled, sets: &Sets, recipe: &Recipe) -> Result<(), Tra
     if network.parameters.is_empty() {
         return Err(TrainError::NoParameters);
     }
+    if !network.parameters.iter().any(|parameter| network.learns(parameter)) {
+        return Err(TrainError::AllFrozen);
+    }
     if network.layers.last().is_none_or(|layer| !layer.output.is_flat()) {
         return Err(TrainError::NoClasses);
     }
@@ -19,6 +22,9 @@ pub fn check(network: &Compiled, sets: &Sets, recipe: &Recipe) -> Result<(), Tra
     }
     if matches!(recipe.schedule, Schedule::Plateau { .. }) && sets.validation.is_none() {
         return Err(TrainError::NoValidation);
+    }
+    if recipe.patience_stop.is_some() && sets.validation.is_none() {
+        return Err(TrainError::NothingToStopBy);
     }
     let smallest = smallest_part(sets.train.len(), recipe);
     for layer in &network.layers {

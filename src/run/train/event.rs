@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::evaluate::{Evaluation, Judged};
+use crate::run::evaluate::{Evaluation, Judged};
 
 /// One update: the mini-batch's loss and accuracy before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -126,8 +126,17 @@ pub struct Observed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Finished,
+    /// So many epochs as the recipe's patience brought nothing better.
+    Early,
     /// Told to stop.
     Stopped,
     /// The time it was given is over.
     Late,
+}
+
+impl End {
+    /// Whether the recipe came to its end.
+    pub fn is_finished(self) -> bool {
+        matches!(self, End::Finished | End::Early)
+    }
 }

@@ -3,13 +3,12 @@
 //! [`Training`] holds all that changes; [`Training::run`] goes on from where its [`Progress`] stands. Everything random follows
 //! from the recipe's seed, so a run that is stopped and goes on gives the bits of one that was never stopped.
 
-mod accuracy;
 mod batches;
 mod check;
 pub mod diagnose;
-pub mod evaluate;
 pub mod event;
 mod progress;
+pub mod rate_finder;
 mod recipe;
 mod step;
 
@@ -22,27 +21,35 @@ use dfdx::prelude::*;
 pub use check::check;
 pub use event::{Command, Control, End, Epoch, Event, LayerNorms, Observed, Step};
 pub use progress::Progress;
+use rate_finder::{Curve, Ramp};
 pub use recipe::{Recipe, Schedule};
 
 use super::data::{Augment, DataSet, Sets};
+use super::evaluate::{Evaluation, Looked, evaluate};
 use super::runs::{Keeper, Learned, RunError};
 use crate::network::Compiled;
+use crate::network::average::Average;
 use crate::network::optimizer::Optimizer;
 use batches::{Batch, with_batches};
 use diagnose::Watch;
-use evaluate::{Evaluation, Looked, evaluate};
 
 /// Why training could not begin or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     #[error("there is nothing to train: the network has no parameters")]
     NoParameters,
+    #[error("there is nothing to train: `--freeze` keeps every layer as it is")]
+    AllFrozen,
+    #[error("`--freeze {pattern}` names no layer with parameters; the network has {layers}")]
+    NothingToFreeze { pattern: String, layers: String },
     #[error("the network ends in a map, not in classes; put `flatten` and `linear` at its end")]
     NoClasses,
     #[error(
         "the network ends in softmax, which the loss applies itself; leave it out to train (weights stay the same)"
     )]
     Softmax,
+    #[error("`patience_stop` follows the validation accuracy, and there is no validation set; add `--val-split 0.1`")]
+    NothingToStopBy,
     #[error(
         "the schedule `plateau` follows the validation accuracy, and there is no validation set; add `--val-split 0.1`"
     )]
@@ -75,6 +82,8 @@ fn began(layer: &Option<String>) -> String {
 pub struct Training<'a> {
     pub network: Compiled,
     pub optimizer: Optimizer,
+    /// Averages of what is learned, which are judged and kept as the best in its place.
+    pub average: Option<Average>,
     pub recipe: &'a Recipe,
     pub sets: &'a Sets,
     pub augment: Augment,
@@ -82,6 +91,49 @@ pub struct Training<'a> {
     /// The run's folder; none for a run that leaves nothing behind.
     pub keeper: Option<Keeper>,
     pub observed: Observed,
+}
+
+/// Steps along a ramp of learning rates, and what they come to. `go_on` hears each point, and may end it.
+pub fn find_rate(
+    network: &mut Compiled,
+    optimizer: &mut Optimizer,
+    (set, augment): (&DataSet, &Augment),
+    recipe: &Recipe,
+    ramp: Ramp,
+    mut go_on: impl FnMut(&Curve) -> bool,
+) -> Result<Curve, TrainError> {
+    // As many passes as the ramp takes.
+    let recipe = Recipe { epochs: u64::MAX, ..recipe.clone() };
+    let mut curve = Curve::default();
+    let mut first_broken = None;
+    with_batches(set, &recipe, augment, &Progress::default(), |batches| {
+        let mut empty = 0;
+        while (curve.points.len() as u64) < ramp.steps {
+            let Some(batch) = batches.next() else { return Err(TrainError::Reader) };
+            if batch.labels.is_empty() {
+                first_broken = first_broken.take().or(batch.broken.into_iter().next());
+                empty += batch.place.max(1);
+                if empty > set.len() as u64 * 2 {
+                    return Err(TrainError::NoImages(first_broken.take().unwrap_or_default()));
+                }
+                continue;
+            }
+            let step = curve.points.len() as u64;
+            let lr = ramp.rate(step);
+            let taken = step::take(network, optimizer, &batch, &recipe, (step + 1, lr), false, || true);
+            let loss = match taken {
+                Ok(Some(taken)) => f64::from(taken.loss),
+                // The end of what can be learned with.
+                Ok(None) | Err(TrainError::NotFinite { .. }) => f64::NAN,
+                Err(error) => return Err(error),
+            };
+            if !curve.take(lr, loss) || !go_on(&curve) {
+                break;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(curve)
 }
 
 /// How a run ended.
@@ -160,14 +212,17 @@ impl Training<'_> {
             with_batches(&sets.train, recipe, &augment, &progress, |batches| self.epochs(batches, &mut session, on));
         self.count_time(&mut session);
         let end = ended?;
-        if end == End::Finished && (sets.test.is_some() || self.progress.place > 0) {
+        if end.is_finished() && (sets.test.is_some() || self.progress.place > 0) {
             // What is looked at now may take long; the last step is kept before.
             self.keep(&mut session, on)?;
         }
-        let ends = end == End::Finished;
+        let ends = end.is_finished();
         let mut validation = session.validation;
         if let Some(set) = sets.validation.as_ref().filter(|_| ends && self.progress.place > 0) {
             validation = self.look(set, 0, &mut session, on)?.and_then(|looked| looked.evaluation);
+        }
+        if let Some(validation) = validation.filter(|_| ends && self.progress.place > 0) {
+            self.judge(validation.accuracy)?;
         }
         let test = match sets.test.as_ref().filter(|_| ends) {
             Some(set) => self.look(set, 0, &mut session, on)?.and_then(|looked| looked.evaluation),
@@ -175,7 +230,7 @@ impl Training<'_> {
         };
         // A look that was cut short is taken again when the run goes on.
         let end = if ends && control.stops() { End::Stopped } else { end };
-        self.progress.finished = end == End::Finished;
+        self.progress.finished = end.is_finished();
         self.keep(&mut session, on)?;
         Ok(Ended { end, validation, test, left_out: session.left_out })
     }
@@ -189,8 +244,13 @@ impl Training<'_> {
         let images = self.sets.train.len() as u64;
         let total = self.recipe.total_steps(images as usize);
         // Stopped between an epoch's last step and its validation.
-        if self.progress.place == images && !self.end_epoch(session, on)? {
-            return Ok(End::Stopped);
+        if self.progress.place == images {
+            if !self.end_epoch(session, on)? {
+                return Ok(End::Stopped);
+            }
+            if self.is_stuck() {
+                return Ok(End::Early);
+            }
         }
         while self.progress.step < total && self.progress.epoch <= self.recipe.epochs {
             if self.obey(session, on)? {
@@ -226,6 +286,9 @@ impl Training<'_> {
                 }
                 if !self.end_epoch(session, on)? {
                     return Ok(End::Stopped);
+                }
+                if self.is_stuck() {
+                    return Ok(End::Early);
                 }
             } else if self.is_due(session) {
                 self.keep(session, on)?;
@@ -340,6 +403,9 @@ impl Training<'_> {
         let Some(taken) = step::take(network, optimizer, &batch, self.recipe, (step, lr), observes, go_on)? else {
             return Ok(ControlFlow::Break(()));
         };
+        if let Some(average) = &mut self.average {
+            average.follow(&self.network);
+        }
         self.progress.place = batch.place;
         self.progress.step = step;
         self.progress.count(taken.loss, taken.accuracy, batch.labels.len());
@@ -382,7 +448,8 @@ impl Training<'_> {
             let _ = on(Event::Validating { done, of: set.len() });
             !control.stops()
         };
-        let looked = evaluate(&mut self.network, set, recipe.micro_batch, recipe.flip_test, samples, go_on);
+        let looked =
+            self.judged(|network| evaluate(network, set, recipe.micro_batch, recipe.flip_test, samples, go_on));
         for why in looked.iter().flat_map(|looked| &looked.broken) {
             self.leave_out(why, session, on)?;
         }
@@ -416,10 +483,14 @@ impl Training<'_> {
             Schedule::Plateau { patience } => Some(patience),
             _ => None,
         };
-        if let Some(validation) = validation
-            && self.progress.judge(validation.accuracy, patience)
-        {
-            self.tell_rate(step, "plateau", on)?;
+        if let Some(validation) = validation {
+            let best = self.progress.best;
+            if self.progress.judge(validation.accuracy, patience) {
+                self.tell_rate(step, "plateau", on)?;
+            }
+            if self.progress.best != best {
+                self.keep_best()?;
+            }
         }
         session.validation = validation;
         self.progress.next_epoch();
@@ -427,6 +498,42 @@ impl Training<'_> {
             self.keep(session, on)?;
         }
         Ok(!stops)
+    }
+
+    /// Work with the network that is judged: the averages of what was learned, if there are some.
+    pub fn judged<R>(&mut self, work: impl FnOnce(&mut Compiled) -> R) -> R {
+        let Some(average) = &mut self.average else { return work(&mut self.network) };
+        average.swap(&mut self.network);
+        let done = work(&mut self.network);
+        average.swap(&mut self.network);
+        done
+    }
+
+    /// Takes a validation accuracy where training ended within an epoch.
+    fn judge(&mut self, accuracy: f64) -> Result<(), TrainError> {
+        match self.progress.best {
+            Some((best, _)) if best >= accuracy => Ok(()),
+            _ => {
+                self.progress.best = Some((accuracy, self.progress.epoch));
+                self.keep_best()
+            }
+        }
+    }
+
+    /// Keeps the weights that were judged best so far.
+    fn keep_best(&mut self) -> Result<(), TrainError> {
+        let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
+        let kept = self.judged(|network| keeper.keep_best(network));
+        self.keeper = Some(keeper);
+        Ok(kept?)
+    }
+
+    /// Whether the last epochs, as many as the recipe's patience, brought nothing better.
+    fn is_stuck(&self) -> bool {
+        let best = self.progress.best.map_or(0, |(_, epoch)| epoch);
+        // The epoch under way is the one after the last that was judged.
+        let waited = (self.progress.epoch - 1).saturating_sub(best);
+        self.sets.validation.is_some() && self.recipe.patience_stop.is_some_and(|patience| waited >= patience)
     }
 
     /// Whether the recipe wants a checkpoint after this step.
@@ -458,6 +565,7 @@ impl Training<'_> {
         let kept = keeper.checkpoint(&Learned {
             network: &self.network,
             optimizer: &self.optimizer,
+            average: self.average.as_ref(),
             progress: &self.progress,
         })?;
         session.kept = Instant::now();

@@ -47,6 +47,16 @@ pub struct Recipe {
     pub seed: u64,
     pub limit: Option<u64>,
     pub checkpoint_every: Option<u64>,
+    /// Patterns of layers that are not learned.
+    pub freeze: Vec<String>,
+    /// Epochs without a better validation accuracy after which training ends (Prechelt 1998's "early stopping" by patience).
+    pub patience_stop: Option<u64>,
+    /// d of the averaged weights θ̄ ← d·θ̄ + (1 − d)·θ.
+    pub ema: Option<f64>,
+    /// α of Zhang et al. 2017's mixup.
+    pub mixup: Option<f64>,
+    /// α of Yun et al. 2019's CutMix.
+    pub cutmix: Option<f64>,
 }
 
 /// Epochs of a recipe that says nothing.
@@ -95,6 +105,11 @@ impl Recipe {
             seed: given.seed.unwrap_or(0),
             limit: given.limit,
             checkpoint_every: given.checkpoint_every,
+            freeze: given.freeze.clone().unwrap_or_default(),
+            patience_stop: given.patience_stop,
+            ema: given.ema,
+            mixup: given.mixup,
+            cutmix: given.cutmix,
         }
     }
 
@@ -139,6 +154,11 @@ impl Recipe {
             seed: Some(self.seed),
             limit: self.limit,
             checkpoint_every: self.checkpoint_every,
+            freeze: (!self.freeze.is_empty()).then(|| self.freeze.clone()),
+            patience_stop: self.patience_stop,
+            ema: self.ema,
+            mixup: self.mixup,
+            cutmix: self.cutmix,
         }
     }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use dfdx::prelude::*;
 
-use super::accuracy::accuracy;
 use super::batches::Batch;
 use super::{LayerNorms, Recipe, TrainError};
 use crate::network::kernels::view;
@@ -13,6 +12,7 @@ use crate::network::ops::cross_entropy::cross_entropy;
 use crate::network::optimizer::{Optimizer, Squares, add_gradients, clip_gradients};
 use crate::network::random::mix;
 use crate::network::{Compiled, Mode, Values};
+use crate::run::evaluate::accuracy::accuracy;
 
 /// What a step came to, before its update.
 pub struct Taken {
@@ -52,7 +52,8 @@ pub fn take(
         let of_step = mix(mix(recipe.seed, u64::MAX), step);
         let seed = if part == 0 { of_step } else { mix(of_step, part as u64) };
         let share = labels.len() as f64 / images as f64;
-        let passed = pass(network, inputs, labels, (recipe.label_smoothing, share), seed)?;
+        let mixed = batch.mixed.as_ref().map(|mixed| (&mixed.partners[part * micro..][..labels.len()], mixed.own));
+        let passed = pass(network, inputs, (labels, mixed), (recipe.label_smoothing, share), seed)?;
         if !passed.loss.is_finite() {
             let inputs = network.batch(batch.inputs[part * micro * one..][..labels.len() * one].to_vec());
             let layer = first_not_finite(network, &inputs);
@@ -91,7 +92,7 @@ struct Passed {
 fn pass(
     network: &mut Compiled,
     inputs: Vec<f32>,
-    labels: &[usize],
+    (labels, mixed): (&[usize], Option<(&[usize], f64)>),
     (smoothing, share): (f64, f64),
     dropout_seed: u64,
 ) -> Result<Passed, TrainError> {
@@ -101,8 +102,13 @@ fn pass(
     let Some(logits) = network.forward(batch.leaky_trace(), mode, false, go_on) else {
         return Err(TrainError::NoClasses);
     };
-    let accuracy = accuracy(&view::values(&logits), labels);
-    let loss = cross_entropy(logits, labels, smoothing);
+    let accuracy = {
+        let logits = view::values(&logits);
+        // Of mixed images each label counts as much as its pixels do.
+        let of_partners = mixed.map(|(partners, own)| (1.0 - own) * accuracy(&logits, partners));
+        accuracy(&logits, labels) * mixed.map_or(1.0, |(_, own)| own) + of_partners.unwrap_or(0.0)
+    };
+    let loss = cross_entropy(logits, labels, mixed, smoothing);
     let value = loss.array();
     let gradients = match share == 1.0 {
         true => loss.backward(),
@@ -119,7 +125,8 @@ pub fn first_part<'a>(batch: &'a Batch, recipe: &Recipe) -> &'a [f32] {
 
 fn by_layer(network: &Compiled, squares: &[Squares]) -> Vec<LayerNorms> {
     let mut norms: Vec<LayerNorms> = Vec::new();
-    for (parameter, squares) in network.parameters.iter().zip(squares) {
+    let learned = network.parameters.iter().zip(squares).filter(|(parameter, _)| network.learns(parameter));
+    for (parameter, squares) in learned {
         let layer = &network.layers[parameter.layer].name;
         if norms.last().is_none_or(|last| last.layer != *layer) {
             norms.push(LayerNorms { layer: layer.clone(), weight: 0.0, gradient: 0.0, update: 0.0 });

@@ -58,6 +58,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
     let channels = input.map(|input| input.channels);
     let preprocess =
         find("preprocess").map_or_else(Preprocess::default, |node| sections::preprocess(node, channels, problems));
+    let weights = find("weights").map(|node| sections::weights(node, problems));
     let train = find("train").map_or_else(Recipe::default, |node| train(node, problems));
     let defaults = defaults(find("defaults"), problems);
     let items = match find("layers") {
@@ -85,6 +86,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
         preprocess,
         labels,
         labels_mark: find("labels").map(|node| node.mark),
+        weights,
         train,
     })
 }

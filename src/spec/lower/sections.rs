@@ -1,13 +1,14 @@
-//! The smaller sections of a file: `input`, `preprocess`, `train`.
+//! The smaller sections of a file: `input`, `preprocess`, `weights`, `train`.
 
 use super::operation::check_doubles;
 use super::values;
-use crate::spec::describe::{ChannelOrder, Input, Preprocess};
-use crate::spec::kinds::PREPROCESS;
+use crate::spec::describe::{ChannelOrder, Input, Preprocess, Published};
+use crate::spec::kinds::{PREPROCESS, WEIGHTS};
 use crate::spec::limits;
 use crate::spec::node::{Entry, Node, Value, shorten};
 use crate::spec::problem::{Problem, Problems};
 use crate::spec::recipe::{self, Recipe};
+use crate::spec::renaming::Renaming;
 
 /// `[channels, height, width]`.
 pub fn input(node: &Node, problems: &mut Problems) -> Option<Input> {
@@ -131,6 +132,71 @@ fn per_channel(
     items.iter().map(|item| values::number(item, expected, fits, problems)).collect()
 }
 
+/// Published weights. What is said here becomes a part of addresses and of paths in a cache, so only plain words pass.
+pub fn weights(node: &Node, problems: &mut Problems) -> Published {
+    let names = Renaming::default();
+    let (revision, file) = ("main".to_string(), "model.safetensors".to_string());
+    let mut published = Published { hub: None, revision, file, sha256: None, names };
+    for entry in entries("weights", node, WEIGHTS, problems) {
+        let value = &entry.value;
+        let mut fitting = |fits: fn(&str) -> bool, expected: &str| {
+            let text = values::text(value, problems)?;
+            if fits(&text) {
+                return Some(text);
+            }
+            problems.push(Problem::new(value.mark, format!("`{}` does not fit here", shorten(&text)), expected));
+            None
+        };
+        match entry.key.as_str() {
+            "hub" => {
+                let fits = |text: &str| text.split('/').count() == 2 && is_plain_path(text);
+                published.hub = fitting(fits, "expected a repository, such as `timm/resnet18.tv_in1k`");
+            }
+            "revision" => {
+                let given = fitting(is_plain_path, "expected a commit, a branch or a tag");
+                published.revision = given.unwrap_or(published.revision);
+            }
+            "file" => {
+                let given = fitting(is_plain_path, "expected a file of the repository, such as `model.safetensors`");
+                published.file = given.unwrap_or(published.file);
+            }
+            "sha256" => {
+                let fits = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let given = fitting(fits, "expected 64 hexadecimal digits");
+                published.sha256 = given.map(|digits| digits.to_lowercase());
+            }
+            "names" => renaming(value, &mut published.names, problems),
+            _ => {}
+        }
+    }
+    published
+}
+
+/// Whether a text is of segments that lead nowhere else: letters, digits, `.`, `_`, `-` between slashes, and no `..`.
+fn is_plain_path(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    text.len() <= 200
+        && text.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(plain))
+}
+
+fn renaming(node: &Node, names: &mut Renaming, problems: &mut Problems) {
+    let Value::Map(rules) = &node.value else {
+        problems.push(Problem::new(
+            node.mark,
+            format!("{} does not fit `names`", node.value.describe()),
+            "expected a map of patterns and what takes their place: `{'^block(\\d+)': 'stage{1-1}'}`",
+        ));
+        return;
+    };
+    check_doubles(rules, problems);
+    for rule in rules {
+        let Some(replacement) = values::text(&rule.value, problems) else { continue };
+        if let Err(why) = names.add(&rule.key, &replacement) {
+            problems.push(Problem::new(rule.key_mark, why, "expected a pattern and what takes its place"));
+        }
+    }
+}
+
 pub fn train(node: &Node, problems: &mut Problems) -> Recipe {
     let mut recipe = Recipe::default();
     for entry in entries("train", node, recipe::KEYS, problems) {
@@ -172,6 +238,17 @@ pub fn train(node: &Node, problems: &mut Problems) -> Recipe {
             "seed" => recipe.seed = values::whole(value, 0..=u64::MAX, problems),
             "limit" => recipe.limit = positive(problems),
             "checkpoint_every" => recipe.checkpoint_every = positive(problems),
+            "freeze" => {
+                let items = match &value.value {
+                    Value::List(items) => items.as_slice(),
+                    _ => std::slice::from_ref(value),
+                };
+                recipe.freeze = Some(items.iter().filter_map(|item| values::text(item, problems)).collect());
+            }
+            "patience_stop" => recipe.patience_stop = positive(problems),
+            "ema" => recipe.ema = fraction(problems),
+            "mixup" => recipe.mixup = values::number(value, "a number above 0", |v| v > 0.0, problems),
+            "cutmix" => recipe.cutmix = values::number(value, "a number above 0", |v| v > 0.0, problems),
             _ => {}
         }
     }

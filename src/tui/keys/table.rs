@@ -85,6 +85,8 @@ pub enum Forward {
     Run,
     /// Asks for a setting.
     Ask(Setting),
+    /// Takes the weights that are published for the architecture.
+    Published,
     /// Another photo of those that were chosen together.
     Photo(isize),
     /// Another kind of picture.
@@ -127,6 +129,10 @@ pub enum Train {
     LayOver,
     /// Another pane below the charts.
     Below,
+    /// Takes a run's best weights to the forward screen.
+    Use,
+    /// Judges a run's best weights.
+    Judge,
     LogScale,
     Smooth,
     CursorLeft,
@@ -339,6 +345,14 @@ pub const BINDINGS: &[Binding] = &[
         "a file of weights, or random ones",
         "weights",
     ),
+    bind(
+        C::Forward,
+        "published",
+        "P",
+        A::Forward(Forward::Published),
+        "the weights that are published for it, fetched if need be",
+        "pretrained",
+    ),
     bind(C::Forward, "pictures", "v", A::Forward(Forward::Shows), "maps, filters, input, where it looks", "pictures"),
     bind(C::Forward, "next-page", "right l", A::Forward(Forward::NextPage), "the next maps", "page"),
     bind(C::Forward, "previous-page", "left h", A::Forward(Forward::PreviousPage), "the maps before", ""),
@@ -371,6 +385,8 @@ pub const BINDINGS: &[Binding] = &[
         "lay a run's curves over the charts, or take them away",
         "lay over",
     ),
+    bind(C::Train, "use", "u", A::Train(Train::Use), "run its best weights on a photo (5)", ""),
+    bind(C::Train, "judge", "J", A::Train(Train::Judge), "judge its best weights, class by class", ""),
     bind(C::Train, "log-scale", "L", A::Train(Train::LogScale), "the loss on a logarithmic scale, or not", ""),
     bind(C::Train, "smooth", "S", A::Train(Train::Smooth), "a smoothed line, or not", ""),
     bind(C::Train, "cursor-left", "left h", A::Train(Train::CursorLeft), "read off the values of a column before", ""),

@@ -7,8 +7,8 @@ use ratatui::widgets::Paragraph;
 use super::{list, popup};
 use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::{Effect, Region};
-use crate::tui::screens::edit;
 use crate::tui::screens::text::{styled_line, wrapped};
+use crate::tui::screens::{edit, forward};
 use crate::tui::state::overlay::{Answer, Question};
 use crate::tui::state::{Overlay, State};
 use crate::tui::update;
@@ -41,6 +41,7 @@ fn answered(state: &mut State, answer: Answer) -> Vec<Effect> {
         Answer::Overwrite(path) => edit::overwrite(state, path),
         Answer::TakeFromDisk => edit::take_from_disk(state),
         Answer::Discard => edit::discard(state),
+        Answer::Fetch(origin) => forward::fetch(state, &origin),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::tui::msg::{Effect, Region, Target};
 use crate::tui::state::views::{Number, Timed};
 use crate::tui::state::{Entry, Pane, State};
 use crate::tui::update::{moved, scrolled};
+use crate::visible::visible;
 
 /// Most architectures side by side.
 const MOST: usize = 4;
@@ -422,7 +423,7 @@ fn as_text(state: &State) -> Option<String> {
     let ShownLine::Row(row) = lines.get(state.compare.cursor)? else { return None };
     let networks = networks(state);
     let cells = row.cells.iter().zip(&networks).enumerate().map(|(at, (cell, network))| {
-        let id = &network.architecture.id;
+        let id = visible(&network.architecture.id);
         match cell {
             None => format!("{id}: nothing here"),
             Some(cell) => {
@@ -451,8 +452,8 @@ fn as_markdown(state: &State) -> String {
     let networks = networks(state);
     let mut header = vec!["block".to_string()];
     for network in &networks {
-        let id = &network.architecture.id;
-        header.extend([id.clone(), format!("{id} params"), format!("{id} MACs")]);
+        let id = visible(&network.architecture.id);
+        header.extend([id.to_string(), format!("{id} params"), format!("{id} MACs")]);
     }
     let mut text = format!("| {} |\n|{}\n", header.join(" | "), "---|".repeat(header.len()));
     for row in state.compare.rows.iter().filter(|row| !state.compare.only_changes || !row.is_same()) {

@@ -17,6 +17,7 @@ use crate::tui::msg::{Effect, Region, Target};
 use crate::tui::state::{Entry, Opened, Overlay, Pane, State};
 use crate::tui::tree::{Row, RowKind};
 use crate::tui::update::moved;
+use crate::visible::visible;
 
 pub fn step(state: &mut State, by: isize) {
     if let Some(entry) = state.entry_mut() {
@@ -410,8 +411,8 @@ fn number_as_text(state: &State) -> Option<String> {
 /// The architecture's name and totals.
 pub fn totals_as_text(state: &State) -> String {
     let Some(entry) = state.entry() else { return String::new() };
-    let Some(network) = entry.network() else { return entry.id.clone() };
-    let (name, totals) = (&network.architecture.name, network.totals);
+    let Some(network) = entry.network() else { return visible(&entry.id).into_owned() };
+    let (name, totals) = (visible(&network.architecture.name), network.totals);
     format!("{name}: {} parameters, {} MACs", grouped(totals.params), grouped(totals.macs))
 }
 

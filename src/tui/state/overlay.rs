@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Pane;
+use crate::spec::Origin;
 use crate::tui::keys::Context;
 use crate::tui::keys::table::{Setting, TrainSetting};
 
@@ -84,7 +85,7 @@ impl Purpose {
             Purpose::Train(TrainSetting::Data) => "idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE; empty: synthetic",
             Purpose::Train(TrainSetting::Recipe) => "Recipe: epochs=10 batch=64 lr=0.03 schedule=cosine, or paper",
             Purpose::Setting(Setting::Input) => "A photo, a folder of photos, .npy or .safetensors; empty: noise",
-            Purpose::Setting(Setting::Weights) => "Weights (.safetensors); empty: random",
+            Purpose::Setting(Setting::Weights) => "Weights: .safetensors, .pth, or run:NAME; empty: random",
             Purpose::Setting(Setting::Batch) => "Images in the mini-batch",
             Purpose::Setting(Setting::Runs) => "Runs; the median counts",
             Purpose::Setting(Setting::Threads) => "Threads; empty: all cores",
@@ -127,4 +128,6 @@ pub enum Answer {
     /// Take what is on disk in place of what was typed.
     TakeFromDisk,
     Discard,
+    /// Fetch the weights that are published for an architecture.
+    Fetch(Origin),
 }

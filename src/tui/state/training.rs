@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::run::data::Source;
+use crate::run::evaluate::Judged;
+use crate::run::evaluate::figures::Figures;
 use crate::run::runs::{Found, History};
 use crate::run::train::Event;
-use crate::run::train::evaluate::Judged;
 use crate::spec::recipe::Recipe;
 
 /// What the pane below the charts shows.
@@ -17,6 +18,8 @@ pub enum Below {
     Samples,
     Runs,
     Notes,
+    /// What the run's best weights are worth, class by class.
+    Judged,
 }
 
 impl Below {
@@ -25,7 +28,8 @@ impl Below {
             Below::Layers => Below::Samples,
             Below::Samples => Below::Runs,
             Below::Runs => Below::Notes,
-            Below::Notes => Below::Layers,
+            Below::Notes => Below::Judged,
+            Below::Judged => Below::Layers,
         }
     }
 }
@@ -57,6 +61,15 @@ pub struct TrainView {
     pub cursor: Option<u64>,
     /// Why the last run could not begin or go on.
     pub refused: Option<String>,
+    /// The run that was judged last, by its folder, and what it is worth.
+    pub judged: Option<(PathBuf, Arc<Verdict>)>,
+}
+
+/// What a run is worth, with the names of its classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    pub figures: Figures,
+    pub names: Vec<String>,
 }
 
 impl Default for TrainView {
@@ -77,6 +90,7 @@ impl Default for TrainView {
             smooth: true,
             cursor: None,
             refused: None,
+            judged: None,
         }
     }
 }

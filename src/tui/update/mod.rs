@@ -10,6 +10,7 @@ use super::msg::{Effect, Msg, Target, Work};
 use super::overlays;
 use super::screens::{Screen, compare, edit, field, forward, kernels, layers, train};
 use super::state::overlay::{Answer, Palette, Question};
+use super::state::training::Below;
 use super::state::views::{Look, Timed};
 use super::state::{ListLine, Overlay, Pane, State, Working};
 use super::theme;
@@ -53,6 +54,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             overlays::completed(state, &of, completion);
             Vec::new()
         }
+        Msg::Published { origin, bytes, is_there } => forward::published(state, origin, bytes, is_there),
         Msg::Work(work) => worked(state, work),
         Msg::Training(news) => train::took(state, news),
         Msg::NotKept(why) => {
@@ -246,6 +248,14 @@ fn worked(state: &mut State, work: Work) -> Vec<Effect> {
             state.forward.looks.push(Look { run, method, class, heat });
         }
         Work::Effective(measured) => state.field.effective = Some(measured),
+        Work::Fetched { origin, path } => {
+            state.working = None;
+            return forward::take_weights(state, &origin, path);
+        }
+        Work::Judged { folder, verdict } => {
+            state.train.judged = Some((folder, (*verdict).into()));
+            state.train.below = Below::Judged;
+        }
         Work::Timed(what, times) => {
             if let Timed::Study(study) = &what
                 && *study != state.compare.study

@@ -14,6 +14,7 @@ use crate::graph::{Graph, Shape};
 use crate::tui::screens::text::{fitting_title, frame, left, right, styled_span, tail};
 use crate::tui::state::{Editor, Entry, Pane, State};
 use crate::tui::theme::Theme;
+use crate::visible::visible;
 
 /// Fewest columns for a layer's name.
 const LEAST_NAME: usize = 15;
@@ -206,7 +207,7 @@ pub fn as_text(state: &State) -> String {
     let Some(now) = &editor.network else { return String::new() };
     let arrow = |old: Option<String>, new: String| old.map_or(new.clone(), |old| format!("{old} → {new}"));
     let saved = entry.saved_network().map(|network| &**network);
-    let mut lines = vec![now.architecture.name.clone()];
+    let mut lines = vec![visible(&now.architecture.name).into_owned()];
     lines.extend(totals(saved, now).into_iter().map(|(label, old, new)| format!("{label}  {}", arrow(old, new))));
     for row in editor.rows.iter().filter(|row| is_changed(row)) {
         let (before, now) = pair(row);

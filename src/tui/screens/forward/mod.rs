@@ -6,20 +6,21 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::graph::figures::grouped;
+use crate::graph::figures::{bytes, grouped};
 use crate::run::LayerRun;
-use crate::run::labels::LabelFiles;
+use crate::run::labels::{self, LabelFiles};
 use crate::run::live::{Input, Ran, Request, Weights};
 use crate::spec::Origin;
+use crate::spec::describe::Published;
 use crate::tui::keys::Action;
 use crate::tui::keys::table::{Forward, Setting};
 use crate::tui::layout::SizeClass;
 use crate::tui::msg::{Effect, Standing};
 use crate::tui::overlays;
 use crate::tui::screens::layers;
-use crate::tui::state::State;
-use crate::tui::state::overlay::Purpose;
+use crate::tui::state::overlay::{Answer, Purpose, Question};
 use crate::tui::state::views::Shows;
+use crate::tui::state::{Overlay, State};
 use crate::tui::theme::PLAIN;
 
 pub use pictures::refresh;
@@ -100,12 +101,13 @@ pub fn request(state: &State) -> Option<Request> {
     let entry = state.entry()?;
     let network = Arc::clone(entry.shared_network()?);
     let view = &state.forward;
-    let own = network.architecture.labels.as_ref().map(|labels| match &entry.origin {
+    let weights = chosen_for(&view.weights, &entry.origin);
+    let file = |labels: &str| match &entry.origin {
         Origin::File(file) => file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels)),
         Origin::Bundled(_) => labels.into(),
-    });
+    };
+    let own = labels::own(&network.architecture, file, weights.is_some());
     let labels = LabelFiles { chosen: chosen_for(&view.labels, &entry.origin).cloned(), own };
-    let weights = chosen_for(&view.weights, &entry.origin);
     Some(Request {
         network,
         weights: weights.map_or(Weights::Random(view.seed), |path| Weights::File(path.clone())),
@@ -137,6 +139,7 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             return Some(vec![Effect::Forward(request)]);
         }
         Forward::Ask(setting) => ask(state, setting),
+        Forward::Published => return Some(ask_published(state)),
         Forward::Photo(by) => {
             let view = &mut state.forward;
             if view.photos.len() < 2 {
@@ -180,6 +183,63 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         }
     }
     Some(Vec::new())
+}
+
+/// The weights that are published for an architecture in the list.
+fn published_for(state: &State, origin: &Origin) -> Option<Published> {
+    let entry = state.position(origin).and_then(|at| state.entries.get(at))?;
+    let published = entry.network()?.architecture.weights.clone();
+    published.filter(|published| published.hub.is_some())
+}
+
+/// Asks how large the published weights are, before any of them is fetched.
+fn ask_published(state: &mut State) -> Vec<Effect> {
+    let Some((origin, id)) = state.entry().map(|entry| (entry.origin.clone(), entry.id.clone())) else {
+        return Vec::new();
+    };
+    match published_for(state, &origin) {
+        Some(published) => {
+            state.tell("asking the hub for its size");
+            vec![Effect::AskPublished(origin, published)]
+        }
+        None => {
+            state
+                .tell(format!("no published weights are known for {id}; `weights: {{hub: …}}` in its file names some"));
+            Vec::new()
+        }
+    }
+}
+
+/// Asks whether to fetch weights of a size; those that are there are taken at once.
+pub fn published(state: &mut State, origin: Origin, size: Option<u64>, is_there: bool) -> Vec<Effect> {
+    if is_there {
+        return fetch(state, &origin);
+    }
+    let Some(published) = published_for(state, &origin) else { return Vec::new() };
+    let size = size.map_or_else(|| "of unknown size".to_string(), bytes);
+    state.overlay = Some(Overlay::Question(Question {
+        words: format!("Fetch {} of {} ({size})?", published.file, published.hub.unwrap_or_default()),
+        answers: vec![("no".into(), Answer::Nothing), (format!("fetch {size}"), Answer::Fetch(origin))],
+        cursor: 1,
+    }));
+    Vec::new()
+}
+
+/// Fetches published weights, or checks those that are there.
+pub fn fetch(state: &mut State, origin: &Origin) -> Vec<Effect> {
+    let published = published_for(state, origin);
+    published.map(|published| Effect::Fetch(origin.clone(), published)).into_iter().collect()
+}
+
+/// Takes a file of weights for an architecture, and runs it if that one is selected.
+pub fn take_weights(state: &mut State, origin: &Origin, path: PathBuf) -> Vec<Effect> {
+    let weights = &mut state.forward.weights;
+    weights.retain(|(own, _)| own != origin);
+    weights.push((origin.clone(), path));
+    match state.entry().is_some_and(|entry| entry.origin == *origin) {
+        true => act(state, Action::Forward(Forward::Run)).unwrap_or_default(),
+        false => Vec::new(),
+    }
 }
 
 fn ask(state: &mut State, setting: Setting) {

@@ -6,13 +6,14 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
+use super::verdict;
 use crate::graph::figures::grouped;
+use crate::run::evaluate::Judged;
 use crate::run::runs;
 use crate::run::runs::norms::NormLines;
-use crate::run::train::evaluate::Judged;
 use crate::tui::layout::visible_rows;
 use crate::tui::msg::{Region, Target};
-use crate::tui::screens::text::{frame, left, plain_span, right, styled_line, styled_span, tail, wrapped};
+use crate::tui::screens::text::{frame, left, plain_line, plain_span, right, styled_line, styled_span, tail, wrapped};
 use crate::tui::state::training::{Below, Shown, TrainView};
 use crate::tui::state::{Pane, State};
 use crate::tui::theme::{Theme, Tones};
@@ -23,7 +24,7 @@ pub fn rows(view: &TrainView) -> usize {
         Below::Layers => view.shown.as_ref().map_or(0, |shown| shown.history.norms.0.len()),
         Below::Notes => 4 * notes(view).len(),
         Below::Runs => view.runs.len(),
-        Below::Samples => 1,
+        Below::Samples | Below::Judged => 1,
     }
 }
 
@@ -37,7 +38,13 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
         return;
     }
     let (theme, view) = (&state.theme, &state.train);
-    let names = [(Below::Layers, "Layers"), (Below::Samples, "Images"), (Below::Runs, "Runs"), (Below::Notes, "Notes")];
+    let names = [
+        (Below::Layers, "Layers"),
+        (Below::Samples, "Images"),
+        (Below::Runs, "Runs"),
+        (Below::Notes, "Notes"),
+        (Below::Judged, "Judged"),
+    ];
     let mut titles = vec![plain_span(" ")];
     let count = notes(view).len();
     for (below, name) in names {
@@ -51,7 +58,7 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
     frame_.render_widget(block, area);
     let room = visible_rows(area, 0);
     let say = |frame_: &mut Frame, words: &str| {
-        frame_.render_widget(Paragraph::new(words.to_string()).style(theme.dim).wrap(Wrap { trim: true }), inside);
+        frame_.render_widget(Paragraph::new(plain_line(words)).style(theme.dim).wrap(Wrap { trim: true }), inside);
     };
     match (view.below, &view.shown) {
         (Below::Runs, _) if view.runs.is_empty() => say(frame_, "no runs yet"),
@@ -64,6 +71,17 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
         }
         (Below::Samples, Some(shown)) if !shown.samples.is_empty() => draw_samples(shown, theme, frame_, inside),
         (Below::Samples, _) => say(frame_, "images of the validation set with what they are taken for, after an epoch"),
+        (Below::Judged, _) => match &view.judged {
+            Some((folder, verdict)) => {
+                let is_shown = view.shown.as_ref().is_none_or(|shown| shown.folder == *folder);
+                let of = folder.file_name().filter(|_| !is_shown).map(|name| name.to_string_lossy().into_owned());
+                verdict::draw(verdict, of.as_deref(), theme, frame_, inside);
+            }
+            None => say(
+                frame_,
+                "J judges the run's best weights on what it did not learn from: classes, what is taken for what, worst images",
+            ),
+        },
         (Below::Notes, _) => match notes(view) {
             notes if notes.is_empty() => say(frame_, "nothing to note"),
             notes => {

@@ -2,7 +2,10 @@
 
 mod below;
 mod chart;
+mod verdict;
 mod view;
+
+use std::path::PathBuf;
 
 use crate::graph::figures::grouped;
 use crate::run::data::Source;
@@ -116,6 +119,8 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
             state.train.offset = 0;
             if state.train.below == Below::Runs { vec![Effect::ListRuns] } else { Vec::new() }
         }
+        Train::Use => use_weights(state),
+        Train::Judge => judge(state),
         Train::LogScale => {
             state.train.log_scale = !state.train.log_scale;
             Vec::new()
@@ -265,6 +270,52 @@ fn lay_over(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     vec![Effect::ReadRun { folder: run.folder.clone(), over: true }]
+}
+
+/// The run that the cursor is on where runs are listed, else the one on the charts.
+fn chosen(state: &State) -> Option<PathBuf> {
+    let view = &state.train;
+    match (view.below, view.runs.get(view.run_cursor), &view.shown) {
+        (Below::Runs, Some(run), _) => Some(run.folder.clone()),
+        (_, _, Some(shown)) => Some(shown.folder.clone()),
+        _ => None,
+    }
+}
+
+/// Takes a run's best weights to the forward screen, for the architecture that it trained.
+fn use_weights(state: &mut State) -> Vec<Effect> {
+    let Some(folder) = chosen(state) else {
+        state.tell("there is no run whose weights could be used");
+        return Vec::new();
+    };
+    let run = state.train.runs.iter().find(|run| run.folder == folder);
+    let trained = run.and_then(|run| run.summary.as_ref().ok()).map(|summary| summary.architecture.clone());
+    let shown =
+        state.train.shown.as_ref().filter(|shown| shown.folder == folder).and_then(|shown| shown.network.as_ref());
+    let id = trained.or_else(|| shown.map(|network| network.architecture.id.clone()));
+    let Some(at) = id.as_ref().and_then(|id| state.entries.iter().position(|entry| entry.id == *id)) else {
+        state.complain("its architecture is not in the list; `convlens forward FILE --weights run:NAME` runs it");
+        return Vec::new();
+    };
+    state.selected = at;
+    let origin = state.entries[at].origin.clone();
+    let mut effects = crate::tui::update::show(state, Screen::Forward);
+    effects.push(Effect::UseRun(origin, folder));
+    effects
+}
+
+fn judge(state: &mut State) -> Vec<Effect> {
+    match chosen(state) {
+        Some(_) if state.train.live.is_some() => {
+            state.tell("a run is under way; it can be judged once it has ended");
+            Vec::new()
+        }
+        Some(folder) => vec![Effect::Judge(folder)],
+        None => {
+            state.tell("there is no run to judge");
+            Vec::new()
+        }
+    }
 }
 
 /// Moves the reading cursor by a column of the chart; past the last step there is none.

@@ -141,6 +141,7 @@ fn draw_nothing_yet(state: &State, frame_: &mut Frame, area: Rect) {
             state.train.data
         ),
     };
+    let words = plain_line(words);
     frame_.render_widget(Paragraph::new(words).style(theme.dim).wrap(Wrap { trim: true }).block(block), area);
 }
 
