@@ -72,6 +72,16 @@ pub fn visible_name(text: &str) -> String {
     }
 }
 
+/// The first of some names of others, and how many more there are.
+pub fn visible_names(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{}`", visible_name(name))).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let hides = |c: char| must_be_escaped(c) && !stays(c);
     if !text.contains(hides) {

@@ -149,7 +149,7 @@ fn of_run(args: &EvaluateArgs, run: &str) -> Result<Work, Failure> {
         })?;
     if args.data.is_some() {
         // What was kept aside of its own data says nothing of other.
-        recipe.val_split = 0.0;
+        (recipe.val_split, recipe.limit) = (0.0, None);
     }
     let data = args.data.clone().unwrap_or(data);
     Ok(Work { loaded, network, weights, data, recipe, of_run: classes })
@@ -188,7 +188,7 @@ fn evaluate(context: &Context, args: &EvaluateArgs, work: &Work) -> Result<(), F
         classes,
         known: known.as_deref(),
         seed: work.recipe.seed,
-        limit: None,
+        limit: work.recipe.limit,
         val_split: work.recipe.val_split,
     };
     let sets = data::open(&work.data, &wanted).map_err(Failure::because)?;

@@ -12,7 +12,6 @@ use super::runs::checkpoint::{Data, How};
 use super::runs::{self, About, Closing, Keeper, Learned, Reopened, RunError, Status, Summary};
 use super::train::rate_finder::{Curve, Ramp};
 use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
-use crate::exchange::weights::plan::listed;
 use crate::exchange::weights::{self, Rest, WeightsError};
 use crate::graph::figures::grouped;
 use crate::graph::memory::{self, OptimizerState};
@@ -22,6 +21,7 @@ use crate::network::average::Average;
 use crate::network::optimizer::Optimizer;
 use crate::spec::recipe::{Recipe as Given, RunRecipe};
 use crate::spec::{Library, LoadError, Origin};
+use crate::visible::visible_names;
 
 /// Why a run could not begin, go on, or be kept.
 #[derive(Debug, thiserror::Error)]
@@ -365,7 +365,7 @@ fn open_data(network: &Graph, source: &Source, recipe: &Recipe) -> Result<Sets, 
 fn frozen(network: &Graph, recipe: &Recipe) -> Result<Vec<bool>, TrainError> {
     freeze::frozen(network, &recipe.freeze).map_err(|pattern| {
         let layers = network.layers.iter().filter(|layer| layer.params() > 0).map(|layer| layer.name.clone());
-        TrainError::NothingToFreeze { pattern, layers: listed(&layers.collect::<Vec<_>>()) }
+        TrainError::NothingToFreeze { pattern, layers: visible_names(&layers.collect::<Vec<_>>()) }
     })
 }
 

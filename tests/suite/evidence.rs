@@ -70,7 +70,7 @@ fn names_that_only_the_alphabet_orders_are_refused_with_both_lists() {
 #[test]
 fn names_that_count_and_shapes_that_leave_one_way_are_believed() {
     assert_eq!(in_order(["0", "2", "10", "head"], None).scheme, Scheme::Order);
-    in_order(["body.conv9", "body.conv10", "body.conv11", "out"], None);
+    in_order(["body.layer2", "body.layer10", "body.layer11", "out"], None);
     in_order(["c1_1", "c1_2", "c2_1", "z"], None);
     // Whatever counts the other way round does not count these layers.
     assert!(read(["conv3", "conv2", "conv2b", "head"], None).is_err());
@@ -105,7 +105,7 @@ fn names_that_count_and_shapes_that_leave_one_way_are_believed() {
 #[test]
 fn a_prefix_that_all_share_is_taken_off_and_told_and_similar_names_are_known() {
     let read = in_order(["_orig_mod.conv1", "_orig_mod.conv2", "_orig_mod.conv3", "_orig_mod.linear1"], None);
-    assert_eq!(read.matched, "by layer names, without the prefix `_orig_mod.` that all names share");
+    assert_eq!(read.matched, "by layer names, without the prefix `_orig_mod.`");
     let several = in_order(["a.b.conv1", "a.b.conv2", "a.b.conv3", "a.b.fc"], None);
     assert!(
         several.matched.contains("similar layer names") && several.matched.contains("`a.b.`"),
@@ -157,6 +157,18 @@ fn what_a_checkpoint_holds_beside_weights_is_told_apart() {
     safetensors::serialize_to_file(views, None, &path).expect("written");
     let read = weights::read(&own, &path, Rest::Refused).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(view::values(&read.compiled.parameters[0].values), view::values(&drawn.parameters[0].values));
+}
+
+#[test]
+fn copies_are_weights_where_there_is_nothing_else_and_else_are_not() {
+    // All of a file's tensors called as averages are: they are what it has.
+    in_order(["ema.conv1", "ema.conv2", "ema.conv3", "ema.linear1"], None);
+    // Names that are known but for one on each side may be the same under another name: nothing is guessed.
+    let error = read(["conv1", "conv2", "other", "linear1"], None).err().expect("refused").to_string();
+    assert!(error.contains("which of the other tensors goes where cannot be told"), "{error}");
+    // Layers that cannot be told apart are both named.
+    let error = read(["one", "two", "three", "linear1"], None).err().expect("refused").to_string();
+    assert!(error.contains("`one` and `t"), "{error}");
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {

@@ -493,7 +493,7 @@ fn the_editor_shows_old_and_new_numbers_at_three_sizes() {
 #[test]
 fn problems_are_underlined_and_listed_while_the_last_sound_table_stays() {
     let mut state = state(80, 24, theme::DARK);
-    press(&mut state, "e<ctrl-end>  - maxpol<enter>- dropuot");
+    press(&mut state, "/vgg16-c<enter>e<ctrl-end>  - maxpol<enter>- dropuot");
     let screen = text(&painted(&state));
     assert!(screen.contains("2 problems") && screen.contains("As it was before the problems"), "{screen}");
     assert!(screen.contains("block1.conv1"), "{screen}");
@@ -510,7 +510,7 @@ fn problems_are_underlined_and_listed_while_the_last_sound_table_stays() {
 #[test]
 fn words_are_completed_from_the_schema() {
     let mut state = state(120, 40, theme::DARK);
-    press(&mut state, "e<ctrl-end>  - conv: {out: 8, <ctrl-space>");
+    press(&mut state, "/vgg16-c<enter>e<ctrl-end>  - conv: {out: 8, <ctrl-space>");
     let screen = text(&painted(&state));
     assert!(screen.contains("dilation:") && screen.contains("same by itself"), "{screen}");
     press(&mut state, "<down><enter>7, no<tab>ba<tab>}");

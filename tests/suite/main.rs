@@ -5,6 +5,7 @@
 mod arithmetic;
 mod commands;
 mod common;
+mod edges;
 mod evidence;
 mod explorer;
 mod files;

@@ -466,7 +466,7 @@ fn a_run_that_was_ended_before_it_had_learned_anything_begins_anew_in_its_folder
         all
     };
     // As a kill leaves it at the latest instant before the first checkpoint.
-    for gone in ["checkpoint.safetensors", "state.json"] {
+    for gone in ["checkpoint.safetensors", "best.safetensors", "state.json"] {
         std::fs::remove_file(run.join(gone)).expect("removed");
     }
     std::fs::write(run.join("metrics.jsonl"), "{\"event\":\"start\",\"version\":1}\n{\"event\":\"sta")

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use convlens::run::evaluate::figures::{Class, Figures, Mistake};
 use convlens::run::evaluate::{Evaluation, Judged};
 use convlens::run::runs::History;
 use convlens::run::train::{Command, Epoch, Event, LayerNorms, Step};
-use convlens::tui::msg::{Effect, Msg, Training};
+use convlens::tui::msg::{Effect, Msg, Training, Work};
 use convlens::tui::state::State;
-use convlens::tui::state::training::{About, Shown};
+use convlens::tui::state::training::{About, Shown, Verdict};
 use convlens::tui::theme;
 use convlens::tui::trainer::Wanted;
 
@@ -158,6 +159,80 @@ fn data_and_recipe_are_typed_and_checked() {
     let [Effect::Train(Wanted::Begin(begin))] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((begin.recipe.epochs, begin.recipe.lr), (Some(2), Some(0.5)));
     assert_eq!(begin.data.to_string(), "idx:.");
+}
+
+/// Three images of two classes, one of them taken for the other.
+fn verdict() -> Verdict {
+    let class = |precision, recall, count| Class { count, precision: Some(precision), recall: Some(recall) };
+    let worst =
+        Mistake { at: 2, image: "val/boot/7\u{1b}.png".into(), label: 1, class: 0, probability: 0.9, of_label: 0.1 };
+    let figures = Figures {
+        images: 3,
+        top1: 2.0 / 3.0,
+        top5: 1.0,
+        top: (5, 1.0),
+        loss: 0.75,
+        classes: vec![class(0.5, 1.0, 1), class(1.0, 0.5, 2)],
+        confusion: Some(vec![vec![1, 0], vec![1, 1]]),
+        worst: vec![worst],
+        broken: Vec::new(),
+    };
+    Verdict { figures, names: vec!["shirt".into(), "boot".into()] }
+}
+
+#[test]
+fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
+    let mut state = training(120, 40, theme::DARK, 50);
+    assert!(press(&mut state, "J").is_empty(), "not while it learns");
+    assert!(text(&painted(&state)).contains("once it has ended"));
+    news(&mut state, Training::Ended(Ok("ended".into())));
+    let effects = press(&mut state, "J");
+    let Some(Effect::Judge(folder)) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(folder.to_string_lossy(), "runs/vgg-mini-1");
+    let folder = folder.clone();
+    update(&mut state, Msg::Work(Work::Judged { folder, verdict: Box::new(verdict()) }));
+    for (width, height) in SIZES {
+        update(&mut state, Msg::Resize(width, height));
+        let shown = text(&painted(&state));
+        assert!(shown.contains("3 images: top-1"), "{shown}");
+        if width >= 80 {
+            // The number of classes bounds what is among the most probable.
+            assert!(shown.contains("3 images: top-1 66.67%, top-2 100.00%, loss 0.75"), "{shown}");
+            assert!(shown.contains("1 boot taken for shirt"), "{shown}");
+        }
+        assert!(!shown.contains('\u{1b}'), "{shown}");
+    }
+    update(&mut state, Msg::Resize(120, 40));
+    let effects = press(&mut state, "u");
+    let used = effects.iter().any(|effect| {
+        matches!(effect, Effect::UseRun(origin, folder) if origin.id() == "vgg-mini" && folder.ends_with("vgg-mini-1"))
+    });
+    assert!(used, "{effects:?}");
+    assert_eq!(state.screen, convlens::tui::screens::Screen::Forward);
+}
+
+#[test]
+fn published_weights_are_fetched_once_their_size_is_known_and_wanted() {
+    let mut state = state(120, 40, theme::DARK);
+    press(&mut state, "/vgg-mini<enter>5");
+    assert!(press(&mut state, "P").is_empty());
+    assert!(text(&painted(&state)).contains("no published weights are known for vgg-mini"));
+    press(&mut state, "/resnet18<enter>5");
+    let effects = press(&mut state, "P");
+    let [Effect::AskPublished(origin, published)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((origin.id().as_str(), published.hub.as_deref()), ("resnet18", Some("timm/resnet18.tv_in1k")));
+    let origin = origin.clone();
+    let answer = |is_there| Msg::Published { origin: origin.clone(), bytes: Some(46_807_446), is_there };
+    // Those that are there are checked without a question.
+    assert!(matches!(update(&mut state, answer(true)).as_slice(), [Effect::Fetch(..)]));
+    assert!(update(&mut state, answer(false)).is_empty());
+    assert!(text(&painted(&state)).contains("46.8 MB"), "{}", text(&painted(&state)));
+    assert!(press(&mut state, "<esc>").is_empty());
+    update(&mut state, answer(false));
+    assert!(matches!(press(&mut state, "<enter>").as_slice(), [Effect::Fetch(..)]));
+    let fetched = Work::Fetched { origin, path: "/kept/model.safetensors".into() };
+    let effects = update(&mut state, Msg::Work(fetched));
+    assert!(!effects.is_empty() && text(&painted(&state)).contains("model.safetensors"));
 }
 
 #[test]

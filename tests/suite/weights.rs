@@ -160,8 +160,8 @@ fn damaged_and_foreign_files_are_refused_with_the_reason() {
             header(r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,8]}}"#, 8),
             "sound",
         ),
-        ("a zip", b"PK\x03\x04 and so on, long enough".to_vec(), "save_file"),
-        ("a pickle", b"\x80\x02}q\x00(X\x01 and so on".to_vec(), "save_file"),
+        ("a zip", b"PK\x03\x04 and so on, long enough".to_vec(), "cannot be read as PyTorch's"),
+        ("a pickle", b"\x80\x02}q\x00(X\x01 and so on".to_vec(), "cannot be read as PyTorch's"),
     ];
     for (what, bytes, says) in cases {
         let (_folder, path) = folder();

@@ -3,6 +3,7 @@
 //! A file's header is read and checked first ([`mod@file`]), then every tensor of the network is given one of the file
 //! ([`plan`]), and only if all fit are values read, a few megabytes at a time. Nothing is ever half loaded.
 
+mod entry;
 pub mod file;
 mod foreign;
 pub mod names;
@@ -16,7 +17,8 @@ mod write;
 
 use std::path::Path;
 
-pub use file::{Entry, TensorFile, dims};
+pub use entry::{Entry, dims};
+pub use file::TensorFile;
 pub use plan::{Misshapen, Plan};
 pub use scheme::Scheme;
 pub use write::{Extra, write, write_with};
@@ -26,7 +28,7 @@ use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::parameters::row;
 use crate::spec::renaming::Renaming;
-use crate::visible::visible;
+use crate::visible::{visible, visible_names};
 use names::Target;
 
 /// What the names of an optimizer's state begin with, in a file that holds more than weights: `optimizer.moment1.` and the
@@ -59,6 +61,18 @@ pub enum WeightsError {
     Misfit { path: String, network: String, problems: Vec<String> },
     #[error("cannot write {path}: {reason}")]
     Unwritable { path: String, reason: String },
+}
+
+impl WeightsError {
+    /// What is wrong, for a sentence that names the file itself.
+    pub fn reason(&self) -> String {
+        match self {
+            WeightsError::Unreadable { reason, .. }
+            | WeightsError::Damaged { reason, .. }
+            | WeightsError::Pickle { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// What was read of a file.
@@ -163,10 +177,10 @@ impl LoadedWeights {
     pub fn in_part(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.drawn.is_empty() {
-            lines.push(format!("drawn at random, since the file does not fit: {}", plan::listed(&self.drawn)));
+            lines.push(format!("drawn at random, since the file does not fit: {}", visible_names(&self.drawn)));
         }
         if !self.unused.is_empty() {
-            lines.push(format!("not used of the file: {}", plan::listed(&self.unused)));
+            lines.push(format!("not used of the file: {}", visible_names(&self.unused)));
         }
         lines
     }

@@ -1,6 +1,6 @@
 //! What a network's tensors are called: under our own layer paths, in torchvision's numbering, in timm's.
 
-use super::file::Entry;
+use super::entry::Entry;
 use super::scheme::Scheme;
 use crate::graph::{Graph, Layer, Operation, Wiring};
 use crate::network::parameters::shapes_of;

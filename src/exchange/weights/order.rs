@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::file::{Entry, dims};
+use super::entry::{Entry, dims};
 use super::names::{Slot, layer_groups, shape_fits};
 use super::parts::{counts_layers, fits_group, grouped, layer_name, part_name, part_of, skeleton};
 use super::tree;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::file::Entry;
+use super::entry::Entry;
 use super::names::{Slot, shape_fits};
 
 /// Whether a layer of a file has what a layer of the network needs. `exactly` leaves no conv for a linear layer.

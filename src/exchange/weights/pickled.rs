@@ -11,9 +11,8 @@ use pytorch_reader::{DType, PickleValue, PytorchReader, Tensor};
 use safetensors::tensor::Dtype;
 
 use super::WeightsError;
-use super::file::Entry;
-use super::plan::listed;
-use crate::visible::visible;
+use super::entry::Entry;
+use crate::visible::{visible, visible_names};
 
 /// The tensors of a file.
 #[derive(Debug)]
@@ -43,8 +42,11 @@ impl Pickled {
                 PickleValue::Dict(keys) => keys.into_keys().collect(),
                 _ => Vec::new(),
             };
-            let has =
-                if keys.is_empty() { "it holds none".into() } else { format!("it has {}", listed(&sorted(keys))) };
+            let has = if keys.is_empty() {
+                "it holds none".into()
+            } else {
+                format!("it has {}", visible_names(&sorted(keys)))
+            };
             return Err(failed(format!(
                 "expected tensors by name, as `torch.save(model.state_dict(), …)` writes; {has}"
             )));
@@ -64,7 +66,7 @@ impl Pickled {
     pub fn place(&self) -> Option<String> {
         let aside = match self.aside.as_slice() {
             [] => String::new(),
-            keys => format!(", without {}", listed(keys)),
+            keys => format!(", without {}", visible_names(keys)),
         };
         (!self.within.is_empty()).then(|| format!("under `{}`{aside}", visible(&self.within)))
     }

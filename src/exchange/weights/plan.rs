@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::file::{Entry, TensorFile, dims};
+use super::entry::{Entry, dims};
+use super::file::TensorFile;
 use super::names::{self, Slot, normalised, shape_fits};
 use super::order;
 use super::parts::{skeleton, split};
 use super::scheme::Scheme;
 use crate::graph::Graph;
 use crate::spec::renaming::Renaming;
-use crate::visible::visible_name;
+use crate::visible::{visible_name, visible_names};
 
 /// A tensor that has another shape than the network wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +81,7 @@ impl Plan {
         }));
         let mut named = |what: &str, names: &[String]| {
             if !names.is_empty() {
-                lines.push(format!("{what}: {}", listed(names)));
+                lines.push(format!("{what}: {}", visible_names(names)));
             }
         };
         named("missing from the file", &self.missing);
@@ -151,16 +152,6 @@ pub fn without_last(network: &Graph, slots: &[Slot], file: &TensorFile) -> Optio
         place: file.place(),
         ..Plan::empty(Scheme::Order)
     })
-}
-
-/// The first of some names, and how many more there are.
-pub fn listed(names: &[String]) -> String {
-    const MOST: usize = 8;
-    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{}`", visible_name(name))).collect();
-    match names.len().saturating_sub(MOST) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }
 
 /// By names where a scheme's names are all there; else by what numbers and shapes leave, where that does not speak against the

@@ -4,7 +4,7 @@
 //! words mix (`conv1, bn1, conv2` or `conv1, conv2, bn1`) no name says: every way is tried against the network's shapes, and the
 //! order is believed where exactly one way fits.
 
-use super::file::Entry;
+use super::entry::Entry;
 use super::names::Slot;
 use super::parts::{counts_layers, fits_group, skeleton};
 
@@ -58,7 +58,7 @@ fn key(segment: &str, beside: &[&str]) -> (Vec<String>, Vec<u64>) {
     match counting {
         Some((before, letter)) => {
             let (words, mut numbers) = skeleton(before);
-            numbers.push(u64::from(u32::from(letter)));
+            numbers.push(u64::from(u32::from(letter) - u32::from('a')));
             (words, numbers)
         }
         None => skeleton(segment),

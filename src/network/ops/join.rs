@@ -206,6 +206,17 @@ mod tests {
                 input.chunks(20).flat_map(image).collect()
             },
         );
+        // Single values.
+        check::against(
+            (2, 2, 1, 1),
+            &[],
+            |input, _| {
+                let (mut parts, tape) = split(input, &[1, 1]);
+                parts.reverse();
+                concat(parts, tape)
+            },
+            |input, _| input.chunks(2).flat_map(|image| [image[1], image[0]]).collect(),
+        );
     }
 
     #[test]

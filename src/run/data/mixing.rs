@@ -119,16 +119,16 @@ mod tests {
     #[test]
     fn what_is_mixed_follows_from_the_seed_and_the_labels_count_as_much_as_the_pixels() {
         let labels: Vec<usize> = (0..8).collect();
-        let fresh = || (0..8).flat_map(|image| vec![image as f32; 16]).collect::<Vec<f32>>();
+        let fresh = || (0..8).flat_map(|image| vec![image as f32; 256]).collect::<Vec<f32>>();
         for alphas in [(Some(0.4), None), (None, Some(1.0)), (Some(0.4), Some(1.0))] {
             let (mut seen, mut sum) = (0.0, 0.0);
             for seed in 0..400 {
                 let (mut one, mut other) = (fresh(), fresh());
-                let mixed = mix(&mut one, &labels, (4, 4), alphas, seed).expect("mixed");
-                assert_eq!(Some(&mixed), mix(&mut other, &labels, (4, 4), alphas, seed).as_ref());
+                let mixed = mix(&mut one, &labels, (16, 16), alphas, seed).expect("mixed");
+                assert_eq!(Some(&mixed), mix(&mut other, &labels, (16, 16), alphas, seed).as_ref());
                 assert_eq!(one, other);
                 for (image, (label, partner)) in labels.iter().zip(&mixed.partners).enumerate() {
-                    let mean = one[image * 16..][..16].iter().sum::<f32>() / 16.0;
+                    let mean = one[image * 256..][..256].iter().sum::<f32>() / 256.0;
                     let expected = mixed.own * *label as f64 + (1.0 - mixed.own) * *partner as f64;
                     assert!((f64::from(mean) - expected).abs() < 1e-4, "{alphas:?}: {mean} for {expected}");
                 }
@@ -138,6 +138,6 @@ mod tests {
             let mean: f64 = sum / seen;
             assert!(if alphas.1.is_none() { (mean - 0.5).abs() < 0.08 } else { (0.45..0.8).contains(&mean) }, "{mean}");
         }
-        assert_eq!(mix(&mut fresh(), &labels, (4, 4), (None, None), 1), None);
+        assert_eq!(mix(&mut fresh(), &labels, (16, 16), (None, None), 1), None);
     }
 }

@@ -59,7 +59,8 @@ pub fn judge_run(folder: &Path, mut go_on: impl FnMut(usize, usize) -> bool) -> 
         classes: compiled.outputs(),
         known: (!run.classes.is_empty()).then_some(&run.classes),
         seed: run.recipe.seed,
-        limit: None,
+        // The part kept aside is one of the images that it was given.
+        limit: run.recipe.limit,
         val_split: run.recipe.val_split,
     };
     let sets = data::open(&run.data, &wanted).map_err(|error| error.to_string())?;

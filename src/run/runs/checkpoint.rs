@@ -178,7 +178,7 @@ impl Checkpoint {
             return Err(RunError::NoRun { path: folder.display().to_string(), reason });
         }
         let damaged = |reason: String| RunError::Damaged { path: path.display().to_string(), reason };
-        let opened = TensorFile::open(&path).map_err(|error| damaged(error.to_string()))?;
+        let opened = TensorFile::open(&path).map_err(|error| damaged(error.reason()))?;
         let text = opened.texts.get(KEY).ok_or_else(|| damaged("its header holds no state of a run".into()))?;
         let value: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         if let Some(found) = value["version"].as_u64().filter(|&found| found > VERSION) {
@@ -198,7 +198,7 @@ impl Checkpoint {
         let How { algorithm, weight_decay, frozen, ema } = how;
         let path = file(folder, CHECKPOINT);
         let damaged = |reason: String| RunError::Damaged { path: path.display().to_string(), reason };
-        let read = weights::read(network, &path, Rest::Refused).map_err(|error| damaged(error.to_string()))?;
+        let read = weights::read(network, &path, Rest::Refused).map_err(|error| damaged(error.reason()))?;
         let mut compiled = read.compiled;
         compiled.frozen = frozen;
         let mut optimizer =
@@ -210,7 +210,7 @@ impl Checkpoint {
             for moment in 0..moments_of_one {
                 let name = moment_name(moment, &parameter.name);
                 let entry = self.file.find(&name).ok_or_else(|| damaged(format!("`{name}` is missing")))?;
-                own.push(self.file.read(entry).map_err(|error| damaged(error.to_string()))?);
+                own.push(self.file.read(entry).map_err(|error| damaged(error.reason()))?);
             }
             moments.push(own);
         }

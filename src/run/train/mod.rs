@@ -222,7 +222,7 @@ impl Training<'_> {
             validation = self.look(set, 0, &mut session, on)?.and_then(|looked| looked.evaluation);
         }
         if let Some(validation) = validation.filter(|_| ends && self.progress.place > 0) {
-            self.judge(validation.accuracy)?;
+            self.judge(validation)?;
         }
         let test = match sets.test.as_ref().filter(|_| ends) {
             Some(set) => self.look(set, 0, &mut session, on)?.and_then(|looked| looked.evaluation),
@@ -484,11 +484,11 @@ impl Training<'_> {
             _ => None,
         };
         if let Some(validation) = validation {
-            let best = self.progress.best;
+            let is_best = self.progress.is_best(validation);
             if self.progress.judge(validation.accuracy, patience) {
                 self.tell_rate(step, "plateau", on)?;
             }
-            if self.progress.best != best {
+            if is_best {
                 self.keep_best()?;
             }
         }
@@ -509,15 +509,13 @@ impl Training<'_> {
         done
     }
 
-    /// Takes a validation accuracy where training ended within an epoch.
-    fn judge(&mut self, accuracy: f64) -> Result<(), TrainError> {
-        match self.progress.best {
-            Some((best, _)) if best >= accuracy => Ok(()),
-            _ => {
-                self.progress.best = Some((accuracy, self.progress.epoch));
-                self.keep_best()
-            }
+    /// Takes a validation where training ended within an epoch.
+    fn judge(&mut self, own: Evaluation) -> Result<(), TrainError> {
+        let is_best = self.progress.is_best(own);
+        if self.progress.best.is_none_or(|(best, _)| own.accuracy > best) {
+            self.progress.best = Some((own.accuracy, self.progress.epoch));
         }
+        if is_best { self.keep_best() } else { Ok(()) }
     }
 
     /// Keeps the weights that were judged best so far.

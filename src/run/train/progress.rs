@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::evaluate::Evaluation;
+
 /// How often the learning rate may be divided on a plateau.
 pub const MOST_DROPS: u64 = 3;
 
@@ -24,6 +26,8 @@ pub struct Progress {
     pub rate: f64,
     /// The best validation accuracy so far, and its epoch.
     pub best: Option<(f64, u64)>,
+    /// Accuracy and loss of the weights that are kept as the best: of equal accuracy those of the least loss.
+    pub kept: Option<(f64, f64)>,
     /// Epochs since then, or since the learning rate was divided.
     pub waited: u64,
     /// How often a plateau has divided the learning rate.
@@ -46,6 +50,7 @@ impl Default for Progress {
             seen: 0,
             rate: 1.0,
             best: None,
+            kept: None,
             waited: 0,
             drops: 0,
             seconds: 0.0,
@@ -87,6 +92,17 @@ impl Progress {
         is_over
     }
 
+    /// Whether weights of this validation are better than those that are kept; they are taken for kept from then on.
+    pub fn is_best(&mut self, own: Evaluation) -> bool {
+        let kept = self.kept.or(self.best.map(|(accuracy, _)| (accuracy, f64::MAX)));
+        let now = if own.loss.is_finite() { own.loss } else { f64::MAX };
+        let is_best = kept.is_none_or(|(best, loss)| own.accuracy > best || own.accuracy == best && now < loss);
+        if is_best {
+            self.kept = Some((own.accuracy, now));
+        }
+        is_best
+    }
+
     /// Begins the next epoch.
     pub fn next_epoch(&mut self) {
         *self = Progress {
@@ -119,6 +135,14 @@ mod tests {
         assert_eq!(dropped, [4, 6, 8]);
         assert!((progress.rate - 1e-3).abs() < 1e-18);
         assert_eq!(progress.best, Some((0.2, 2)));
+    }
+
+    #[test]
+    fn of_equal_accuracy_the_weights_of_less_loss_are_kept() {
+        let mut progress = Progress::default();
+        let told = [(0.5, 0.9), (0.5, 0.4), (0.5, 0.6), (0.4, 0.1), (0.6, 2.0)];
+        let kept = told.map(|(accuracy, loss)| progress.is_best(Evaluation { accuracy, loss }));
+        assert_eq!(kept, [true, true, false, false, true]);
     }
 
     #[test]

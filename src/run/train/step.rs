@@ -167,3 +167,25 @@ pub fn not_finite(network: &Compiled) -> Option<String> {
     let layer = parameter.map(|parameter| parameter.layer).or_else(|| running().map(|running| running.layer))?;
     Some(network.layers[layer].name.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::train::Recipe;
+
+    #[test]
+    fn the_first_part_of_a_mini_batch_is_no_longer_than_the_mini_batch() {
+        let batch = Batch {
+            inputs: (0..8).map(|at| at as f32).collect(),
+            labels: vec![0; 4],
+            mixed: None,
+            place: 4,
+            is_last: true,
+            broken: Vec::new(),
+        };
+        for (micro_batch, values) in [(1, 2), (3, 6), (9, 8)] {
+            let recipe = Recipe { micro_batch, ..Recipe::new(&Default::default()) };
+            assert_eq!(first_part(&batch, &recipe).len(), values);
+        }
+    }
+}
