@@ -147,6 +147,21 @@ pub enum Training {
         over: bool,
     },
     Unreadable(String),
+    /// A run's best weights, with the architecture that stands beside them.
+    Usable(Box<Usable>),
+}
+
+/// What a run's folder holds for whoever uses what was learned.
+#[derive(Debug, Clone)]
+pub struct Usable {
+    pub run: String,
+    /// The architecture of the list that it was trained from, if it is there.
+    pub listed: Option<Origin>,
+    /// The run's own.
+    pub origin: Origin,
+    pub text: Option<String>,
+    pub opened: Opened,
+    pub weights: PathBuf,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -207,8 +222,8 @@ pub enum Effect {
     Fetch(Origin, Published),
     /// Judge a run's best weights.
     Judge(PathBuf),
-    /// Find a run's best weights and take them for an architecture.
-    UseRun(Origin, PathBuf),
+    /// Find a run's best weights and the architecture beside them; the list's that it was trained from goes with it.
+    UseRun(Option<Origin>, PathBuf),
     /// Ask the terminal how it shows pictures.
     AskPictures,
     /// Find the photos that a path means: itself, or those of a folder.

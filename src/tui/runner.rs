@@ -16,7 +16,7 @@ use super::disk::{self, Disk};
 use super::draw::draw;
 use super::jobs::{self, Analyse, Job};
 use super::keys::{Key, KeyMap};
-use super::msg::{Effect, Msg, Region, Training, Work};
+use super::msg::{Effect, Msg, Region, Training, Usable};
 use super::remembered::Remembered;
 use super::screens::{self, train};
 use super::state::{Entry, Opened, State};
@@ -425,8 +425,14 @@ impl Runner<'_> {
                     self.work.give(Job::Fetch(origin, published));
                     None
                 }
-                Effect::UseRun(origin, folder) => Some(match runs::weights_of(&folder.display().to_string()) {
-                    Ok(path) => Msg::Work(Work::Fetched { origin, path }),
+                Effect::UseRun(listed, folder) => Some(match runs::weights_of(&folder.display().to_string()) {
+                    Ok(weights) => {
+                        let run = folder.file_name().map_or_else(String::new, |name| name.display().to_string());
+                        let origin = Origin::File(folder.join(runs::ARCHITECTURE));
+                        let (text, opened) = jobs::open(self.library, &origin, &[]);
+                        let usable = Usable { run, listed, origin, text, opened, weights };
+                        Msg::Training(Training::Usable(Box::new(usable)))
+                    }
                     Err(error) => Msg::Complain(error.to_string()),
                 }),
                 Effect::Judge(folder) => {

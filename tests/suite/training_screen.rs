@@ -7,9 +7,10 @@ use convlens::run::evaluate::figures::{Class, Figures, Mistake};
 use convlens::run::evaluate::{Evaluation, Judged};
 use convlens::run::runs::History;
 use convlens::run::train::{Command, Epoch, Event, LayerNorms, Step};
-use convlens::tui::msg::{Effect, Msg, Training, Work};
-use convlens::tui::state::State;
+use convlens::spec::{Library, Origin};
+use convlens::tui::msg::{Effect, Msg, Training, Usable, Work};
 use convlens::tui::state::training::{About, Shown, Verdict};
+use convlens::tui::state::{Opened, State};
 use convlens::tui::theme;
 use convlens::tui::trainer::Wanted;
 
@@ -204,11 +205,31 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
     }
     update(&mut state, Msg::Resize(120, 40));
     let effects = press(&mut state, "u");
-    let used = effects.iter().any(|effect| {
-        matches!(effect, Effect::UseRun(origin, folder) if origin.id() == "vgg-mini" && folder.ends_with("vgg-mini-1"))
-    });
-    assert!(used, "{effects:?}");
+    let [Effect::UseRun(Some(listed), folder)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(listed.id() == "vgg-mini" && folder.ends_with("vgg-mini-1"));
+    let usable = |text: &str| {
+        let origin = Origin::File("runs/vgg-mini-1/architecture.yaml".into());
+        let loaded = Library::new(None).load_text(&origin, text.to_string(), &[]).expect("sound");
+        let opened = Opened::Graph(Arc::new(convlens::graph::analyse(&loaded).expect("fits")));
+        let (run, listed, weights) = ("vgg-mini-1".into(), Some(listed.clone()), "best.safetensors".into());
+        Msg::Training(Training::Usable(Box::new(Usable { run, listed, origin, text: None, opened, weights })))
+    };
+    // The network of the list as it is.
+    let runs = |effects: Vec<Effect>| effects.iter().any(|effect| matches!(effect, Effect::Forward(..)));
+    let before = state.entries.len();
+    assert!(runs(update(&mut state, usable("extends: vgg-mini\n"))));
+    assert_eq!((state.entry().expect("selected").id.as_str(), state.entries.len()), ("vgg-mini", before));
     assert_eq!(state.screen, convlens::tui::screens::Screen::Forward);
+    // With other classes it is the run's own, and stays so however often it is used or the folders change.
+    for _ in 0..2 {
+        assert!(runs(update(&mut state, usable("extends: vgg-mini\nclasses: 3\n"))));
+        let entry = state.entry().expect("selected");
+        assert_eq!(
+            (entry.id.as_str(), entry.network().expect("sound").layers.last().expect("one").output.elements()),
+            ("vgg-mini-1", 3)
+        );
+        assert_eq!(state.entries.len(), before + 1);
+    }
 }
 
 #[test]

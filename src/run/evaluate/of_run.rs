@@ -27,7 +27,7 @@ impl RunToJudge {
         let weights = runs::weights_of(run).map_err(|error| LoadOrReason::Reason(error.to_string()))?;
         let folder = weights.parent().unwrap_or(Path::new(".")).to_path_buf();
         let own = runs::recipe(&folder).map_err(|error| LoadOrReason::Reason(error.to_string()))?;
-        let loaded = Library::new(None).load_origin(&Origin::File(folder.join("architecture.yaml")), &[])?;
+        let loaded = Library::new(None).load_origin(&Origin::File(folder.join(runs::ARCHITECTURE)), &[])?;
         let mut network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
         network.architecture.id = own.architecture;
         let data = own.data.parse().map_err(LoadOrReason::Reason)?;

@@ -81,7 +81,8 @@ fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join(name)
 }
 
-const ARCHITECTURE: &str = "architecture.yaml";
+/// The architecture as it was trained, whole.
+pub const ARCHITECTURE: &str = "architecture.yaml";
 const RECIPE: &str = "recipe.yaml";
 const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";

@@ -70,6 +70,8 @@ pub struct Entry {
     pub editor: Option<Box<Editor>>,
     /// Unsaved text that an earlier run of the program left.
     pub left_over: Option<LeftOver>,
+    /// What a run trained, read from its folder, which is none of those that are listed.
+    pub is_of_run: bool,
 }
 
 impl Entry {
@@ -89,9 +91,15 @@ impl Entry {
             offset: 0,
             editor: None,
             left_over: None,
+            is_of_run: false,
         };
         entry.reopen(entry.text.clone(), opened);
         entry
+    }
+
+    /// The architecture in a run's folder, called as the run.
+    pub fn of_run(run: String, origin: Origin, text: Option<String>, opened: Opened) -> Self {
+        Entry { id: run, is_of_run: true, ..Entry::new(origin, text, opened) }
     }
 
     /// Takes what came of reading it again.

@@ -76,7 +76,7 @@ pub fn listed(state: &mut State, found: Vec<(Origin, Option<String>, Opened)>) -
         }
     }
     // One that is looked at or edited stays: many editors move a file away for a moment while they save it.
-    let stays = |entry: &Entry| entry.editor.is_some() || Some(&entry.origin) == selected.as_ref();
+    let stays = |entry: &Entry| entry.editor.is_some() || entry.is_of_run || Some(&entry.origin) == selected.as_ref();
     let gone = |entry: &Entry| !there.contains(&entry.origin) && !stays(entry);
     state.entries.retain(|entry| !gone(entry));
     state.entries.sort_by_key(|entry| matches!(entry.origin, Origin::File(_)));

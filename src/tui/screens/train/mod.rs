@@ -7,6 +7,7 @@ mod view;
 
 use std::path::PathBuf;
 
+use crate::graph::Graph;
 use crate::graph::figures::grouped;
 use crate::run::data::Source;
 use crate::run::runs;
@@ -15,11 +16,12 @@ use crate::run::train::Command;
 use crate::spec::recipe::Recipe;
 use crate::tui::keys::table::{Train, TrainSetting};
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, Standing, Training};
+use crate::tui::msg::{Effect, Standing, Training, Usable};
 use crate::tui::overlays;
-use crate::tui::screens::Screen;
+use crate::tui::screens::{Screen, forward};
 use crate::tui::state::overlay::Purpose;
 use crate::tui::state::training::{Below, Live, Shown};
+use crate::tui::state::{Entry, Opened};
 use crate::tui::state::{Pane, State};
 use crate::tui::trainer::Wanted;
 use crate::tui::update::moved;
@@ -293,14 +295,34 @@ fn use_weights(state: &mut State) -> Vec<Effect> {
     let shown =
         state.train.shown.as_ref().filter(|shown| shown.folder == folder).and_then(|shown| shown.network.as_ref());
     let id = trained.or_else(|| shown.map(|network| network.architecture.id.clone()));
-    let Some(at) = id.as_ref().and_then(|id| state.entries.iter().position(|entry| entry.id == *id)) else {
-        state.complain("its architecture is not in the list; `convlens forward FILE --weights run:NAME` runs it");
+    let listed = id.and_then(|id| state.entries.iter().find(|entry| entry.id == id && !entry.is_of_run));
+    vec![Effect::UseRun(listed.map(|entry| entry.origin.clone()), folder)]
+}
+
+/// Takes a run's weights to the forward screen: for the architecture of the list that it was trained from, or, where that has other
+/// layers now or had other classes, for the run's own.
+fn use_run(state: &mut State, usable: Usable) -> Vec<Effect> {
+    let Usable { run, listed, origin, text, opened, weights } = usable;
+    let Opened::Graph(own) = &opened else {
+        state.complain(format!("the architecture in the folder of {run} cannot be read; `convlens check` says why"));
         return Vec::new();
     };
+    let is_alike = |network: &Graph| {
+        let layers = network.layers.iter().zip(&own.layers);
+        network.layers.len() == own.layers.len()
+            && layers.into_iter().all(|(one, other)| one.name == other.name && one.output == other.output)
+            && network.totals.params == own.totals.params
+    };
+    let listed = listed.and_then(|listed| state.position(&listed));
+    let listed = listed.filter(|&at| state.entries[at].network().is_some_and(is_alike));
+    let at = listed.or_else(|| state.position(&origin)).unwrap_or_else(|| {
+        state.entries.push(Entry::of_run(run, origin, text, opened));
+        state.entries.len() - 1
+    });
     state.selected = at;
     let origin = state.entries[at].origin.clone();
     let mut effects = crate::tui::update::show(state, Screen::Forward);
-    effects.push(Effect::UseRun(origin, folder));
+    effects.extend(forward::take_weights(state, &origin, weights));
     effects
 }
 
@@ -410,6 +432,7 @@ pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
             }
         }
         Training::Unreadable(why) => state.complain(why),
+        Training::Usable(usable) => return use_run(state, *usable),
     }
     Vec::new()
 }
