@@ -71,6 +71,7 @@ enum Split {
     Val,
     /// The data's second part
     Test,
+    /// The images that are learned from
     Train,
 }
 

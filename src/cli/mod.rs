@@ -130,7 +130,7 @@ enum Command {
     LrFind(Box<lr_find::LrFindArgs>),
     /// What training has left behind: list, show, compare, export
     Runs(runs::RunsArgs),
-    /// List the tensors of a weights file, and how they fit an architecture
+    /// List the tensors of a weights file, and how they fit an architecture; fetch published ones
     Weights(weights::WeightsArgs),
     /// List every kind of layer and container of an architecture file, with its fields
     Kinds,

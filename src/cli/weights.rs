@@ -34,7 +34,10 @@ pub struct WeightsArgs {
 #[derive(Subcommand)]
 enum WeightsCommand {
     /// Fetch the weights that are published for an architecture, into the Hugging Face hub's own cache
-    Get { arch: String },
+    Get {
+        /// An id, an alias or a file
+        arch: String,
+    },
 }
 
 impl WeightsArgs {

@@ -212,7 +212,8 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
         let loaded = Library::new(None).load_text(&origin, text.to_string(), &[]).expect("sound");
         let opened = Opened::Graph(Arc::new(convlens::graph::analyse(&loaded).expect("fits")));
         let (run, listed, weights) = ("vgg-mini-1".into(), Some(listed.clone()), "best.safetensors".into());
-        Msg::Training(Training::Usable(Box::new(Usable { run, listed, origin, text: None, opened, weights })))
+        let text = Some(text.to_string());
+        Msg::Training(Training::Usable(Box::new(Usable { run, listed, origin, text, opened, weights })))
     };
     // The network of the list as it is.
     let runs = |effects: Vec<Effect>| effects.iter().any(|effect| matches!(effect, Effect::Forward(..)));
@@ -230,6 +231,14 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
         );
         assert_eq!(state.entries.len(), before + 1);
     }
+    // The folder of a run made anew under the same name is read anew.
+    assert!(runs(update(&mut state, usable("extends: vgg-mini\nclasses: 4\n"))));
+    let last = state.entry().and_then(|entry| entry.network()).and_then(|network| network.layers.last());
+    assert_eq!(last.expect("one").output.elements(), 4);
+    // What a run trained is not written over: a copy is asked for.
+    let effects = press(&mut state, "e# mine<ctrl-s>");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Save { .. })), "{effects:?}");
+    assert!(text(&painted(&state)).contains("vgg-mini-1-2.yaml"), "{}", text(&painted(&state)));
 }
 
 #[test]

@@ -392,24 +392,25 @@ pub fn search(state: &mut State, pattern: &str) -> Result<(), String> {
 fn save(state: &mut State) -> Vec<Effect> {
     let Some(entry) = state.entry() else { return Vec::new() };
     let Some(editor) = entry.editor.as_deref() else { return Vec::new() };
-    match &entry.origin {
-        // What comes with the program is not changed: a copy is.
-        Origin::Bundled(_) => {
+    let path = match &entry.origin {
+        Origin::File(path) if !entry.is_of_run => path,
+        // What comes with the program is not changed, nor what a run trained: a copy is.
+        _ => {
             ask_where(state, if editor.is_changed() { Some(false) } else { None });
-            Vec::new()
+            return Vec::new();
         }
-        Origin::File(_) if !editor.is_changed() && editor.on_disk.is_none() => {
-            state.tell("nothing to save");
-            Vec::new()
-        }
-        Origin::File(path) => vec![Effect::Save {
-            origin: entry.origin.clone(),
-            path: path.clone(),
-            text: editor.text(),
-            expected: Expected::Text(editor.saved().to_string()),
-            extending: None,
-        }],
+    };
+    if !editor.is_changed() && editor.on_disk.is_none() {
+        state.tell("nothing to save");
+        return Vec::new();
     }
+    vec![Effect::Save {
+        origin: entry.origin.clone(),
+        path: path.clone(),
+        text: editor.text(),
+        expected: Expected::Text(editor.saved().to_string()),
+        extending: None,
+    }]
 }
 
 /// Asks for the file of a copy or a variant.

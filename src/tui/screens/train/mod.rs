@@ -308,17 +308,27 @@ fn use_run(state: &mut State, usable: Usable) -> Vec<Effect> {
         return Vec::new();
     };
     let is_alike = |network: &Graph| {
-        let layers = network.layers.iter().zip(&own.layers);
-        network.layers.len() == own.layers.len()
-            && layers.into_iter().all(|(one, other)| one.name == other.name && one.output == other.output)
-            && network.totals.params == own.totals.params
+        let mut layers = network.layers.iter().zip(&own.layers);
+        network.architecture.input == own.architecture.input
+            && network.layers.len() == own.layers.len()
+            && layers.all(|(one, other)| {
+                (&one.name, &one.operation, one.output) == (&other.name, &other.operation, other.output)
+            })
     };
     let listed = listed.and_then(|listed| state.position(&listed));
     let listed = listed.filter(|&at| state.entries[at].network().is_some_and(is_alike));
-    let at = listed.or_else(|| state.position(&origin)).unwrap_or_else(|| {
-        state.entries.push(Entry::of_run(run, origin, text, opened));
-        state.entries.len() - 1
-    });
+    let at = match (listed, state.position(&origin)) {
+        (Some(at), _) => at,
+        (None, Some(at)) => {
+            // A run of the same name may have been made since.
+            state.entries[at].reopen(text, opened);
+            at
+        }
+        (None, None) => {
+            state.entries.push(Entry::of_run(run, origin, text, opened));
+            state.entries.len() - 1
+        }
+    };
     state.selected = at;
     let origin = state.entries[at].origin.clone();
     let mut effects = crate::tui::update::show(state, Screen::Forward);
