@@ -19,6 +19,7 @@ mod mended;
 mod numbers;
 mod promises;
 mod pseudo_terminal;
+mod published;
 mod readme;
 mod runs;
 mod train;

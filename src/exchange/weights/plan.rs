@@ -40,6 +40,8 @@ pub struct Plan {
     pub counted: usize,
     /// Averaged copies of the weights in the file, which are not used.
     pub averaged: usize,
+    /// Tensors of heads that only training uses, which are left where they are.
+    pub auxiliary: usize,
     /// Why the tensors do not fit in order, where that was all that was left.
     pub disorder: Option<String>,
 }
@@ -63,6 +65,9 @@ impl Plan {
         }
         if self.averaged > 0 {
             words += &format!(", without {} averaged copies (EMA)", self.averaged);
+        }
+        if self.auxiliary > 0 {
+            words += &format!(", without {} tensors of auxiliary heads", self.auxiliary);
         }
         words
     }
@@ -160,16 +165,22 @@ pub fn plan(network: &Graph, slots: &[Slot], file: &TensorFile, rules: Option<&R
     let of_architecture = network.architecture.weights.as_ref().map(|published| &published.names);
     let rules = rules.or(of_architecture).filter(|rules| !rules.is_empty());
     // What is called as the network's own is its own, whatever that sounds like.
-    let own: HashSet<String> = slots.iter().map(|slot| slot.name_in(network)).collect();
+    let mut own: HashSet<String> = slots.iter().map(|slot| slot.name_in(network)).collect();
+    if let Some(rules) = rules {
+        own.extend(slots.iter().map(|slot| rules.apply(&slot.name_in(network))));
+    }
     let copies = if unreadable_name(file).is_some() { HashSet::new() } else { averages(&file.entries) };
     let counted = file.entries.iter().filter(|entry| own.contains(&entry.name) || counts(entry));
     let (averaged, entries): (Vec<&Entry>, Vec<&Entry>) =
         counted.partition(|entry| !own.contains(&entry.name) && copies.contains(&entry.name.as_str()));
+    let (auxiliary, entries): (Vec<&Entry>, Vec<&Entry>) =
+        entries.into_iter().partition(|entry| !own.contains(&entry.name) && is_auxiliary(&entry.name));
     let mut plan = match unreadable_name(file) {
         Some(reason) => Plan { disorder: Some(reason), ..Plan::empty(Scheme::Order) },
         None => plan_of(network, slots, file, &entries, rules),
     };
     plan.averaged = averaged.len();
+    plan.auxiliary = auxiliary.len();
     plan.place = file.place();
     // Whole numbers are labels, or weights that were quantised and need their scales.
     let whole = plan.pairs.iter().map(|&(_, index)| &file.entries[index]).find(|entry| !entry.is_float());
@@ -246,6 +257,7 @@ impl Plan {
             place: None,
             counted: 0,
             averaged: 0,
+            auxiliary: 0,
             disorder: None,
         }
     }
@@ -261,6 +273,13 @@ fn counts(entry: &Entry) -> bool {
     // Steps, epochs and the like are whole numbers by themselves.
     let is_count = last == "num_batches_tracked" || !entry.is_float() && entry.elements() == 1;
     !is_state && !is_count
+}
+
+/// Whether a tensor belongs to a head beside the network that training alone uses: torchvision's `aux1` and `aux2` of GoogLeNet,
+/// `AuxLogits` of Inception v3, `aux_classifier` of its segmentation networks.
+fn is_auxiliary(name: &str) -> bool {
+    const HEADS: [&str; 5] = ["aux", "auxlogits", "aux_classifier", "aux_head", "auxiliary_head"];
+    name.split('.').any(|part| HEADS.contains(&part.to_lowercase().trim_end_matches(|c: char| c.is_ascii_digit())))
 }
 
 /// The names of running averages of the weights that stand beside the weights themselves, with what counts them.
