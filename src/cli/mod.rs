@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod evaluate;
 mod explain;
+mod export;
 mod field;
 mod forward;
 mod forward_many;
@@ -132,6 +133,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// List the tensors of a weights file, and how they fit an architecture; fetch published ones
     Weights(weights::WeightsArgs),
+    /// Hand the network to others: as ONNX
+    Export(export::ExportArgs),
     /// List every kind of layer and container of an architecture file, with its fields
     Kinds,
     /// List every key of the explorer, and how to change them
@@ -215,6 +218,7 @@ pub fn main() -> ExitCode {
     let prints_none = match &cli.command {
         None | Some(Command::Explore { .. }) => Some("the explorer"),
         Some(Command::Completions { .. }) => Some("`completions`"),
+        Some(Command::Export(_)) => Some("`export`"),
         Some(Command::Runs(args)) if args.writes_files() => Some("`runs tensorboard`"),
         _ => None,
     };
@@ -246,6 +250,7 @@ pub fn main() -> ExitCode {
         Some(Command::LrFind(args)) => lr_find::run(&context, &args),
         Some(Command::Runs(args)) => runs::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
+        Some(Command::Export(args)) => export::run(&context, &args),
         Some(Command::Kinds) => kinds::run(&context),
         Some(Command::Keys) => keys::run(&context),
         Some(Command::Completions { shell }) => completions(shell),

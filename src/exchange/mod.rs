@@ -1,4 +1,5 @@
-//! Files of others: weights read and matched, and those that are published fetched.
+//! Files of others: weights read and matched, those that are published fetched, networks handed on in other formats.
 
 pub mod hub;
+pub mod onnx;
 pub mod weights;

@@ -32,6 +32,7 @@ pub enum Kind {
     Png,
     /// A table that begins with what its first column is called.
     Csv(&'static str),
+    Onnx,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             Kind::Safetensors => "safetensors",
             Kind::Png => "a PNG picture",
             Kind::Csv(_) => "a table of ours (.csv)",
+            Kind::Onnx => "ONNX",
         }
     }
 
@@ -48,6 +50,7 @@ impl Kind {
             Kind::Safetensors => "NAME.safetensors",
             Kind::Png => "NAME.png",
             Kind::Csv(_) => "NAME.csv",
+            Kind::Onnx => "NAME.onnx",
         }
     }
 
@@ -57,6 +60,7 @@ impl Kind {
             Kind::Safetensors => &["pth", "pt", "bin", "npy", "npz", "h5", "onnx", "yaml", "yml", "json", "png", "jpg"],
             Kind::Png => &["jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "yaml", "yml", "json", "safetensors"],
             Kind::Csv(_) => &["png", "jpg", "yaml", "yml", "json", "safetensors", "pth"],
+            Kind::Onnx => &["pth", "pt", "png", "jpg", "yaml", "yml", "json", "safetensors", "csv", "h5"],
         }
     }
 
@@ -69,6 +73,8 @@ impl Kind {
                     start.get(8) == Some(&b'{') && header <= length.saturating_sub(8)
                 }
                 Kind::Png => start.starts_with(b"\x89PNG\r\n\x1a\n"),
+                // The file format's version stands first.
+                Kind::Onnx => start[0] == 8,
                 Kind::Csv(first) => start.starts_with(&first.as_bytes()[..first.len().min(START)]),
             }
     }

@@ -1,5 +1,7 @@
 //! What a network learns and what it keeps: parameters and running statistics, with their names and shapes.
 
+use std::borrow::Cow;
+
 use dfdx::prelude::*;
 
 use super::kernels::view;
@@ -50,6 +52,17 @@ impl Parameter {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The values in the order of `shape`, as PyTorch lays them out.
+    pub fn in_pytorchs_order(&self) -> Cow<'_, [f32]> {
+        let values = view::values(&self.values);
+        if !self.transposed {
+            return values;
+        }
+        let (outputs, inputs) = (self.shape[0], self.shape[1]);
+        let turned = (0..outputs).flat_map(|output| (0..inputs).map(move |input| input * outputs + output));
+        Cow::Owned(turned.map(|at| values[at]).collect())
     }
 }
 

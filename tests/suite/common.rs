@@ -16,12 +16,28 @@ pub fn data(path: &str) -> Option<PathBuf> {
     if file.exists() {
         return Some(file);
     }
-    // Told by name at the end of the run, where it is seen: by the target `zz_skipped`.
+    skipped(&format!("../shared/data/{path}"));
+    None
+}
+
+/// Notes that a test had nothing to test: told by name at the end of the run, where it is seen, by the target `zz_skipped`.
+fn skipped(wanting: &str) {
     use std::io::Write;
     let list = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skipped.txt");
     let test = std::thread::current().name().unwrap_or("a test").to_string();
     let list = std::fs::File::options().create(true).append(true).open(list);
-    list.and_then(|mut list| writeln!(list, "{test} needs ../shared/data/{path}")).expect("the list of skipped tests");
+    list.and_then(|mut list| writeln!(list, "{test} needs {wanting}")).expect("the list of skipped tests");
+}
+
+/// A Python with these modules: the one that `CONVLENS_PYTHON` names, or `python3`. Where they are missing the test says that it
+/// was skipped.
+pub fn python(modules: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("CONVLENS_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+    let import = std::process::Command::new(&python).args(["-c", &format!("import {modules}")]).output();
+    if import.is_ok_and(|import| import.status.success()) {
+        return Some(python);
+    }
+    skipped(&format!("a Python with {modules} (CONVLENS_PYTHON says which)"));
     None
 }
 

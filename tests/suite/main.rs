@@ -17,6 +17,7 @@ mod hostile;
 mod hub;
 mod mended;
 mod numbers;
+mod onnx;
 mod promises;
 mod pseudo_terminal;
 mod published;

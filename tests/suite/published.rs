@@ -65,7 +65,10 @@ fn auxiliary_heads_are_left_and_told_of() {
     let mut tensors = listed("googlenet");
     file_of_zeros(Path::new(path), &tensors);
     let told = stdout(&["weights", path, "googlenet"]);
-    assert!(told.contains("all of googlenet is there, matched by the rules for names, without 18 tensors of auxiliary"), "{told}");
+    assert!(
+        told.contains("all of googlenet is there, matched by the rules for names, without 18 tensors of auxiliary"),
+        "{told}"
+    );
     // What only sounds like it is not passed over.
     tensors.push(("auxin.weight".into(), vec![4]));
     file_of_zeros(Path::new(path), &tensors);

@@ -12,13 +12,13 @@ use super::{TENSORS_CRC32, WeightsError};
 use crate::files::reason;
 use crate::files::write::{self, Links};
 use crate::network::Compiled;
-use crate::network::kernels::view;
+use crate::network::parameters::Parameter;
 
 /// One tensor, turned into bytes only while it is written.
-struct Saved<'a> {
-    values: Cow<'a, [f32]>,
-    shape: Vec<usize>,
-    transposed: bool,
+enum Saved<'a> {
+    Parameter(&'a Parameter),
+    /// With its length.
+    Row(&'a [f32], [usize; 1]),
 }
 
 impl View for Saved<'_> {
@@ -27,24 +27,22 @@ impl View for Saved<'_> {
     }
 
     fn shape(&self) -> &[usize] {
-        &self.shape
+        match self {
+            Saved::Parameter(own) => &own.shape,
+            Saved::Row(_, length) => length,
+        }
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = Vec::with_capacity(self.data_len());
-        if self.transposed {
-            let (outputs, inputs) = (self.shape[0], self.shape[1]);
-            for output in 0..outputs {
-                bytes.extend((0..inputs).flat_map(|input| self.values[input * outputs + output].to_le_bytes()));
-            }
-        } else {
-            bytes.extend(self.values.iter().flat_map(|value| value.to_le_bytes()));
-        }
-        Cow::Owned(bytes)
+        let values = match self {
+            Saved::Parameter(own) => own.in_pytorchs_order(),
+            Saved::Row(values, _) => Cow::Borrowed(*values),
+        };
+        Cow::Owned(values.iter().flat_map(|value| value.to_le_bytes()).collect())
     }
 
     fn data_len(&self) -> usize {
-        4 * self.values.len()
+        4 * self.shape().iter().product::<usize>()
     }
 }
 
@@ -65,18 +63,16 @@ pub fn write_with(
     links: Links,
 ) -> Result<(), WeightsError> {
     let mut tensors = Vec::new();
-    let row = |values| Saved { values: Cow::Borrowed(values), shape: vec![values.len()], transposed: false };
     for parameter in &compiled.parameters {
-        let (values, shape) = (view::values(&parameter.values), parameter.shape.clone());
-        tensors.push((parameter.name.clone(), Saved { values, shape, transposed: parameter.transposed }));
+        tensors.push((parameter.name.clone(), Saved::Parameter(parameter)));
     }
     for running in &compiled.running {
         let statistics = &running.statistics;
         for (part, values) in [("running_mean", &statistics.mean), ("running_var", &statistics.variance)] {
-            tensors.push((format!("{}.{part}", running.name), row(values)));
+            tensors.push((format!("{}.{part}", running.name), Saved::Row(values, [values.len()])));
         }
     }
-    tensors.extend(extras.iter().map(|(name, values)| (name.clone(), row(values))));
+    tensors.extend(extras.iter().map(|(name, values)| (name.clone(), Saved::Row(values, [values.len()]))));
     let sums: BTreeMap<&str, u32> =
         tensors.iter().map(|(name, saved)| (name.as_str(), crc32fast::hash(&saved.data()))).collect();
     let mut texts = texts;

@@ -18,6 +18,7 @@
 //! not count.
 
 pub mod checkpoint;
+mod events;
 pub mod history;
 mod keeper;
 mod lines;

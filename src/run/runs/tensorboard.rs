@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tfrecord::protobuf::{Event, event::What};
-use tfrecord::{EventMeta, EventWriter, EventWriterConfig};
-
+use super::events::{self, Event, Scalar, Summary};
 use super::history;
 use super::{Found, RunError};
 use crate::files::write;
@@ -19,13 +17,15 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
     // TensorBoard knows an event file by this part of its name.
     let path = folder.join(format!("events.out.tfevents.{}.{}", started as u64, crate::files::name::safe(&run.id)));
     let last = whole.steps.last().map_or(1, |step| step.step).max(1) as f64;
-    let fill = |beside: &Path| -> Result<(), tfrecord::Error> {
-        let mut writer = EventWriter::create(beside, EventWriterConfig { auto_flush: false })?;
-        let version = What::FileVersion("brain.Event:2".into());
-        writer.write_event(Event { wall_time: started, step: 0, source_metadata: None, what: Some(version) })?;
+    let fill = |beside: &Path| -> std::io::Result<()> {
+        let mut file = std::io::BufWriter::new(std::fs::File::create(beside)?);
+        let version = Some("brain.Event:2".into());
+        events::write(&mut file, &Event { wall_time: started, file_version: version, ..Event::default() })?;
         let mut scalar = |tag: &str, step: u64, value: f64| {
-            let meta = EventMeta::new(step as i64, started + seconds * step as f64 / last);
-            writer.write_scalar(tag, meta, value as f32)
+            let value = Scalar { tag: tag.into(), simple_value: Some(value as f32) };
+            let wall_time = started + seconds * step as f64 / last;
+            let summary = Some(Summary { value: vec![value] });
+            events::write(&mut file, &Event { wall_time, step: step as i64, summary, ..Event::default() })
         };
         for step in &whole.steps {
             scalar("train/loss", step.step, step.loss)?;
@@ -47,9 +47,9 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
                 scalar(&format!("update_norm/{}", own.layer), *step, own.update)?;
             }
         }
-        writer.flush()
+        std::io::Write::flush(&mut file)
     };
-    let written = write::write_unlinked(&path, |beside| fill(beside).map_err(std::io::Error::other));
+    let written = write::write_unlinked(&path, fill);
     written.map_err(|error| failed(crate::files::reason(&error)))?;
     Ok(path)
 }

@@ -1,0 +1,86 @@
+//! `convlens export ARCH --to FORMAT`: the network handed to others.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::trained::{Names, Trained};
+use super::{Context, Failure, output};
+use crate::exchange::{onnx, weights};
+use crate::files::Kind;
+use crate::files::name::safe;
+use crate::graph::{self, Graph};
+use crate::network::Compiled;
+use crate::network::init::Init;
+use crate::spec::LoadError;
+
+#[derive(Args)]
+pub struct ExportArgs {
+    /// An id, an alias or a file
+    arch: String,
+    /// The format
+    #[arg(long, value_enum)]
+    to: FormatName,
+    #[command(flatten)]
+    trained: Trained,
+    #[command(flatten)]
+    names: Names,
+    /// Draw weights by this seed; without it and without weights their places stay empty
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Where to write [the network's name]
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+    /// Replace a file of another kind
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    /// For ONNX Runtime, TensorRT, Netron: operators of version 17, any number of images
+    Onnx,
+}
+
+pub fn run(context: &Context, args: &ExportArgs) -> Result<(), Failure> {
+    if args.seed.is_some() && args.trained.is_given() && !args.trained.partial {
+        return Err(Failure::Message("`--seed` has nothing to draw: weights are given".into()));
+    }
+    let loaded = context.load(&args.arch)?;
+    let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
+    context.warn(&network);
+    let mut inputs = super::inputs_of(&loaded);
+    let file = args.trained.file(context, &network)?;
+    file.iter().for_each(|path| inputs.add(path, "the weights"));
+    let FormatName::Onnx = args.to;
+    let path = args.out.clone().unwrap_or_else(|| format!("{}.onnx", safe(&loaded.origin.id())).into());
+    inputs.check(&path, Kind::Onnx, args.force).map_err(super::unwritable(&path))?;
+    let parameters = parameters(context, args, &network, file)?;
+    onnx::write::write(&network, parameters.as_ref(), &path).map_err(Failure::because)?;
+    if parameters.is_none() {
+        context.say(
+            "without weights: they are inputs of the graph (`--weights`, `--pretrained`, or `--seed` to draw some)",
+        );
+    }
+    Ok(output::page().line(&path.display().to_string())?)
+}
+
+/// The parameters that go with the network, if any do.
+fn parameters(
+    context: &Context,
+    args: &ExportArgs,
+    network: &Graph,
+    file: Option<PathBuf>,
+) -> Result<Option<Compiled>, Failure> {
+    let seed = args.seed.unwrap_or(0);
+    Ok(match file {
+        Some(path) => {
+            let rules = args.names.rules()?;
+            let read = weights::read_by(network, &path, args.trained.rest(seed), rules.as_ref());
+            let read = read.map_err(Failure::weights)?;
+            args.trained.say_parts(context, &read);
+            Some(read.compiled)
+        }
+        None => args.seed.map(|seed| Compiled::initialised(network, Init::Kaiming, seed)),
+    })
+}
