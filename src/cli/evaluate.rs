@@ -132,7 +132,7 @@ pub fn run(context: &Context, args: &EvaluateArgs) -> Result<(), Failure> {
 fn of_weights(context: &Context, args: &EvaluateArgs) -> Result<Work, Failure> {
     let loaded = context.load(args.arch.as_deref().unwrap_or_default())?;
     let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
-    let Some(weights) = args.trained.file(context, &network)? else {
+    let Some(weights) = args.trained.file_of(context, &loaded, &network)? else {
         return Err(Failure::Message(
             "drawn weights are worth nothing: `--weights FILE`, `--pretrained` or `--run RUN`".into(),
         ));

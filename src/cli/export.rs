@@ -50,7 +50,7 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<(), Failure> {
     let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     context.warn(&network);
     let mut inputs = super::inputs_of(&loaded);
-    let file = args.trained.file(context, &network)?;
+    let file = args.trained.file_of(context, &loaded, &network)?;
     file.iter().for_each(|path| inputs.add(path, "the weights"));
     let FormatName::Onnx = args.to;
     let path = args.out.clone().unwrap_or_else(|| format!("{}.onnx", safe(&loaded.origin.id())).into());

@@ -73,7 +73,7 @@ pub fn run(context: &Context, args: &FieldArgs) -> Result<(), Failure> {
     if args.seed.is_some() && args.trained.is_given() && !args.trained.partial && args.image.is_some() {
         return Err(Failure::Message("`--seed` has nothing to draw: weights and image are given".into()));
     }
-    let weights = args.trained.file(context, &network)?;
+    let weights = args.trained.file_of(context, &loaded, &network)?;
     if let Some(path) = &args.out {
         let mut inputs = super::inputs_of(&loaded);
         args.image.iter().for_each(|path| inputs.add(path, "the image"));

@@ -8,6 +8,7 @@ mod export;
 mod field;
 mod forward;
 mod forward_many;
+mod import;
 mod kernels;
 mod keys;
 mod kinds;
@@ -135,6 +136,8 @@ enum Command {
     Weights(weights::WeightsArgs),
     /// Hand the network to others: as ONNX
     Export(export::ExportArgs),
+    /// Take a network from another format: an architecture file and its weights from an .onnx
+    Import(import::ImportArgs),
     /// List every kind of layer and container of an architecture file, with its fields
     Kinds,
     /// List every key of the explorer, and how to change them
@@ -219,6 +222,7 @@ pub fn main() -> ExitCode {
         None | Some(Command::Explore { .. }) => Some("the explorer"),
         Some(Command::Completions { .. }) => Some("`completions`"),
         Some(Command::Export(_)) => Some("`export`"),
+        Some(Command::Import(_)) => Some("`import`"),
         Some(Command::Runs(args)) if args.writes_files() => Some("`runs tensorboard`"),
         _ => None,
     };
@@ -251,6 +255,7 @@ pub fn main() -> ExitCode {
         Some(Command::Runs(args)) => runs::run(&context, &args),
         Some(Command::Weights(args)) => weights::run(&context, &args),
         Some(Command::Export(args)) => export::run(&context, &args),
+        Some(Command::Import(args)) => import::run(&context, &args),
         Some(Command::Kinds) => kinds::run(&context),
         Some(Command::Keys) => keys::run(&context),
         Some(Command::Completions { shell }) => completions(shell),
@@ -308,6 +313,9 @@ struct Context {
 
 impl Context {
     fn load(&self, name: &str) -> Result<Loaded, LoadError> {
+        if import::is_onnx(Path::new(name)) {
+            return import::opened(self, Path::new(name), false).map(|(loaded, _)| loaded);
+        }
         let loaded = self.library.load(name, &self.common.sets)?;
         if self.common.verbose {
             for source in &loaded.sources.texts {
@@ -379,6 +387,7 @@ impl Context {
             Failure::Load(LoadError::Invalid(report)) => {
                 output::styled_message(&output::render(report, self.colours()))
             }
+            Failure::Load(error @ LoadError::Foreign { .. }) => output::lines(&format!("error: {error}")),
             Failure::Lines(lines) => output::lines(&format!("error: {lines}")),
             other => output::message(&format!("error: {other}")),
         }

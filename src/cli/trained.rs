@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::import::is_onnx;
 use super::{Context, Failure, output};
 use crate::exchange::hub::{Fetched, Progress};
 use crate::exchange::weights::{LoadedWeights, Rest};
@@ -14,6 +15,7 @@ use crate::graph::figures::bytes;
 use crate::network::init::Init;
 use crate::run::{fetch, runs};
 use crate::spec::renaming::Renaming;
+use crate::spec::{Loaded, Origin};
 
 /// Where trained weights come from.
 #[derive(Args, Default)]
@@ -68,6 +70,14 @@ impl Trained {
     /// The flag that asks for them.
     pub fn flag(&self) -> &'static str {
         if self.pretrained { "--pretrained" } else { "--weights" }
+    }
+
+    /// As [`Trained::file`]; an architecture from a file that holds its weights brings them.
+    pub fn file_of(&self, context: &Context, loaded: &Loaded, network: &Graph) -> Result<Option<PathBuf>, Failure> {
+        match &loaded.origin {
+            Origin::File(path) if !self.is_given() && is_onnx(path) => Ok(Some(path.clone())),
+            _ => self.file(context, network),
+        }
     }
 
     /// The file of weights, fetched where that is asked for and it is not there; none where they are drawn.

@@ -83,6 +83,20 @@ impl Compiled {
         Self::filled(network, |_, _, _, shape| vec![0.0; shape.iter().product()])
     }
 
+    /// Puts values, in PyTorch's order, in the place of a parameter's. For a network that has not run yet.
+    pub fn set_parameter(&mut self, index: usize, values: Vec<f32>) {
+        let parameter = &mut self.parameters[index];
+        let values = match parameter.transposed {
+            true => {
+                let (outputs, inputs) = (parameter.shape[0], parameter.shape[1]);
+                let turned = (0..inputs).flat_map(|input| (0..outputs).map(move |output| output * inputs + input));
+                turned.map(|at| values[at]).collect()
+            }
+            false => values,
+        };
+        parameter.values = row(&self.device, values);
+    }
+
     fn filled(network: &Graph, values: impl Fn(usize, &Layer, Role, &[usize]) -> Vec<f32>) -> Self {
         keep_memory();
         let device = Cpu::default();

@@ -32,6 +32,9 @@ impl Origin {
 pub enum LoadError {
     #[error("cannot read {path}: {reason}")]
     Unreadable { path: String, reason: String },
+    /// A file of another format: why, maybe on several lines, with nothing in it that a terminal obeys.
+    #[error("cannot read {path}: {reason}")]
+    Foreign { path: String, reason: String },
     #[error("{path} has more than {} KiB; an architecture file is a few hundred bytes", limits::FILE_BYTES / 1024)]
     TooLarge { path: String },
     #[error("{path} is not UTF-8 text (byte {at}); an architecture is a YAML text file")]

@@ -18,6 +18,7 @@ mod hub;
 mod mended;
 mod numbers;
 mod onnx;
+mod onnx_read;
 mod promises;
 mod pseudo_terminal;
 mod published;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::common::{convlens, network, project, python, stdout};
 
 /// A network with parameters of which none is trivial: statistics, factors and shifts are drawn too.
-fn drawn(network: &Graph) -> Compiled {
+pub fn drawn(network: &Graph) -> Compiled {
     let mut compiled = Compiled::initialised(network, Init::Kaiming, 3);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(7);
     for parameter in compiled.parameters.iter_mut().filter(|own| own.shape.len() == 1) {
@@ -33,7 +33,7 @@ fn drawn(network: &Graph) -> Compiled {
     compiled
 }
 
-fn changed(name: &str, sets: &[(&str, &str)]) -> Graph {
+pub fn changed(name: &str, sets: &[(&str, &str)]) -> Graph {
     let sets: Vec<(String, String)> = sets.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let library = Library::new(None);
     let loaded = match name.ends_with("yaml") {
@@ -91,7 +91,7 @@ fn handed_on(folder: &Path, name: &str, network: &Graph) -> (Value, Vec<f32>) {
 }
 
 /// Every operation, and what formats differ in.
-const FILES: [&str; 5] = [
+pub const FILES: [&str; 5] = [
     "tests/architectures/valid/every-kind.yaml",
     "tests/architectures/valid/branches.yaml",
     "tests/architectures/formats/corners.yaml",
@@ -100,7 +100,7 @@ const FILES: [&str; 5] = [
 ];
 
 /// Bundled networks as they are run here: made small where only their size is large.
-fn bundled() -> Vec<(String, Graph)> {
+pub fn bundled() -> Vec<(String, Graph)> {
     let ids = Library::new(None).list().into_iter().filter(|origin| matches!(origin, Origin::Bundled(_)));
     let small = |id: String| {
         let graph = network(&id);

@@ -130,7 +130,7 @@ impl<'a> Work<'a> {
         let mut inputs = super::inputs_of(loaded);
         args.input.iter().for_each(|path| inputs.add(path, "the input"));
         args.image.iter().for_each(|path| inputs.add(path, "an image"));
-        let weights = args.trained.file(context, &network)?;
+        let weights = args.trained.file_of(context, loaded, &network)?;
         let label_files = LabelFiles { chosen: args.labels.clone(), own: labels::of(loaded, weights.is_some()) };
         label_files.files().for_each(|path| inputs.add(path, "the labels"));
         weights.iter().for_each(|path| inputs.add(path, "the weights"));

@@ -235,6 +235,7 @@ pub(super) fn failure(error: SessionError) -> Failure {
 }
 
 fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Failure> {
+    super::import::refuse(arch)?;
     let loaded = context.load(arch)?;
     let named = args.recipe.as_deref().and_then(Recipe::named).unwrap_or_default();
     let recipe = args.flags().over(&named).over(&loaded.architecture.train);

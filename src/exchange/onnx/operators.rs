@@ -141,13 +141,14 @@ impl Nodes<'_, '_> {
         }
     }
 
-    /// Where the last windows end when there are as many as come out: what lies behind the map.
+    /// Where the last windows end when there are as many as come out: what lies behind the map, at least its padding.
     fn ends(&self, window: Window) -> [u64; 2] {
         let (rows, before) = (self.layer.input.sides(), window.padding.before().to_array());
+        let after = window.padding.after().to_array();
         let (out, kernel, stride) = (self.layer.output.sides(), window.kernel.to_array(), window.stride.to_array());
         [0, 1].map(|axis| {
             let end = out[axis].saturating_sub(1) * stride[axis] + kernel[axis];
-            end.saturating_sub(rows[axis] + before[axis])
+            end.saturating_sub(rows[axis] + before[axis]).max(after[axis])
         })
     }
 

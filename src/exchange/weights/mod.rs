@@ -23,6 +23,7 @@ pub use plan::{Misshapen, Plan};
 pub use scheme::Scheme;
 pub use write::{Extra, write, write_with};
 
+use super::onnx::read::{self as onnx, OnnxReadError};
 use crate::graph::Graph;
 use crate::network::Compiled;
 use crate::network::init::Init;
@@ -59,6 +60,8 @@ pub enum WeightsError {
     Foreign { path: String, what: &'static str, way: &'static str },
     #[error("the weights {path} do not fit {network}:\n{}", .problems.join("\n"))]
     Misfit { path: String, network: String, problems: Vec<String> },
+    #[error("cannot read {path}: {reason}")]
+    Onnx { path: String, reason: String },
     #[error("cannot write {path}: {reason}")]
     Unwritable { path: String, reason: String },
 }
@@ -109,6 +112,9 @@ pub fn read_by(
     rest: Rest,
     rules: Option<&Renaming>,
 ) -> Result<LoadedWeights, WeightsError> {
+    if path.extension().is_some_and(|own| own.eq_ignore_ascii_case("onnx")) {
+        return of_onnx(network, path);
+    }
     let file = TensorFile::open(path)?;
     let slots = names::slots(network);
     let mut plan = plan::plan(network, &slots, &file, rules);
@@ -169,6 +175,26 @@ pub fn read_by(
         classes: classes_of(&file).filter(|_| is_last_given),
         drawn: drawn.collect(),
         unused,
+    })
+}
+
+/// The weights of a whole network of others, which go where the network that is read of it has them.
+fn of_onnx(network: &Graph, path: &Path) -> Result<LoadedWeights, WeightsError> {
+    let input = network.architecture.input;
+    let sizes = [input.channels, input.height, input.width];
+    let name = || visible(&path.display().to_string()).into_owned();
+    let failed = |error: OnnxReadError| WeightsError::Onnx { path: name(), reason: error.to_string() };
+    let imported = onnx::open(path, Some(sizes), false).map_err(failed)?;
+    if !imported.has_weights() {
+        return Err(failed(OnnxReadError::Broken { reason: "it holds no weights, only their places".into() }));
+    }
+    Ok(LoadedWeights {
+        compiled: imported.compiled(network).map_err(failed)?,
+        scheme: Scheme::Order,
+        matched: "node by node".into(),
+        classes: None,
+        drawn: Vec::new(),
+        unused: Vec::new(),
     })
 }
 

@@ -18,7 +18,7 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
     let path = folder.join(format!("events.out.tfevents.{}.{}", started as u64, crate::files::name::safe(&run.id)));
     let last = whole.steps.last().map_or(1, |step| step.step).max(1) as f64;
     let fill = |beside: &Path| -> std::io::Result<()> {
-        let mut file = std::io::BufWriter::new(std::fs::File::create(beside)?);
+        let mut file: Vec<u8> = Vec::new();
         let version = Some("brain.Event:2".into());
         events::write(&mut file, &Event { wall_time: started, file_version: version, ..Event::default() })?;
         let mut scalar = |tag: &str, step: u64, value: f64| {
@@ -47,7 +47,7 @@ pub fn export(run: &Found, folder: &Path) -> Result<PathBuf, RunError> {
                 scalar(&format!("update_norm/{}", own.layer), *step, own.update)?;
             }
         }
-        std::io::Write::flush(&mut file)
+        write::fill(beside, &file)
     };
     let written = write::write_unlinked(&path, fill);
     written.map_err(|error| failed(crate::files::reason(&error)))?;
