@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::trained::{Names, Trained};
 use super::{Context, Failure, output};
-use crate::exchange::{onnx, weights};
+use crate::exchange::{onnx, pytorch, weights};
 use crate::files::Kind;
 use crate::files::name::safe;
 use crate::graph::{self, Graph};
@@ -31,7 +31,7 @@ pub struct ExportArgs {
     /// Where to write [the network's name]
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
-    /// Replace a file of another kind
+    /// Replace what is there, of another kind too
     #[arg(long)]
     force: bool,
 }
@@ -40,6 +40,8 @@ pub struct ExportArgs {
 enum FormatName {
     /// For ONNX Runtime, TensorRT, Netron: operators of version 17, any number of images
     Onnx,
+    /// A folder: `model.py`, a module that a person can read, its weights and requirements
+    Pytorch,
 }
 
 pub fn run(context: &Context, args: &ExportArgs) -> Result<(), Failure> {
@@ -52,17 +54,37 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<(), Failure> {
     let mut inputs = super::inputs_of(&loaded);
     let file = args.trained.file_of(context, &loaded, &network)?;
     file.iter().for_each(|path| inputs.add(path, "the weights"));
-    let FormatName::Onnx = args.to;
-    let path = args.out.clone().unwrap_or_else(|| format!("{}.onnx", safe(&loaded.origin.id())).into());
-    inputs.check(&path, Kind::Onnx, args.force).map_err(super::unwritable(&path))?;
-    let parameters = parameters(context, args, &network, file)?;
-    onnx::write::write(&network, parameters.as_ref(), &path).map_err(Failure::because)?;
-    if parameters.is_none() {
-        context.say(
-            "without weights: they are inputs of the graph (`--weights`, `--pretrained`, or `--seed` to draw some)",
-        );
+    let name = safe(&loaded.origin.id());
+    let out = |ending: &str| args.out.clone().unwrap_or_else(|| format!("{name}{ending}").into());
+    let mut page = output::page();
+    match args.to {
+        FormatName::Onnx => {
+            let path = out(".onnx");
+            inputs.check(&path, Kind::Onnx, args.force).map_err(super::unwritable(&path))?;
+            let parameters = parameters(context, args, &network, file)?;
+            onnx::write::write(&network, parameters.as_ref(), &path).map_err(Failure::because)?;
+            if parameters.is_none() {
+                context.say("without weights: they are inputs of the graph (`--weights`, `--pretrained`, or `--seed` to draw some)");
+            }
+            page.line(&path.display().to_string())?;
+        }
+        FormatName::Pytorch => {
+            let folder = out("-pytorch");
+            inputs.spare_folder(&folder).map_err(super::unwritable(&folder))?;
+            if let Some(there) = pytorch::FILES.iter().map(|name| folder.join(name)).find(|path| path.exists())
+                && !args.force
+            {
+                return Err(Failure::Message(format!("{} is there already; `--force` replaces it", there.display())));
+            }
+            let parameters = parameters(context, args, &network, file)?;
+            let written = pytorch::write(&network, parameters.as_ref(), &folder).map_err(Failure::because)?;
+            if parameters.is_none() {
+                context.say("without weights (`--weights`, `--pretrained`, or `--seed` to draw some)");
+            }
+            written.iter().try_for_each(|path| page.line(&path.display().to_string()))?;
+        }
     }
-    Ok(output::page().line(&path.display().to_string())?)
+    Ok(())
 }
 
 /// The parameters that go with the network, if any do.

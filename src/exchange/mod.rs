@@ -2,4 +2,5 @@
 
 pub mod hub;
 pub mod onnx;
+pub mod pytorch;
 pub mod weights;

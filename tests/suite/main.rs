@@ -22,6 +22,7 @@ mod onnx_read;
 mod promises;
 mod pseudo_terminal;
 mod published;
+mod pytorch;
 mod readme;
 mod runs;
 mod train;

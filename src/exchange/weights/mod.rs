@@ -21,7 +21,7 @@ pub use entry::{Entry, dims};
 pub use file::TensorFile;
 pub use plan::{Misshapen, Plan};
 pub use scheme::Scheme;
-pub use write::{Extra, write, write_with};
+pub use write::{Extra, write, write_renamed, write_with};
 
 use super::onnx::read::{self as onnx, OnnxReadError};
 use crate::graph::Graph;

@@ -54,6 +54,15 @@ pub fn write(compiled: &Compiled, texts: HashMap<String, String>, path: &Path) -
     write_with(compiled, &[], texts, path, Links::Followed)
 }
 
+/// As [`fn@write`], with each layer under another name.
+pub fn write_renamed(compiled: &Compiled, names: &HashMap<String, String>, path: &Path) -> Result<(), WeightsError> {
+    let renamed = |name: &str| -> String {
+        let (layer, part) = name.rsplit_once('.').unwrap_or((name, ""));
+        names.get(layer).map_or_else(|| name.to_string(), |layer| format!("{layer}.{part}"))
+    };
+    write_as(compiled, &[], HashMap::new(), (path, Links::Followed), renamed)
+}
+
 /// As [`fn@write`], with more tensors. Whoever reads the file sees it whole or not at all.
 pub fn write_with(
     compiled: &Compiled,
@@ -62,14 +71,24 @@ pub fn write_with(
     path: &Path,
     links: Links,
 ) -> Result<(), WeightsError> {
+    write_as(compiled, extras, texts, (path, links), str::to_string)
+}
+
+fn write_as(
+    compiled: &Compiled,
+    extras: &[Extra],
+    texts: HashMap<String, String>,
+    (path, links): (&Path, Links),
+    called: impl Fn(&str) -> String,
+) -> Result<(), WeightsError> {
     let mut tensors = Vec::new();
     for parameter in &compiled.parameters {
-        tensors.push((parameter.name.clone(), Saved::Parameter(parameter)));
+        tensors.push((called(&parameter.name), Saved::Parameter(parameter)));
     }
     for running in &compiled.running {
         let statistics = &running.statistics;
         for (part, values) in [("running_mean", &statistics.mean), ("running_var", &statistics.variance)] {
-            tensors.push((format!("{}.{part}", running.name), Saved::Row(values, [values.len()])));
+            tensors.push((called(&format!("{}.{part}", running.name)), Saved::Row(values, [values.len()])));
         }
     }
     tensors.extend(extras.iter().map(|(name, values)| (name.clone(), Saved::Row(values, [values.len()]))));
