@@ -1,17 +1,17 @@
-//! `convlens import FILE.onnx`: a network of others as an architecture file and weights. And what other commands do with such a
-//! file.
+//! `convlens import FILE.onnx`: a network of others as an architecture file and weights.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{Context, Failure, output};
-use crate::exchange::onnx::read::{self, Imported};
+use crate::exchange::onnx::read;
 use crate::exchange::weights;
 use crate::files::name::safe;
 use crate::files::{self, Kind};
 use crate::graph;
-use crate::spec::{LoadError, Loaded, Origin};
+use crate::spec::foreign::sizes;
+use crate::spec::{LoadError, Origin};
 use crate::visible::visible;
 
 #[derive(Args)]
@@ -29,43 +29,14 @@ pub struct ImportArgs {
     force: bool,
 }
 
-/// Whether a command's architecture is such a file.
-pub fn is_onnx(path: &Path) -> bool {
-    path.extension().is_some_and(|own| own.eq_ignore_ascii_case("onnx"))
-}
-
-/// Refuses such a file where an architecture is read again later.
-pub fn refuse(name: &str) -> Result<(), Failure> {
-    match is_onnx(Path::new(name)) {
-        true => Err(Failure::Message(format!(
-            "a run keeps its architecture file: `convlens import {name}` makes one, and its weights for `--weights`"
-        ))),
-        false => Ok(()),
-    }
-}
-
-/// The sizes that `--set input=[3,32,32]` gives.
-fn sizes(context: &Context) -> Option<[u64; 3]> {
-    let (_, value) = context.common.sets.iter().rev().find(|(key, _)| key == "input")?;
-    let inside = value.trim().strip_prefix('[')?.strip_suffix(']')?;
-    let sizes: Vec<u64> = inside.split(',').map(|size| size.trim().parse().ok()).collect::<Option<_>>()?;
-    sizes.try_into().ok()
-}
-
-/// The architecture that an .onnx file says, and what was read of it.
-pub fn opened(context: &Context, path: &Path, partial: bool) -> Result<(Loaded, Imported), LoadError> {
+pub fn run(context: &Context, args: &ImportArgs) -> Result<(), Failure> {
     let foreign = |error: read::OnnxReadError| LoadError::Foreign {
-        path: visible(&path.display().to_string()).into_owned(),
+        path: visible(&args.file.display().to_string()).into_owned(),
         reason: error.to_string(),
     };
-    let imported = read::open(path, sizes(context), partial).map_err(foreign)?;
-    let origin = Origin::File(path.to_path_buf());
+    let imported = read::open(&args.file, sizes(&context.common.sets), args.partial).map_err(foreign)?;
+    let origin = Origin::Foreign(args.file.clone());
     let loaded = context.library.load_text(&origin, imported.text.clone(), &context.common.sets)?;
-    Ok((loaded, imported))
-}
-
-pub fn run(context: &Context, args: &ImportArgs) -> Result<(), Failure> {
-    let (loaded, imported) = opened(context, &args.file, args.partial)?;
     let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     context.warn(&network);
     let stem = args.file.file_stem().map_or_else(|| "network".to_string(), |stem| stem.to_string_lossy().into_owned());

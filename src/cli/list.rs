@@ -16,7 +16,11 @@ pub fn run(context: &Context) -> Result<(), Failure> {
     // Side by side, so that one that takes long does not delay the others.
     let networks: Vec<_> = (origins.par_iter())
         .map(|origin| {
-            let loaded = context.library.load_listed(origin, origin.read()?, &context.common.sets)?;
+            let loaded = context.library.load_listed(
+                origin,
+                origin.read_quickly(&context.common.sets)?,
+                &context.common.sets,
+            )?;
             graph::analyse(&loaded).map_err(LoadError::Invalid)
         })
         .collect();

@@ -74,7 +74,6 @@ pub fn run(context: &Context, args: &LrFindArgs) -> Result<(), Failure> {
 }
 
 fn ramp(context: &Context, args: &LrFindArgs) -> Result<(), Failure> {
-    super::import::refuse(&args.arch)?;
     let loaded = context.load(&args.arch)?;
     let weights = match args.trained.is_given() {
         true => args.trained.file(context, &graph::analyse(&loaded).map_err(LoadError::Invalid)?)?,

@@ -30,7 +30,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::exchange::weights::WeightsError;
 use crate::files::{Inputs, OutputError};
 use crate::graph::{self, Graph, lints};
-use crate::spec::{Library, LoadError, Loaded, Origin};
+use crate::spec::{Library, LoadError, Loaded, Origin, foreign};
 use crate::tui::{ExploreError, Opening, theme};
 use crate::visible::visible;
 
@@ -237,6 +237,7 @@ pub fn main() -> ExitCode {
         output::message(&format!("error: --dir {}: there is no such folder", folder.display()));
         return ExitCode::FAILURE;
     }
+    foreign::read_by(crate::exchange::onnx::read::text);
     let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common };
     let ended = match cli.command {
         None => context.explore(None, ThemeName::Auto),
@@ -281,7 +282,7 @@ fn too_large(error: crate::run::machine::TooLarge) -> Failure {
 fn inputs_of(loaded: &Loaded) -> Inputs {
     let mut inputs = Inputs::default();
     for source in &loaded.sources.texts {
-        if let Some(Origin::File(path)) = &source.origin {
+        if let Some(Origin::File(path) | Origin::Foreign(path)) = &source.origin {
             inputs.add(path, "the architecture");
         }
     }
@@ -313,9 +314,6 @@ struct Context {
 
 impl Context {
     fn load(&self, name: &str) -> Result<Loaded, LoadError> {
-        if import::is_onnx(Path::new(name)) {
-            return import::opened(self, Path::new(name), false).map(|(loaded, _)| loaded);
-        }
         let loaded = self.library.load(name, &self.common.sets)?;
         if self.common.verbose {
             for source in &loaded.sources.texts {

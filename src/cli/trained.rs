@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::import::is_onnx;
 use super::{Context, Failure, output};
 use crate::exchange::hub::{Fetched, Progress};
 use crate::exchange::weights::{LoadedWeights, Rest};
@@ -75,7 +74,7 @@ impl Trained {
     /// As [`Trained::file`]; an architecture from a file that holds its weights brings them.
     pub fn file_of(&self, context: &Context, loaded: &Loaded, network: &Graph) -> Result<Option<PathBuf>, Failure> {
         match &loaded.origin {
-            Origin::File(path) if !self.is_given() && is_onnx(path) => Ok(Some(path.clone())),
+            Origin::Foreign(path) if !self.is_given() => Ok(Some(path.clone())),
             _ => self.file(context, network),
         }
     }

@@ -135,7 +135,7 @@ fn from_json(value: &Value) -> Result<Vec<String>, String> {
 pub fn of(loaded: &Loaded, is_trained: bool) -> Option<OwnLabels> {
     let source = loaded.architecture.labels_mark.and_then(|mark| loaded.sources.texts.get(usize::from(mark.source)));
     let file = |labels: &str| match source.and_then(|source| source.origin.as_ref()) {
-        Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).join(labels),
+        Some(Origin::File(file) | Origin::Foreign(file)) => file.parent().unwrap_or(Path::new("")).join(labels),
         Some(Origin::Bundled(_)) | None => PathBuf::from(labels),
     };
     own(&loaded.architecture, file, is_trained)

@@ -8,6 +8,7 @@ use etcetera::BaseStrategy;
 use super::bundled::{self, BUNDLED};
 use super::describe::Architecture;
 use super::extend::Document;
+use super::foreign;
 use super::limits;
 use super::locate::Place;
 use super::lower;
@@ -16,6 +17,7 @@ use super::origin::Origin;
 use super::problem::{Diagnostic, Problem, Problems, Report, Sources, nearest};
 use super::scan::scan;
 use crate::files::{ReadError, read};
+use crate::visible::visible;
 
 impl Origin {
     /// The text, without a byte order mark.
@@ -23,6 +25,23 @@ impl Origin {
         match self {
             Origin::Bundled(id) => Ok(bundled::text(id).unwrap_or_default().to_string()),
             Origin::File(path) => read_file(path),
+            Origin::Foreign(path) => foreign_text(path, &[]),
+        }
+    }
+
+    /// The text, for inputs of the sizes that `--set` gives where a file of another format leaves them open.
+    pub fn read_with(&self, sets: &[(String, String)]) -> Result<String, LoadError> {
+        match self {
+            Origin::Foreign(path) => foreign_text(path, sets),
+            own => own.read(),
+        }
+    }
+
+    /// The text where others wait for it: not of what would take longer than a moment.
+    pub fn read_quickly(&self, sets: &[(String, String)]) -> Result<String, LoadError> {
+        match self {
+            Origin::Foreign(path) if foreign::is_large(path) => Err(LoadError::Large { path: self.display() }),
+            own => own.read_with(sets),
         }
     }
 }
@@ -95,7 +114,7 @@ impl Library {
         for folder in &self.folders {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
             let mut found: Vec<PathBuf> =
-                entries.map(|entry| entry.path()).filter(|path| is_yaml(path) && path.is_file()).collect();
+                entries.map(|entry| entry.path()).filter(|path| is_known(path) && path.is_file()).collect();
             found.sort();
             files.extend(found);
         }
@@ -103,9 +122,10 @@ impl Library {
         // A copy of a bundled file, such as this project's own folder, is the bundled one.
         let is_copy = |path: &PathBuf| {
             let id = Origin::File(path.clone()).id();
-            bundled::text(&id).is_some_and(|text| read_file(path).is_ok_and(|copy| copy == text))
+            !foreign::is_foreign(path)
+                && bundled::text(&id).is_some_and(|text| read_file(path).is_ok_and(|copy| copy == text))
         };
-        let own: Vec<Origin> = files.into_iter().filter(|path| !is_copy(path)).map(Origin::File).collect();
+        let own: Vec<Origin> = files.into_iter().filter(|path| !is_copy(path)).map(origin_at).collect();
         for origin in bundled {
             let id = origin.id();
             let winner = own.iter().find(|own| own.id() == id).cloned();
@@ -122,8 +142,9 @@ impl Library {
     /// The architecture that `name` means: a path, an id, or an alias.
     pub fn find(&self, name: &str) -> Result<Origin, LoadError> {
         let path = Path::new(name);
-        if name.contains(['/', '\\']) || is_yaml(path) {
-            return Ok(Origin::File(path.to_path_buf()));
+        // The id of a file of another format has its ending too.
+        if name.contains(['/', '\\']) || is_known(path) && (path.exists() || !foreign::is_foreign(path)) {
+            return Ok(origin_at(path.to_path_buf()));
         }
         let origins = self.list();
         if let Some(origin) = origins.iter().find(|origin| origin.id() == name) {
@@ -149,7 +170,7 @@ impl Library {
     /// The text of an architecture that needs no other file: what it extends merged in, `--set` changes made.
     pub fn resolved(&self, origin: &Origin, sets: &[(String, String)]) -> Result<String, LoadError> {
         let (mut sources, mut problems) = (Sources::default(), Problems::default());
-        let mut document = self.changed_document(origin, origin.read()?, sets, &mut sources, &mut problems)?;
+        let mut document = self.changed_document(origin, origin.read_with(sets)?, sets, &mut sources, &mut problems)?;
         // Elsewhere a path beside the file would lead nowhere.
         let labels = document.entries.iter_mut().find(|entry| entry.key == "labels");
         if let Some(labels) = labels
@@ -159,7 +180,9 @@ impl Library {
             let origin =
                 sources.texts.get(usize::from(labels.value.mark.source)).and_then(|source| source.origin.as_ref());
             let folder = match origin {
-                Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).to_path_buf(),
+                Some(Origin::File(file) | Origin::Foreign(file)) => {
+                    file.parent().unwrap_or(Path::new("")).to_path_buf()
+                }
                 Some(Origin::Bundled(_)) | None => PathBuf::new(),
             };
             if let Ok(absolute) = std::path::absolute(folder.join(&*path)) {
@@ -182,7 +205,7 @@ impl Library {
     }
 
     pub fn load_origin(&self, origin: &Origin, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
-        let text = origin.read()?;
+        let text = origin.read_with(sets)?;
         self.load_text(origin, text, sets)
     }
 
@@ -307,7 +330,7 @@ impl Library {
                     return Ok(Origin::Bundled(id));
                 }
             }
-            Origin::File(path) => {
+            Origin::File(path) | Origin::Foreign(path) => {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 let names = [name.to_string(), format!("{name}.yaml"), format!("{name}.yml")];
                 for candidate in names.iter().map(|name| folder.join(name)) {
@@ -346,7 +369,11 @@ fn is_large(text: &str) -> bool {
 }
 
 fn aliases_of(origin: &Origin) -> Vec<String> {
-    let text = origin.read().ok().filter(|text| !is_large(text));
+    // A file of another format has none.
+    let text = match origin {
+        Origin::Foreign(_) => None,
+        own => own.read().ok().filter(|text| !is_large(text)),
+    };
     let Some(node) = text.and_then(|text| node::parse(&text, 0).ok()) else {
         return Vec::new();
     };
@@ -356,9 +383,23 @@ fn aliases_of(origin: &Origin) -> Vec<String> {
     aliases.map_or(Vec::new(), |node| lower::aliases(node, &mut problems))
 }
 
+/// Whether a file's name says that it is an architecture.
+fn is_known(path: &Path) -> bool {
+    is_yaml(path) || foreign::is_foreign(path)
+}
+
+fn origin_at(path: PathBuf) -> Origin {
+    if foreign::is_foreign(&path) { Origin::Foreign(path) } else { Origin::File(path) }
+}
+
 fn is_yaml(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
+}
+
+fn foreign_text(path: &Path, sets: &[(String, String)]) -> Result<String, LoadError> {
+    let path_shown = || visible(&path.display().to_string()).into_owned();
+    foreign::read(path, sets).map_err(|reason| LoadError::Foreign { path: path_shown(), reason })
 }
 
 /// Reads a text file within the limit of size.

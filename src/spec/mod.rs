@@ -8,6 +8,7 @@ pub mod bundled;
 pub mod complete;
 pub mod describe;
 pub mod extend;
+pub mod foreign;
 pub mod kinds;
 pub mod library;
 pub mod limits;

@@ -81,7 +81,7 @@ impl Disk {
         };
         let (of, bundled) = match origin {
             Origin::Bundled(id) => (id.to_string(), true),
-            Origin::File(path) => (std::path::absolute(path)?.display().to_string(), false),
+            Origin::File(path) | Origin::Foreign(path) => (std::path::absolute(path)?.display().to_string(), false),
         };
         let kept = Kept { of, bundled, text: text.text.clone(), base: text.base.clone() };
         // No fsync for each letter: a crash of the program leaves what was written.
@@ -119,7 +119,9 @@ fn lock_of(path: &Path) -> PathBuf {
 fn name_of(origin: &Origin) -> String {
     let place = match origin {
         Origin::Bundled(id) => id.to_string(),
-        Origin::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+        Origin::File(path) | Origin::Foreign(path) => {
+            std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+        }
     };
     // FNV-1a: the same in every version of the program.
     let hash = place.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));

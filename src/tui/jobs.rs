@@ -24,17 +24,21 @@ use crate::spec::{Library, LoadError, Loaded, Origin};
 
 /// An architecture's text and what it comes to.
 pub fn open(library: &Library, origin: &Origin, sets: &[(String, String)]) -> (Option<String>, Opened) {
-    opened(origin, |text| library.load_text(origin, text, sets))
+    opened(origin.read_with(sets), |text| library.load_text(origin, text, sets))
 }
 
 /// As [`open`], where others wait for it: one that would take longer than a moment is not read yet.
 pub fn open_quickly(library: &Library, origin: &Origin, sets: &[(String, String)]) -> (Option<String>, Opened) {
-    opened(origin, |text| library.load_listed(origin, text, sets))
+    opened(origin.read_quickly(sets), |text| library.load_listed(origin, text, sets))
 }
 
-fn opened(origin: &Origin, load: impl FnOnce(String) -> Result<Loaded, LoadError>) -> (Option<String>, Opened) {
-    let text = match origin.read() {
+fn opened(
+    text: Result<String, LoadError>,
+    load: impl FnOnce(String) -> Result<Loaded, LoadError>,
+) -> (Option<String>, Opened) {
+    let text = match text {
         Ok(text) => text,
+        Err(LoadError::Large { .. }) => return (None, Opened::Unreadable(LARGE.into())),
         Err(error) => return (None, Opened::Unreadable(error.to_string())),
     };
     let opened = match analysed(load(text.clone())) {

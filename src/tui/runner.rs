@@ -74,13 +74,17 @@ pub struct Opening<'a> {
 pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let Opening { library, arch, sets, theme } = *opening;
     let mut origins = library.list();
-    origins.sort_by_key(|origin| matches!(origin, Origin::File(_)));
+    origins.sort_by_key(|origin| !matches!(origin, Origin::Bundled(_)));
     let mut outside = None;
     let named = arch.map(|name| library.find(name)).transpose()?;
     if let Some(named) = named.as_ref().filter(|named| !origins.contains(named)) {
         // A path outside the folders that are listed; that it cannot be read is told at once.
-        if let Err(error @ (LoadError::Unreadable { .. } | LoadError::TooLarge { .. } | LoadError::NotText { .. })) =
-            library.load_origin(named, sets)
+        if let Err(
+            error @ (LoadError::Unreadable { .. }
+            | LoadError::Foreign { .. }
+            | LoadError::TooLarge { .. }
+            | LoadError::NotText { .. }),
+        ) = library.load_origin(named, sets)
         {
             return Err(error.into());
         }
@@ -142,7 +146,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     }
     // Without a watcher (no more handles, a file system that has none) `r` still reads again.
     let files = state.entries.iter().filter_map(|entry| match &entry.origin {
-        Origin::File(path) => Some(path.clone()),
+        Origin::File(path) | Origin::Foreign(path) => Some(path.clone()),
         Origin::Bundled(_) => None,
     });
     let _watch = watch::start(library, files.collect(), listing);

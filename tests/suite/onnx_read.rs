@@ -283,3 +283,44 @@ fn what_cannot_be_said_is_listed_by_node_and_what_is_missing_is_named() {
     });
     assert!(open.contains("its input leaves sizes open; give them with `--set input=[1, HEIGHT, WIDTH]`"), "{open}");
 }
+
+#[test]
+fn in_the_explorer_a_file_of_others_runs_with_its_weights_and_is_saved_as_yaml() {
+    use convlens::run::live::Weights;
+    use convlens::spec::foreign;
+    use convlens::tui::screens::forward::request;
+    use convlens::tui::state::{Entry, Opened, State};
+    use convlens::tui::{jobs, theme};
+    foreign::read_by(read::text);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.onnx");
+    let lenet = changed("lenet5", &[]);
+    write::write(&lenet, Some(&drawn(&lenet)), &path).expect("written");
+    let library = Library::new(Some(folder.path().to_path_buf()));
+    let origin = Origin::Foreign(path.clone());
+    assert!(library.list().contains(&origin), "it stands in the list");
+    assert_eq!(library.find("net.onnx").expect("by its id"), origin);
+    let (text, opened) = jobs::open(&library, &origin, &[]);
+    assert!(matches!(opened, Opened::Graph(_)));
+    assert!(text.as_ref().is_some_and(|text| text.starts_with("name: LeNet-5\n")), "{text:?}");
+    let mut state = State::new(vec![Entry::new(origin, text, opened)], 0, theme::DARK);
+    crate::explorer::update(&mut state, convlens::tui::msg::Msg::Resize(120, 40));
+    let request = request(&state).expect("it can run");
+    assert!(matches!(request.weights, Weights::File(file) if file == path), "with the weights that it holds");
+    // Saving asks for another file: this one is never written.
+    crate::explorer::press(&mut state, "4<ctrl-s>");
+    let painted = crate::explorer::text(&crate::explorer::painted(&state));
+    assert!(
+        painted.contains("Save as") && painted.contains("net.yaml") && !painted.contains("net.onnx.yaml"),
+        "{painted}"
+    );
+    // From the command line by its id, where its folder is looked in.
+    let folder = folder.path().to_str().expect("UTF-8");
+    assert!(stdout(&["list", "--dir", folder, "--format", "csv"]).contains("net.onnx"));
+    assert!(stdout(&["show", "net.onnx", "--dir", folder]).contains("LeNet-5"));
+    // And trained: the run keeps the architecture as YAML.
+    let run = format!("{folder}/run");
+    stdout(&["train", &format!("{folder}/net.onnx"), "--steps", "1", "--batch", "2", "--out", &run]);
+    let kept = std::fs::read_to_string(format!("{run}/architecture.yaml")).expect("kept");
+    assert!(kept.contains("conv"), "{kept}");
+}

@@ -23,8 +23,8 @@ use crate::run::machine;
 use crate::run::runs::{self};
 use crate::run::session::{self, Begin, Change, Out, Session, SessionError};
 use crate::run::train::{Control, End, Observed};
-use crate::spec::LoadError;
 use crate::spec::recipe::{self, Recipe};
+use crate::spec::{LoadError, Origin};
 use report::Report;
 
 /// What a flag does not say comes from `--recipe`, then from the file's `train:`, then from the defaults in brackets.
@@ -235,8 +235,10 @@ pub(super) fn failure(error: SessionError) -> Failure {
 }
 
 fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Failure> {
-    super::import::refuse(arch)?;
     let loaded = context.load(arch)?;
+    if let (Origin::Foreign(path), false) = (&loaded.origin, args.trained.is_given()) {
+        context.say(&format!("weights are drawn; `--weights {}` goes on from those in the file", path.display()));
+    }
     let named = args.recipe.as_deref().and_then(Recipe::named).unwrap_or_default();
     let recipe = args.flags().over(&named).over(&loaded.architecture.train);
     let data = args.data.clone().unwrap_or(Source::Synthetic(None));

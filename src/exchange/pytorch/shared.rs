@@ -20,6 +20,8 @@ struct Class {
     name: String,
     /// What the first block is called whose class it is.
     of: String,
+    /// What any block of its wiring might be called.
+    kind: &'static str,
     about: &'static str,
     /// What it says, each number of channels as `⟨⟩`.
     skeleton: String,
@@ -71,23 +73,23 @@ impl Shared {
     /// The class of a block with this body.
     ///
     /// It is called as its blocks are, or where they have several names as any of its `kind` might be.
-    pub fn add(&mut self, name: &str, kind: &str, about: &'static str, body: &str) -> usize {
+    pub fn add(&mut self, name: &str, kind: &'static str, about: &'static str, body: &str) -> usize {
         let (skeleton, numbers) = apart(body);
         if let Some(at) = self.classes.iter().position(|own| own.skeleton == skeleton) {
             let shared = shared_start(&self.classes[at].of, name);
             let wanted = if shared.len() >= 4 { shared } else { kind.to_string() };
-            if self.classes[at].of != name && !self.classes[at].name.starts_with(&wanted) {
+            if self.classes[at].of != name && self.classes[at].of != wanted {
                 self.taken.remove(&self.classes[at].name);
                 self.classes[at].name = self.free(&wanted, "");
+                self.classes[at].of = wanted;
             }
-            self.classes[at].of = wanted;
             self.classes[at].instances.push(numbers);
             return at;
         }
         // What goes to fewer rows and columns is called so where another class has the name.
         let other = if skeleton.contains("stride=2") { "Down" } else { "Block" };
         let (of, name) = (name.to_string(), self.free(name, other));
-        self.classes.push(Class { name, of, about, skeleton, instances: vec![numbers] });
+        self.classes.push(Class { name, of, kind, about, skeleton, instances: vec![numbers] });
         self.classes.len() - 1
     }
 
@@ -192,7 +194,12 @@ impl Class {
             Some(Number::Parameter(at)) => Some(*at),
             _ => None,
         };
-        let (first, last) = (of(numbers.first()), of(numbers.last()));
+        // The first number of a class is what arrives, and the last what comes out, but where branches end side by side.
+        let (first, last) = match self.kind {
+            "Shares" => (None, None),
+            "Branches" => (of(numbers.first()), None),
+            _ => (of(numbers.first()), of(numbers.last())),
+        };
         let mut widths = 0;
         let names = (0..columns.len()).map(|at| match (first == Some(at), last == Some(at)) {
             (true, true) => "channels".to_string(),

@@ -195,7 +195,7 @@ impl State {
             let family = || entry.network().and_then(|network| network.architecture.family.clone());
             let own = match entry.origin {
                 Origin::Bundled(_) => family().unwrap_or_else(|| "Bundled".into()),
-                Origin::File(_) => "Yours".into(),
+                Origin::File(_) | Origin::Foreign(_) => "Yours".into(),
             };
             if group.as_ref() != Some(&own) {
                 lines.push(ListLine::Heading(own.clone()));

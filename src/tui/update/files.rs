@@ -79,7 +79,7 @@ pub fn listed(state: &mut State, found: Vec<(Origin, Option<String>, Opened)>) -
     let stays = |entry: &Entry| entry.editor.is_some() || entry.is_of_run || Some(&entry.origin) == selected.as_ref();
     let gone = |entry: &Entry| !there.contains(&entry.origin) && !stays(entry);
     state.entries.retain(|entry| !gone(entry));
-    state.entries.sort_by_key(|entry| matches!(entry.origin, Origin::File(_)));
+    state.entries.sort_by_key(|entry| !matches!(entry.origin, Origin::Bundled(_)));
     let at = selected.and_then(|origin| state.position(&origin));
     state.selected = at.unwrap_or(state.selected).min(state.entries.len().saturating_sub(1));
     effects

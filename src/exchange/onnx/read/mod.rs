@@ -121,6 +121,11 @@ pub fn open(path: &Path, input: Option<[u64; 3]>, partial: bool) -> Result<Impor
     Ok(Imported { text, left_out: unsaid, net, order })
 }
 
+/// The architecture that a file says.
+pub fn text(path: &Path, input: Option<[u64; 3]>) -> Result<String, String> {
+    open(path, input, false).map(|imported| imported.text).map_err(|error| error.to_string())
+}
+
 impl Imported {
     /// Whether the file holds weights, and not their places alone.
     pub fn has_weights(&self) -> bool {

@@ -417,7 +417,13 @@ fn save(state: &mut State) -> Vec<Effect> {
 fn ask_where(state: &mut State, extends: Option<bool>) {
     let Some(entry) = state.entry() else { return };
     let taken = |id: &str| state.entries.iter().any(|entry| entry.id == id);
-    let id = (2..).map(|count| format!("{}-{count}", entry.id)).find(|id| !taken(id)).unwrap_or_default();
+    // What was read from another format gets its own name, without the other ending.
+    let (own, first) = match &entry.origin {
+        Origin::Foreign(_) => (entry.id.rsplit_once('.').map_or(entry.id.as_str(), |(stem, _)| stem), true),
+        _ => (entry.id.as_str(), false),
+    };
+    let plain = first.then(|| own.to_string()).filter(|id| !taken(id));
+    let id = plain.or_else(|| (2..).map(|count| format!("{own}-{count}")).find(|id| !taken(id))).unwrap_or_default();
     let path = state.new_files.join(format!("{id}.yaml"));
     overlays::ask_path(state, Purpose::SaveAs { extends }, path.display().to_string());
 }

@@ -96,14 +96,24 @@ fn file(path: PathBuf, stands: Standing) -> Result<PathBuf, String> {
     }
 }
 
+/// The weights that an architecture runs with: those that were chosen, or that its own file holds.
+fn weights_of<'s>(state: &'s State, origin: &'s Origin) -> Option<&'s PathBuf> {
+    chosen_for(&state.forward.weights, origin).or(match origin {
+        Origin::Foreign(path) => Some(path),
+        _ => None,
+    })
+}
+
 /// A request with the settings of the screen.
 pub fn request(state: &State) -> Option<Request> {
     let entry = state.entry()?;
     let network = Arc::clone(entry.shared_network()?);
     let view = &state.forward;
-    let weights = chosen_for(&view.weights, &entry.origin);
+    let weights = weights_of(state, &entry.origin);
     let file = |labels: &str| match &entry.origin {
-        Origin::File(file) => file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels)),
+        Origin::File(file) | Origin::Foreign(file) => {
+            file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels))
+        }
         Origin::Bundled(_) => labels.into(),
     };
     let own = labels::own(&network.architecture, file, weights.is_some());
