@@ -324,3 +324,51 @@ fn in_the_explorer_a_file_of_others_runs_with_its_weights_and_is_saved_as_yaml()
     let kept = std::fs::read_to_string(format!("{run}/architecture.yaml")).expect("kept");
     assert!(kept.contains("conv"), "{kept}");
 }
+
+#[test]
+fn channels_that_come_last_are_put_first_as_keras_files_want_it() {
+    use convlens::exchange::onnx::proto::{AttributeProto, NodeProto};
+    use prost::Message;
+    let text = "input: [3, 8, 6]\nclasses: 5\nlayers: [conv: {out: 4, activation: relu}, maxpool, flatten, fc-classes, softmax]\n";
+    let network = network_of(text);
+    let mut compiled = drawn(&network);
+    let mut model = write::model(&network, Some(&compiled));
+    let graph = model.graph.as_mut().expect("a graph");
+    let turn = |name: &str, from: &str, perm: [i64; 4]| NodeProto {
+        op_type: "Transpose".into(),
+        input: vec![from.into()],
+        output: vec![name.into()],
+        name: name.into(),
+        attribute: vec![AttributeProto { name: "perm".into(), ints: perm.to_vec(), r#type: 7, ..Default::default() }],
+        ..Default::default()
+    };
+    // Images come as rows, columns, channels, and the map is made flat in that order.
+    let dims =
+        graph.input[0].r#type.as_mut().and_then(|own| own.tensor_type.as_mut()).and_then(|own| own.shape.as_mut());
+    dims.expect("a shape").dim[1..].rotate_left(1);
+    graph.node[0].input[0] = "first".into();
+    graph.node.insert(0, turn("first", "input", [0, 3, 1, 2]));
+    let flat = graph.node.iter().position(|node| node.op_type == "Flatten").expect("there");
+    let pooled = std::mem::replace(&mut graph.node[flat].input[0], "last".into());
+    graph.node.insert(flat, turn("last", &pooled, [0, 2, 3, 1]));
+    let matrix = graph.initializer.iter_mut().find(|own| own.name == "linear1.weight").expect("a matrix");
+    let values: Vec<f32> =
+        matrix.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let (channels, positions) = (4, 4 * 3);
+    let last = |row: &[f32]| -> Vec<f32> {
+        (0..positions).flat_map(|at| (0..channels).map(move |channel| row[channel * positions + at])).collect()
+    };
+    let turned: Vec<u8> = values.chunks_exact(channels * positions).flat_map(last).flat_map(f32::to_le_bytes).collect();
+    matrix.raw_data = turned.into();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.onnx");
+    std::fs::write(&path, model.encode_to_vec()).expect("written");
+    let imported = read::open(&path, None, false).unwrap_or_else(|error| panic!("{error}"));
+    let again = network_of(&imported.text);
+    let kinds: Vec<&str> = again.layers.iter().map(|layer| layer.operation.kind()).collect();
+    assert_eq!(kinds, ["conv", "relu", "maxpool", "flatten", "linear", "softmax"]);
+    let values = forward::noise(3 * 8 * 6, 5);
+    let mut read = imported.compiled(&again).expect("its weights");
+    let error = error_of(&logits(&mut read, values.clone()), &logits(&mut compiled, values));
+    assert!(error < 1e-6, "{error:e}");
+}

@@ -14,7 +14,9 @@ pub struct Entry {
 }
 
 pub fn is_container(fields: &[(String, Yaml)]) -> bool {
-    fields.first().is_some_and(|(kind, _)| matches!(kind.as_str(), "residual" | "concat" | "split" | "gate" | "block"))
+    fields.first().is_some_and(|(kind, _)| {
+        matches!(kind.as_str(), "residual" | "concat" | "split" | "gate" | "squeeze_excite" | "block")
+    })
 }
 
 /// A container so many times.

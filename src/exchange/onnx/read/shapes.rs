@@ -130,6 +130,11 @@ impl Reading<'_, '_> {
             return Err("its axes do not fit".into());
         }
         let to = perm.iter().map(|&at| from[at]).collect();
+        // Where only sizes of 1 change their places, no value does.
+        let moving: Vec<usize> = perm.iter().copied().filter(|&at| from[at] != 1).collect();
+        if moving.is_sorted() {
+            return self.part(Part::Reshape, to);
+        }
         self.part(Part::Transpose(perm), to)
     }
 }

@@ -3,7 +3,7 @@
 use super::activations;
 use super::constant::Constant;
 use super::net::{Net, Part, Value, What};
-use super::turned::{channels_first, squeezed};
+use super::turned::{channels_first, flattened_last, squeezed};
 use crate::graph::{Operation, Window, output_size};
 use crate::spec::describe::{BatchNorm, Norm, Pair, Sides};
 
@@ -28,7 +28,7 @@ pub fn simplify(net: &mut Net) {
             changed |= merged_shape(net, value)
                 || rewrite(net, value, &[activation, norm, shuffle, flatten, padded, adaptive]);
         }
-        changed |= squeezed(net) || channels_first(net);
+        changed |= squeezed(net) || channels_first(net) || flattened_last(net);
         if changed {
             continue;
         }

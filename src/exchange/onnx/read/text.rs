@@ -6,7 +6,7 @@ use super::blocks::{Branch, Item, Shortcut};
 use super::folding::{Entry, begins_later, common, is_container, period, repeated, taken_by_kinds, varied};
 use super::layers::{Layers, pair};
 use super::net::{Net, Value};
-use super::usual::{Unit, Usual, activation_word};
+use super::usual::{Squeeze, Unit, Usual, activation_word, squeeze};
 use super::yaml::Yaml;
 use crate::graph::{Operation, Window};
 use crate::spec::describe::{Pair, Sides};
@@ -245,7 +245,17 @@ impl Writer<'_> {
 
     /// `squeeze_excite` where the gate is one, as its own words say it.
     fn gate(&mut self, layers: &[Item]) -> Yaml {
-        Yaml::one("gate", self.list(layers, false))
+        // Written in any case, so that its values are counted.
+        let list = self.list(layers, false);
+        let Some(Squeeze { out, activation, gate }) = squeeze(self.net, layers) else { return Yaml::one("gate", list) };
+        let mut fields = vec![("out".to_string(), Yaml::text(out))];
+        let others = [("activation", activation, "relu"), ("gate", gate, "sigmoid")];
+        let others = others.into_iter().filter(|(_, own, usual)| own != usual);
+        fields.extend(others.map(|(key, own, _)| (key.to_string(), Yaml::text(own))));
+        match fields.len() {
+            1 => Yaml::one("squeeze_excite", Yaml::text(out)),
+            _ => Yaml::one("squeeze_excite", Yaml::Map(fields)),
+        }
     }
 
     fn branches(&mut self, branches: &[Branch]) -> Yaml {

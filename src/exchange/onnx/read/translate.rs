@@ -439,7 +439,9 @@ impl Reading<'_, '_> {
         let rank = self.shape().len();
         let default = if self.translator.opset < 13 { 1 } else { -1 };
         let axis = self.axis(int(self.node, "axis").unwrap_or(default));
-        match axis == 1 && (rank == 2 || self.translator.opset >= 13) {
+        // Before version 13 it went over all that comes behind the axis too.
+        let is_one_position = self.shape().iter().skip(2).all(|&size| size == 1);
+        match axis == 1 && (rank == 2 || is_one_position || self.translator.opset >= 13) {
             true => self.same(Operation::Softmax),
             false => Err("only a softmax over channels is read".into()),
         }

@@ -1,5 +1,6 @@
 //! What is done between two changes of sizes or axes that take one another back: the same on maps as they are.
 
+use super::constant::Constant;
 use super::net::{Net, Part, Step, Value, What};
 use crate::graph::{Operation, Window};
 use crate::spec::describe::{Norm, Pair, Sides};
@@ -157,4 +158,61 @@ fn turn_back(net: &mut Net, value: Value, chain: &[Value]) {
     if let Some(&last) = rest.last() {
         net.replace(value, last);
     }
+}
+
+/// Maps that are made flat with their channels last, as Keras' are: made flat as they are, with the columns of the matrix behind them
+/// in our order.
+pub fn flattened_last(net: &mut Net) -> bool {
+    let users = net.users();
+    for value in 1..=net.steps.len() {
+        if users[value].is_empty() && net.output != value {
+            continue;
+        }
+        let Some((flat, x)) = flat_of_turned(net, value, &users) else { continue };
+        let &[_, channels, height, width] = net.shape(x) else { continue };
+        let Some((_, matrix)) = net.steps[value - 1].tensors.iter_mut().find(|(part, _)| *part == "weight") else {
+            continue;
+        };
+        let Some(turned) = reordered(matrix, [channels, height, width].map(|size| size as usize)) else { continue };
+        *matrix = turned;
+        net.steps[flat - 1].inputs = vec![x];
+        return true;
+    }
+    false
+}
+
+/// What is made flat, and of what, before a linear layer that alone reads it.
+fn flat_of_turned(net: &Net, value: Value, users: &[Vec<Value>]) -> Option<(Value, Value)> {
+    let Some(Operation::Linear { .. }) = net.operation(value) else { return None };
+    let mut at = net.only_input(value)?;
+    while let Some(Operation::Activation(_) | Operation::Dropout { .. }) = net.operation(at) {
+        at = (users[at].len() == 1).then(|| net.only_input(at))??;
+    }
+    let is_flat = matches!(net.part(at), Some(Part::Reshape)) || matches!(net.operation(at), Some(Operation::Flatten));
+    if users[at].len() != 1 || !is_flat {
+        return None;
+    }
+    let turned = net.only_input(at)?;
+    let is_turned = matches!(net.part(turned), Some(Part::Transpose(perm)) if *perm == [0, 2, 3, 1]);
+    let (shape, whole) = (net.shape(turned), net.shape(at));
+    let fits = whole.len() == 2 && shape.first() == whole.first();
+    (is_turned && fits).then(|| Some((at, net.only_input(turned)?)))?
+}
+
+/// A matrix whose columns stand by rows, columns and channels of a map, with them by channels, rows and columns.
+fn reordered(matrix: &Constant, [channels, height, width]: [usize; 3]) -> Option<Constant> {
+    if matrix.is_missing() {
+        return Some(matrix.clone());
+    }
+    let values = matrix.floats()?;
+    let features = channels * height * width;
+    let row = |row: &[f32]| -> Vec<f32> {
+        let place = |at: usize| {
+            let (channel, position) = (at / (height * width), at % (height * width));
+            position * channels + channel
+        };
+        (0..features).map(|at| row[place(at)]).collect()
+    };
+    let turned = values.chunks_exact(features).flat_map(row).collect();
+    Some(Constant::floats_of(matrix.dims.clone(), turned))
 }

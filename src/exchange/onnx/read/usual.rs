@@ -6,7 +6,7 @@ use super::blocks::{Branch, Item, Shortcut};
 use super::net::{Net, Value};
 use super::yaml::Yaml;
 use crate::graph::Operation;
-use crate::spec::describe::{Activation, BatchNorm, Norm};
+use crate::spec::describe::{Activation, BatchNorm, Norm, Pair, Sides};
 
 /// What a conv brings along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,12 +161,46 @@ impl Found {
                     }
                 }
                 Item::Split(branches) => branches.iter().for_each(|own| self.items(net, own)),
+                // Its own words say what it is made of.
+                Item::Gate(own) if squeeze(net, own).is_some() => {}
                 Item::Gate(own) => self.items(net, own),
                 Item::Layer(_) => {}
             }
             at += 1;
         }
     }
+}
+
+/// A gate that squeezes all positions into one and weighs channels by two 1×1 convs (Hu et al. 2017).
+pub struct Squeeze {
+    pub out: u64,
+    pub activation: &'static str,
+    pub gate: &'static str,
+}
+
+/// Whether a gate's layers are that.
+pub fn squeeze(net: &Net, layers: &[Item]) -> Option<Squeeze> {
+    let value = |at: usize| match layers.get(at)? {
+        Item::Layer(value) => Some(*value),
+        _ => None,
+    };
+    let is_conv = |at: usize| match net.operation(value(at)?)? {
+        Operation::Conv { window, groups: 1, bias: true } if window.kernel == Pair::square(1) => {
+            (window.stride == Pair::square(1) && window.padding == Sides::NONE).then_some(())
+        }
+        _ => None,
+    };
+    let pools = matches!(net.operation(value(0)?)?, Operation::GlobalAvgPool);
+    (pools && layers.len() == 5).then_some(())?;
+    is_conv(1)?;
+    is_conv(3)?;
+    let [activation, gate] = [activation_word(net, value(2)?)?, activation_word(net, value(4)?)?];
+    let arrive = net.shape(net.only_input(value(0)?)?);
+    (net.shape(value(3)?)[1] == arrive[1]).then(|| Squeeze {
+        out: net.shape(value(1).unwrap_or(0))[1],
+        activation,
+        gate,
+    })
 }
 
 pub fn activation_word(net: &Net, value: Value) -> Option<&'static str> {
