@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use convlens::exchange::onnx;
 use convlens::files::name::safe;
 use convlens::run::runs::History;
 use convlens::run::train::Event;
@@ -14,8 +15,10 @@ use convlens::tui::state::{Entry, Opened};
 use convlens::tui::theme;
 use convlens::visible::visible;
 use proptest::prelude::*;
+use prost::Message;
 use safetensors::tensor::{Dtype, TensorView};
 
+use crate::common::network;
 use crate::explorer::{file, painted, press, state, text, update};
 
 /// What a terminal obeys or a reader cannot see, by Unicode's tables rather than by the program's own: C0, DEL, C1, separators of
@@ -150,6 +153,14 @@ fn all_commands_are_clean(text: &str) {
     let told = std::fs::read_to_string(&metrics).expect("read");
     let warning = serde_json::json!({"event": "warning", "step": 1, "text": text});
     std::fs::write(&metrics, told + &warning.to_string() + "\n").expect("written");
+    // A network of others, whose nodes are called so.
+    let mut others = onnx::write::model(&network("lenet5"), None);
+    if let Some(graph) = others.graph.as_mut() {
+        graph.name = text.into();
+        graph.node[1].op_type = text.into();
+        graph.node[1].name = text.into();
+    }
+    std::fs::write(at.join("others.onnx"), others.encode_to_vec()).expect("written");
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["show", "net.yaml"],
         vec!["explain", "net.yaml"],
@@ -192,6 +203,14 @@ fn all_commands_are_clean(text: &str) {
         vec!["kernels", "--kernel", text],
         vec!["kinds"],
         vec!["completions", text],
+        vec!["export", "net.yaml", "--to", "onnx", "--out", text],
+        vec!["export", "net.yaml", "--to", "pytorch", "--out", "as-code", "--force"],
+        vec!["export", text, "--to", text],
+        vec!["import", "others.onnx"],
+        vec!["import", "others.onnx", "--partial", "--force"],
+        vec!["import", text],
+        vec!["show", "others.onnx"],
+        vec!["forward", "net.yaml", "--weights", "others.onnx"],
     ];
     // None of the commands is forgotten; the explorer has its own test, and keys are asked for below.
     let help = String::from_utf8(run(at, &["--help"]).stdout).expect("UTF-8");

@@ -12,6 +12,7 @@ use crate::exchange::weights::{self, WeightsError};
 use crate::files::{reason, write};
 use crate::graph::Graph;
 use crate::network::Compiled;
+use crate::visible::visible;
 use classes::classes;
 
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,7 @@ pub fn write(network: &Graph, parameters: Option<&Compiled>, folder: &Path) -> R
 /// The text of `model.py`, and its modules' names by our layers'.
 pub fn model(network: &Graph) -> (String, HashMap<String, String>) {
     let architecture = &network.architecture;
-    let plain = |text: &str| text.replace('\\', "\\\\").replace("\"\"\"", "'''").replace(['\n', '\r'], " ");
+    let plain = |text: &str| visible(text).replace('\\', "\\\\").replace("\"\"\"", "'''").replace(['\n', '\r'], " ");
     let input: Vec<String> = network.input().to_vec().iter().map(u64::to_string).collect();
     let mut about = plain(&architecture.name);
     if let Some(summary) = &architecture.summary {
