@@ -55,7 +55,8 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<(), Failure> {
     })?;
     inputs.check(&tensors, Kind::Safetensors, args.force).map_err(super::unwritable(&tensors))?;
     if !imported.left_out.is_empty() {
-        context.say(&format!("left out:\n{}", read::lines(&imported.left_out)));
+        context.say("left out:");
+        read::lines(&imported.left_out).lines().for_each(|line| context.say(line));
     }
     if imported.has_weights() {
         let compiled = imported.compiled(&network).map_err(Failure::because)?;

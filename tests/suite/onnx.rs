@@ -45,13 +45,13 @@ pub fn changed(name: &str, sets: &[(&str, &str)]) -> Graph {
 }
 
 /// ONNX Runtime, in a Python of its own.
-struct Peer {
+pub struct Peer {
     child: Child,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
 impl Peer {
-    fn new(python: &Path) -> Peer {
+    pub fn new(python: &Path) -> Peer {
         let mut command = Command::new(python);
         command.arg(project("tests/peers/onnx_run.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("Python starts");
@@ -60,7 +60,7 @@ impl Peer {
     }
 
     /// What it makes of a job.
-    fn ask(&mut self, job: &Value) -> Value {
+    pub fn ask(&mut self, job: &Value) -> Value {
         writeln!(self.child.stdin.as_mut().expect("a pipe"), "{job}").expect("written");
         serde_json::from_str(&self.answers.next().expect("an answer").expect("UTF-8")).expect("JSON")
     }

@@ -372,3 +372,141 @@ fn channels_that_come_last_are_put_first_as_keras_files_want_it() {
     let error = error_of(&logits(&mut read, values.clone()), &logits(&mut compiled, values));
     assert!(error < 1e-6, "{error:e}");
 }
+
+/// A graph of a few convs, activations, sums, products and concats that read what they like.
+fn any_graph(seed: u64) -> convlens::exchange::onnx::proto::ModelProto {
+    use convlens::exchange::onnx::proto::{NodeProto, TensorProto};
+    use rand::{RngExt, SeedableRng};
+    let mut random = rand_xoshiro::Xoshiro256PlusPlus::seed_from_u64(seed);
+    let net = "input: [3, 4, 4]\nlayers: [relu]\n";
+    let mut model = write::model(&network_of(net), None);
+    let graph = model.graph.as_mut().expect("a graph");
+    graph.node.clear();
+    let mut values: Vec<(String, u64)> = vec![("input".into(), 3)];
+    let count = random.random_range(3..9);
+    for at in 0..count {
+        let recent = |random: &mut rand_xoshiro::Xoshiro256PlusPlus| {
+            let back = random.random_range(1..=values.len().min(4));
+            values[values.len() - back].clone()
+        };
+        let name = if at + 1 == count { "output".to_string() } else { format!("v{at}") };
+        let node = |op: &str, input: Vec<String>| NodeProto {
+            op_type: op.into(),
+            name: name.clone(),
+            input,
+            output: vec![name.clone()],
+            ..Default::default()
+        };
+        let (x, channels) = recent(&mut random);
+        let (y, others) = recent(&mut random);
+        let (made, out) = match random.random_range(0..6) {
+            0 if at > 0 => (node("Relu", vec![x]), channels),
+            1 if others == channels && x != y => (node("Add", vec![x, y]), channels),
+            2 if others == channels && x != y => (node("Mul", vec![x, y]), channels),
+            3 if at > 0 => {
+                let mut join = node("Concat", vec![x, y]);
+                join.attribute.push(convlens::exchange::onnx::proto::AttributeProto {
+                    name: "axis".into(),
+                    i: 1,
+                    r#type: 2,
+                    ..Default::default()
+                });
+                (join, channels + others)
+            }
+            _ => {
+                let out = random.random_range(2..4);
+                let values = (0..out * channels).flat_map(|_| random.random_range(-0.5f32..0.5).to_le_bytes());
+                graph.initializer.push(TensorProto {
+                    name: format!("w{at}"),
+                    dims: vec![out as i64, channels as i64, 1, 1],
+                    data_type: 1,
+                    raw_data: values.collect::<Vec<u8>>().into(),
+                    ..Default::default()
+                });
+                (node("Conv", vec![x, format!("w{at}")]), out)
+            }
+        };
+        graph.node.push(made);
+        values.push((name, out));
+    }
+    let channels = values.last().expect("values").1;
+    let shape =
+        graph.output[0].r#type.as_mut().and_then(|own| own.tensor_type.as_mut()).and_then(|own| own.shape.as_mut());
+    shape.expect("a shape").dim[1].value = Some(convlens::exchange::onnx::proto::Size::Known(channels as i64));
+    model
+}
+
+#[test]
+fn whatever_hangs_together_is_read_with_its_numbers_or_refused() {
+    use prost::Message;
+    let Some(python) = python("onnx, onnxruntime") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, input) = (folder.path().join("net.onnx"), folder.path().join("input.f32"));
+    let values = forward::noise(3 * 16, 5);
+    std::fs::write(&input, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()).expect("written");
+    let mut peer = crate::onnx::Peer::new(&python);
+    let (mut same, mut refused) = (0, 0);
+    for seed in 0..400 {
+        std::fs::write(&path, any_graph(seed).encode_to_vec()).expect("written");
+        let imported = match read::open(&path, None, false) {
+            Ok(imported) => imported,
+            Err(error) => {
+                // What is refused is so for a reason that is its own, not for a text that came out wrong.
+                assert!(!error.to_string().contains("could not be said"), "{seed}: {error}");
+                refused += 1;
+                continue;
+            }
+        };
+        let told = peer.ask(&serde_json::json!({"model": path, "input": input, "shape": [1, 3, 4, 4]}));
+        let theirs: Vec<f32> = told["output"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{seed}: {told}"))
+            .iter()
+            .map(|own| own.as_f64().expect("a number") as f32)
+            .collect();
+        let network = network_of(&imported.text);
+        let mut compiled = imported.compiled(&network).unwrap_or_else(|error| panic!("{seed}: {error}"));
+        let error = error_of(&logits(&mut compiled, values.clone()), &theirs);
+        assert!(error < 1e-5, "{seed}: {error:e}\n{}", imported.text);
+        same += 1;
+    }
+    assert!(same > 200, "{same} read, {refused} refused");
+}
+
+#[test]
+fn long_sums_are_read_in_a_moment_or_refused() {
+    use convlens::exchange::onnx::proto::{NodeProto, TensorProto};
+    use prost::Message;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.onnx");
+    let refused = |ways: usize| {
+        let mut model = write::model(&network_of("input: [2, 4, 4]\nlayers: [relu]\n"), None);
+        let graph = model.graph.as_mut().expect("a graph");
+        graph.node.clear();
+        let node = |op: &str, input: Vec<String>, output: &str| NodeProto {
+            op_type: op.into(),
+            input,
+            output: vec![output.into()],
+            ..Default::default()
+        };
+        for way in 0..ways {
+            graph.initializer.push(TensorProto {
+                name: format!("w{way}"),
+                dims: vec![2, 2, 1, 1],
+                data_type: 1,
+                raw_data: [0.1f32, 0.2, 0.3, 0.4]
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect::<Vec<u8>>()
+                    .into(),
+                ..Default::default()
+            });
+            graph.node.push(node("Conv", vec!["input".into(), format!("w{way}")], &format!("v{way}")));
+        }
+        graph.node.push(node("Sum", (0..ways).map(|way| format!("v{way}")).collect(), "output"));
+        std::fs::write(&path, model.encode_to_vec()).expect("written");
+        read::open(&path, None, false).err().map(|error| error.to_string())
+    };
+    assert_eq!(refused(16), None);
+    assert!(refused(2000).expect("too many").contains("more ways are added up than blocks can be nested"));
+}

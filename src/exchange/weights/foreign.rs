@@ -33,7 +33,7 @@ pub fn recognise(start: &[u8]) -> Option<(&'static str, &'static str)> {
         }
         // Protocol buffers: ONNX's first field is the version of its format, the next a text.
         [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..] => {
-            Some(("an ONNX model", "its initializers can be saved in Python as safetensors"))
+            Some(("an ONNX model", "called NAME.onnx its weights are read; `convlens import` takes all of it"))
         }
         [0x1f, 0x8b, ..] => Some(("packed with gzip", "unpack it first: `gunzip`")),
         [b'{', ..] => Some((

@@ -5,7 +5,7 @@
 
 mod entry;
 pub mod file;
-mod foreign;
+pub mod foreign;
 pub mod names;
 mod order;
 mod parts;

@@ -57,7 +57,14 @@ fn gelu_inside(net: &Net, value: Value) -> Option<(Activation, Value)> {
     let (Operation::Add, &[one, other]) = (net.operation(sum)?, &net.step(sum)?.inputs[..]) else { return None };
     let cube = |x: Value, small: Value| {
         let (share, cube) = factor(net, small)?;
-        let is_cube = matches!(net.part(cube), Some(Part::Power(3.0))) && net.only_input(cube) == Some(x);
+        let is_square =
+            |own: Value| matches!(net.step(own).map(|step| &step.inputs[..]), Some(&[a, b]) if a == x && b == x);
+        let is_product = || {
+            let [(one, other), _] = product(net, cube)?;
+            (is_square(one) && other == x || is_square(other) && one == x).then_some(())
+        };
+        let is_power = matches!(net.part(cube), Some(Part::Power(3.0))) && net.only_input(cube) == Some(x);
+        let is_cube = is_power || is_product().is_some();
         (near(share, 0.044715) && is_cube).then_some(x)
     };
     let x = cube(one, other).or_else(|| cube(other, one))?;

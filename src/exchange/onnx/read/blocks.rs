@@ -11,10 +11,32 @@ use crate::graph::Operation;
 #[derive(Debug, Clone)]
 pub enum Item {
     Layer(Value),
-    Residual { layers: Vec<Item>, shortcut: Shortcut, activation: Option<Value> },
-    Concat(Vec<Branch>),
-    Split(Vec<Vec<Item>>),
-    Gate(Vec<Item>),
+    Residual {
+        layers: Vec<Item>,
+        shortcut: Shortcut,
+        join: Join,
+    },
+    Concat {
+        branches: Vec<Branch>,
+        join: Join,
+    },
+    /// With the values that are the branches' shares.
+    Split {
+        branches: Vec<Vec<Item>>,
+        shares: Vec<Value>,
+        join: Join,
+    },
+    Gate {
+        layers: Vec<Item>,
+        join: Join,
+    },
+}
+
+/// Where the ways of a container come together: the value, and what it is made of, in the order of the rows.
+#[derive(Debug, Clone)]
+pub struct Join {
+    pub value: Value,
+    pub inputs: Vec<Value>,
 }
 
 /// One way into a concat.
@@ -22,16 +44,20 @@ pub enum Item {
 pub enum Branch {
     /// What becomes of what arrives; nothing of it for the identity.
     Items(Vec<Item>),
-    /// What a layer or block long before gave.
-    From(Value),
+    /// What becomes of what a layer or block before gave, read by its name.
+    From(Value, Vec<Item>),
 }
 
 #[derive(Debug, Clone)]
 pub enum Shortcut {
     Identity,
-    Pad,
+    /// The value with its channels of zeros.
+    Pad(Value),
     Layers(Vec<Item>),
 }
+
+/// A split's branches, and the values that they begin with.
+type Shares = (Vec<Vec<Item>>, Vec<Value>);
 
 /// Deepest nesting; an architecture file has 64 at most, and a container with its list takes up to three.
 const DEEPEST: usize = 20;
@@ -212,8 +238,10 @@ impl Finder<'_> {
             What::Is(Operation::Add) => self.residual(from, join, &inputs),
             What::Is(Operation::Concat) => self.concat(from, join, &inputs),
             What::Is(Operation::Multiply) => match inputs[..] {
-                [value, gate] if value == from && gate != from => Ok(Item::Gate(self.sequence(from, gate)?)),
-                [gate, value] if value == from && gate != from => Ok(Item::Gate(self.sequence(from, gate)?)),
+                [value, gate] | [gate, value] if value == from && gate != from => {
+                    let join = Join { value: join, inputs: vec![value, gate] };
+                    Ok(Item::Gate { layers: self.sequence(from, gate)?, join })
+                }
                 _ => Err(self.unsaid(join, "only a value times what is made of it is said, by a `gate`")),
             },
             _ => Err(self.unsaid(join, NOWHERE)),
@@ -228,8 +256,15 @@ impl Finder<'_> {
         self.apart(from, join, inputs)?;
         if let Some((last, others @ [_, _, ..])) = inputs.split_last() {
             // Of three or more the others are a residual of their own.
-            let layers = vec![self.residual(from, join, others)?];
-            return Ok(Item::Residual { layers, shortcut: self.shortcut(from, *last)?, activation: None });
+            if others.len() > DEEPEST {
+                return Err(self.unsaid(join, "more ways are added up than blocks can be nested"));
+            }
+            let mut step = self.net.steps[join - 1].clone();
+            step.inputs = others.to_vec();
+            let sum = self.net.push(step);
+            let layers = vec![self.residual(from, sum, others)?];
+            let join = Join { value: join, inputs: vec![sum, *last] };
+            return Ok(Item::Residual { layers, shortcut: self.shortcut(from, *last)?, join });
         }
         let [one, other] = inputs else { return Err(self.unsaid(join, NOWHERE)) };
         // The shorter way is the shortcut.
@@ -243,7 +278,8 @@ impl Finder<'_> {
             _ => (*other, *one),
         };
         let layers = self.sequence(from, long)?;
-        Ok(Item::Residual { layers, shortcut: self.shortcut(from, short)?, activation: None })
+        let join = Join { value: join, inputs: vec![long, short] };
+        Ok(Item::Residual { layers, shortcut: self.shortcut(from, short)?, join })
     }
 
     fn shortcut(&mut self, from: Value, to: Value) -> Result<Shortcut, Unsaid> {
@@ -256,7 +292,7 @@ impl Finder<'_> {
         {
             let more = self.net.shape(to)[1] - self.net.shape(from)[1];
             return match *before == more / 2 {
-                true => Ok(Shortcut::Pad),
+                true => Ok(Shortcut::Pad(to)),
                 false => Err(self.unsaid(to, "a shortcut's channels of zeros stand half before and half behind")),
             };
         }
@@ -280,15 +316,16 @@ impl Finder<'_> {
         let skips = self.skips;
         let is_skip = |input: &Value| skips.contains(&(*input, join));
         if !inputs.iter().any(is_skip)
-            && let Some(branches) = self.split(from, inputs)?
+            && let Some((branches, shares)) = self.split(from, inputs)?
         {
-            return Ok(Item::Split(branches));
+            return Ok(Item::Split { branches, shares, join: Join { value: join, inputs: inputs.to_vec() } });
         }
         let found = self.branches(from, join, inputs, is_skip);
         if found.is_err() {
             self.stuck = self.stuck.or(Some(join));
         }
-        found.map(Item::Concat)
+        let (branches, inputs) = found?;
+        Ok(Item::Concat { branches, join: Join { value: join, inputs } })
     }
 
     fn branches(
@@ -297,20 +334,30 @@ impl Finder<'_> {
         join: Value,
         inputs: &[Value],
         is_skip: impl Fn(&Value) -> bool,
-    ) -> Result<Vec<Branch>, Unsaid> {
-        let ways: Vec<Value> = inputs.iter().copied().filter(|input| !is_skip(input)).collect();
-        let all = match ways.len() == inputs.len() {
-            true => self.grouped(from, join, inputs)?,
-            false => inputs.to_vec(),
+    ) -> Result<(Vec<Branch>, Vec<Value>), Unsaid> {
+        let all = match inputs.iter().any(&is_skip) {
+            true => inputs.to_vec(),
+            false => self.grouped(from, join, inputs)?,
         };
-        let ways: Vec<Value> = all.iter().copied().filter(|input| !is_skip(input)).collect();
-        self.apart(from, join, &ways)?;
-        let branch = |finder: &mut Self, input: Value| match (is_skip(&input), input == from) {
-            (true, _) => Ok(Branch::From(input)),
-            (false, true) => Ok(Branch::Items(Vec::new())),
-            (false, false) => finder.sequence(from, input).map(Branch::Items),
-        };
-        all.into_iter().map(|input| branch(self, input)).collect()
+        // What an earlier branch has made already is read of it by its name.
+        let (mut branches, mut made) = (Vec::new(), HashSet::new());
+        for &input in &all {
+            if is_skip(&input) || made.contains(&input) {
+                branches.push(Branch::From(input, Vec::new()));
+                continue;
+            }
+            if input == from {
+                branches.push(Branch::Items(Vec::new()));
+                continue;
+            }
+            let values: HashSet<Value> = self.region(from, input)?.users.into_values().flatten().collect();
+            branches.push(match values.intersection(&made).max() {
+                Some(&begins) => Branch::From(begins, self.sequence(begins, input)?),
+                None => Branch::Items(self.sequence(from, input)?),
+            });
+            made.extend(values);
+        }
+        Ok((branches, all))
     }
 
     /// Branches whose ends come from one inner fork, put together by a concat of their own.
@@ -348,7 +395,7 @@ impl Finder<'_> {
     }
 
     /// Branches that each begin with their share of the channels, in turn.
-    fn split(&mut self, from: Value, inputs: &[Value]) -> Result<Option<Vec<Vec<Item>>>, Unsaid> {
+    fn split(&mut self, from: Value, inputs: &[Value]) -> Result<Option<Shares>, Unsaid> {
         let channels = self.net.shape(from).get(1).copied().unwrap_or(0);
         let share = channels / inputs.len() as u64;
         let first_of = |value: Value| {
@@ -382,7 +429,7 @@ impl Finder<'_> {
         for (&slice, &input) in slices.iter().zip(inputs) {
             branches.push(if slice == input { Vec::new() } else { self.sequence(slice, input)? });
         }
-        Ok(Some(branches))
+        Ok(Some((branches, slices)))
     }
 }
 

@@ -137,9 +137,12 @@ impl Constant {
         if self.is_missing() {
             return Some(Constant::missing(dims));
         }
-        let values = self.floats()?;
         let (rows, columns) = (rows as usize, columns as usize);
         let turned = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
+        if let Some(values) = self.ints() {
+            return Some(Constant::whole(turned.map(|at| values[at]).collect()).shaped(dims));
+        }
+        let values = self.floats()?;
         Some(Constant::floats_of(dims, turned.map(|at| values[at]).collect()))
     }
 }

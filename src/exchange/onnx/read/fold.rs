@@ -194,11 +194,23 @@ fn gathered(node: &NodeProto, own: &Constant, which: &Constant) -> Result<Consta
 
 fn sliced(node: &NodeProto, own: &Constant, inputs: &[Option<&Constant>]) -> Result<Constant, String> {
     small(own)?;
-    let values = own.ints().filter(|_| own.dims.len() == 1).ok_or("only rows of whole numbers are cut")?;
+    let values = own.ints().ok_or("only whole numbers are cut")?;
     let bound = |at: usize, name: &str| {
         let given = inputs.get(at).copied().flatten().and_then(Constant::ints);
         given.or_else(|| ints(node, name).map(<[i64]>::to_vec)).and_then(|bounds| bounds.first().copied())
     };
+    let axis = bound(3, "axes").unwrap_or(0);
+    if let ([rows, columns], 0, Some(-1)) = (&own.dims[..], axis, bound(4, "steps")) {
+        // All rows from the last to the first, as padding is turned from PyTorch's order to ONNX's.
+        let all = bound(1, "starts") == Some(-1) && bound(2, "ends").is_some_and(|end| end < -(*rows as i64));
+        let turned = values.chunks(*columns as usize).rev().flatten().copied().collect();
+        return all
+            .then(|| Constant::whole(turned).shaped(own.dims.clone()))
+            .ok_or_else(|| "only all rows are turned".into());
+    }
+    if own.dims.len() != 1 {
+        return Err("only rows of whole numbers are cut".into());
+    }
     let length = values.len() as i64;
     let place = |bound: i64| (if bound < 0 { bound.saturating_add(length) } else { bound }).clamp(0, length) as usize;
     let (start, end) = (place(bound(1, "starts").unwrap_or(0)), place(bound(2, "ends").unwrap_or(i64::MAX)));

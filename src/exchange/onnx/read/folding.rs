@@ -11,6 +11,14 @@ pub struct Entry {
     pub even: Option<(Yaml, Vec<(usize, Yaml)>)>,
     /// Whether it is a residual with a projection.
     pub projected: bool,
+    /// Of a conv: itself with stride 1, and its stride where that is another.
+    pub conv: Option<(Yaml, Option<Yaml>)>,
+}
+
+impl Entry {
+    pub fn plain(yaml: Yaml) -> Entry {
+        Entry { yaml, called: None, even: None, projected: false, conv: None }
+    }
 }
 
 pub fn is_container(fields: &[(String, Yaml)]) -> bool {
@@ -19,11 +27,20 @@ pub fn is_container(fields: &[(String, Yaml)]) -> bool {
     })
 }
 
+/// The field that a container's bare value sets.
+pub fn main_field(kind: &str) -> &'static str {
+    match kind {
+        "concat" | "split" => "branches",
+        "squeeze_excite" => "out",
+        _ => "layers",
+    }
+}
+
 /// A container so many times.
 pub fn repeated(yaml: Yaml, count: usize) -> Yaml {
     let Yaml::Map(mut fields) = yaml else { return yaml };
     let (kind, inside) = fields.remove(0);
-    let main = if matches!(kind.as_str(), "concat" | "split") { "branches" } else { "layers" };
+    let main = main_field(&kind);
     let mut inside = match inside {
         Yaml::Map(inside) => inside,
         list => vec![(main.to_string(), list)],
@@ -57,7 +74,7 @@ pub fn varied(entries: &[Entry]) -> Option<(Yaml, usize)> {
     let (kind, inside) = fields.remove(0);
     let mut inside = match inside {
         Yaml::Map(inside) => inside,
-        list => vec![("layers".to_string(), list)],
+        list => vec![(main_field(&kind).to_string(), list)],
     };
     inside.extend(said);
     if !strides.is_empty() {

@@ -7,6 +7,7 @@ mod activations;
 mod arithmetic;
 mod attributes;
 mod blocks;
+mod check;
 mod constant;
 mod fold;
 mod folding;
@@ -28,12 +29,16 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::proto::ModelProto;
+use crate::exchange::weights::foreign::recognise;
 use crate::exchange::weights::names::{Target, slots};
 use crate::files::read;
-use crate::graph::Graph;
+use crate::graph::{self, Graph};
 use crate::network::Compiled;
-use crate::visible::visible;
+use crate::spec::{Library, Origin};
+use crate::visible::{visible, visible_name};
+use blocks::Join;
 use net::{Net, Value, What};
+use text::Written;
 
 /// Largest file that is read: what protobuf allows.
 const MOST_BYTES: u64 = i32::MAX as u64;
@@ -63,7 +68,7 @@ pub enum OnnxReadError {
 /// A line for each node.
 pub fn lines(unsaid: &[Unsaid]) -> String {
     const MOST: usize = 20;
-    let line = |own: &Unsaid| format!("  {}: {}", visible(&own.node), visible(&own.reason));
+    let line = |own: &Unsaid| format!("  {}: {}", visible_name(&own.node), visible_name(&own.reason));
     let mut lines: Vec<String> = unsaid.iter().take(MOST).map(line).collect();
     if unsaid.len() > MOST {
         lines.push(format!("  … and {} more", unsaid.len() - MOST));
@@ -86,6 +91,13 @@ pub struct Imported {
 /// is passed by.
 pub fn open(path: &Path, input: Option<[u64; 3]>, partial: bool) -> Result<Imported, OnnxReadError> {
     let bytes = Bytes::from(read::bytes(path, MOST_BYTES)?);
+    let known = match bytes.is_empty() {
+        true => Some(("empty", "export it again")),
+        false => recognise(&bytes[..bytes.len().min(512)]).filter(|(what, _)| !what.contains("ONNX")),
+    };
+    if let Some((what, way)) = known {
+        return Err(OnnxReadError::Broken { reason: format!("it is {what}; {way}") });
+    }
     let model = ModelProto::decode(bytes).map_err(|error| OnnxReadError::Broken {
         reason: format!(
             "it is not ONNX, or it is damaged: {}",
@@ -96,7 +108,7 @@ pub fn open(path: &Path, input: Option<[u64; 3]>, partial: bool) -> Result<Impor
     let given = model.metadata_props.iter().find(|own| own.key == "name" && model.producer_name == "convlens");
     let name = given.map_or(stem.as_str(), |own| own.value.as_str());
     let name: String = name.chars().filter(|letter| !letter.is_control()).take(100).collect();
-    let (mut net, unsaid) = translate::translate(&model, input, partial)?;
+    let (mut net, unsaid, left) = translate::translate(&model, input, partial)?;
     let told = |mut unsaid: Vec<Unsaid>, more: Option<Unsaid>| {
         unsaid.extend(more);
         OnnxReadError::Unsaid(unsaid)
@@ -117,8 +129,26 @@ pub fn open(path: &Path, input: Option<[u64; 3]>, partial: bool) -> Result<Impor
         return Err(OnnxReadError::Unsaid(unsaid.into_iter().chain(parts).collect()));
     }
     let items = blocks::blocks(&mut net).map_err(|more| told(unsaid.clone(), Some(more)))?;
-    let (text, order) = text::write(&net, &items, &name);
-    Ok(Imported { text, left_out: unsaid, net, order })
+    let Written { text, rows } = text::write(&net, &items, &name).map_err(|value| {
+        let node = net.step(value).map_or_else(|| "the input".to_string(), |step| step.node.clone());
+        told(
+            Vec::new(),
+            Some(Unsaid { node, reason: "it is read before it has a name; no container says that".into() }),
+        )
+    })?;
+    // What is written is read again: nobody is to learn from other numbers that a structure was not understood.
+    let differs =
+        |reason: String| OnnxReadError::Broken { reason: format!("its structure could not be said: {reason}") };
+    let origin = Origin::Foreign(path.to_path_buf());
+    let loaded =
+        Library::new(None).load_text(&origin, text.clone(), &[]).map_err(|error| differs(error.to_string()))?;
+    let network = graph::analyse(&loaded).map_err(|report| differs(report.to_string()))?;
+    if let Some(difference) = check::difference(&net, &rows, &network) {
+        return Err(differs(difference));
+    }
+    let has_tensors = |row: &Join| net.step(row.value).is_some_and(|step| !step.tensors.is_empty());
+    let order = rows.iter().filter(|row| has_tensors(row)).map(|row| row.value).collect();
+    Ok(Imported { text, left_out: unsaid.into_iter().chain(left).collect(), net, order })
 }
 
 /// The architecture that a file says.

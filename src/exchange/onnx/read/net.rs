@@ -54,6 +54,8 @@ pub enum Part {
     Transpose(Vec<usize>),
     /// Every so many rows and columns.
     Strided([u64; 2]),
+    /// The same value at every position.
+    Expand,
     /// Over the last axis.
     LastNorm {
         eps: f64,

@@ -23,7 +23,8 @@ impl Reading<'_, '_> {
 
     pub fn batch_norm(&mut self) -> Said {
         let shape = self.shape();
-        if int(self.node, "training_mode") == Some(1) {
+        let gives_statistics = self.node.output.iter().skip(1).any(|name| !name.is_empty());
+        if int(self.node, "training_mode") == Some(1) || gives_statistics {
             return Err("it normalises by the images at hand; export the network in evaluation mode".into());
         }
         let channels = shape.get(1).copied().ok_or("nothing arrives that has channels")?;

@@ -137,4 +137,16 @@ impl Reading<'_, '_> {
         }
         self.part(Part::Transpose(perm), to)
     }
+
+    /// A value spread over positions, which what it is multiplied with does by itself.
+    pub fn expand(&mut self) -> Said {
+        let from = self.shape();
+        let to = sizes(&self.whole(1, "shape").ok_or("its sizes are computed")?)?;
+        let fits = to.len() == from.len() && (0..to.len()).all(|at| to[at] == from[at] || to[at] == 1 || from[at] == 1);
+        if !fits {
+            return Err("it spreads a value over more dimensions".into());
+        }
+        let to: Vec<u64> = (0..to.len()).map(|at| to[at].max(from[at])).collect();
+        if to == from { self.passed() } else { self.part(Part::Expand, to) }
+    }
 }

@@ -26,6 +26,7 @@ pub fn simplify(net: &mut Net) {
         let mut changed = false;
         for value in 1..=net.steps.len() {
             changed |= merged_shape(net, value)
+                || spread(net, value)
                 || rewrite(net, value, &[activation, norm, shuffle, flatten, padded, adaptive]);
         }
         changed |= squeezed(net) || channels_first(net) || flattened_last(net);
@@ -321,4 +322,32 @@ fn adaptive(net: &Net, value: Value) -> Option<Rewritten> {
     is_share(rows, from[2], to[2], false)?;
     is_share(columns, from[3], to[3], true)?;
     Rewritten::plain(Operation::AdaptiveAvgPool, x)
+}
+
+/// A product takes what was spread over all positions as it was before.
+fn spread(net: &mut Net, value: Value) -> bool {
+    if !matches!(net.operation(value), Some(Operation::Multiply)) {
+        return false;
+    }
+    let shape = net.shape(value).to_vec();
+    let before = |input: Value| {
+        let Some(Part::Expand) = net.part(input) else { return None };
+        let own = net.only_input(input)?;
+        match (net.shape(own), shape.as_slice()) {
+            ([_, c, 1, 1], [_, channels, _, _]) if c == channels || *c == 1 => Some(own),
+            ([_, 1, h, w], [_, _, height, width]) if (h, w) == (height, width) => Some(own),
+            _ => None,
+        }
+    };
+    let inputs: Vec<Value> = net.steps[value - 1].inputs.clone();
+    let Some((at, own)) = inputs.iter().enumerate().find_map(|(at, &input)| Some((at, before(input)?))) else {
+        return false;
+    };
+    let step = &mut net.steps[value - 1];
+    step.inputs[at] = own;
+    // The value comes first, what scales it second.
+    if at == 0 {
+        step.inputs.swap(0, 1);
+    }
+    true
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::blocks::{Branch, Item, Shortcut};
-use super::folding::{Entry, begins_later, common, is_container, period, repeated, taken_by_kinds, varied};
+use super::blocks::{Branch, Item, Join, Shortcut};
+use super::folding::{Entry, begins_later, common, is_container, main_field, period, repeated, taken_by_kinds, varied};
 use super::layers::{Layers, pair};
 use super::net::{Net, Value};
 use super::usual::{Squeeze, Unit, Usual, activation_word, squeeze};
@@ -11,20 +11,31 @@ use super::yaml::Yaml;
 use crate::graph::{Operation, Window};
 use crate::spec::describe::{Pair, Sides};
 
-/// The text, and the values with parameters in the order of its rows.
-pub fn write(net: &Net, items: &[Item], name: &str) -> (String, Vec<Value>) {
+/// An architecture's text, with what its rows are.
+pub struct Written {
+    pub text: String,
+    /// The value of each row and what it is made of, in the order of the rows.
+    pub rows: Vec<Join>,
+}
+
+/// Writes a network's blocks. The error is a concat that reads by name what has no name yet.
+pub fn write(net: &Net, items: &[Item], name: &str) -> Result<Written, Value> {
     let mut read_by_name = HashSet::new();
     gather(items, &mut read_by_name);
     let usual = Usual::of(net, items, &read_by_name);
     let (names, paths) = (HashMap::new(), HashMap::new());
-    let mut writer = Writer { net, usual, order: Vec::new(), names, read_by_name, paths, here: Vec::new() };
+    let (rows, here) = (Vec::new(), Vec::new());
+    let mut writer = Writer { net, usual, rows, names, parts: 0, read_by_name, paths, here, nameless: None };
     let layers = writer.list(items, true);
+    if let Some(value) = writer.nameless {
+        return Err(value);
+    }
     let mut entries = vec![("name".to_string(), Yaml::text(quoted(name)))];
     entries.push(("input".into(), Yaml::List(net.input[1..].iter().map(Yaml::text).collect())));
     entries.extend(writer.usual.classes.map(|classes| ("classes".to_string(), Yaml::text(classes))));
     entries.extend(writer.usual.defaults().map(|defaults| ("defaults".to_string(), defaults)));
     entries.push(("layers".into(), layers));
-    (Yaml::lines(&entries, 0), writer.order)
+    Ok(Written { text: Yaml::lines(&entries, 0), rows: writer.rows })
 }
 
 /// The values that concats read by name.
@@ -38,18 +49,19 @@ fn gather(items: &[Item], into: &mut HashSet<Value>) {
                     gather(own, into);
                 }
             }
-            Item::Concat(branches) => {
+            Item::Concat { branches, .. } => {
                 for branch in branches {
                     match branch {
                         Branch::Items(own) => gather(own, into),
-                        Branch::From(value) => {
+                        Branch::From(value, own) => {
                             into.insert(*value);
+                            gather(own, into);
                         }
                     }
                 }
             }
-            Item::Split(branches) => branches.iter().for_each(|own| gather(own, into)),
-            Item::Gate(own) => gather(own, into),
+            Item::Split { branches, .. } => branches.iter().for_each(|own| gather(own, into)),
+            Item::Gate { layers, .. } => gather(layers, into),
         }
     }
 }
@@ -69,14 +81,17 @@ fn quoted(text: &str) -> String {
 struct Writer<'n> {
     net: &'n Net,
     usual: Usual,
-    /// Values with parameters, in the order of their rows.
-    order: Vec<Value>,
+    rows: Vec<Join>,
     /// Names that blocks have been given.
     names: HashMap<String, usize>,
+    /// How many blocks stand around values that are read by name.
+    parts: usize,
     /// Values that concats read by name, the paths that they have, and that of the blocks around what is written.
     read_by_name: HashSet<Value>,
     paths: HashMap<Value, String>,
     here: Vec<String>,
+    /// A value that is read by name before it has one.
+    nameless: Option<Value>,
 }
 
 impl Writer<'_> {
@@ -85,6 +100,11 @@ impl Writer<'_> {
     }
 
     fn list(&mut self, items: &[Item], named: bool) -> Yaml {
+        let entries = self.entries(items);
+        Yaml::List(self.folded(&entries, named))
+    }
+
+    fn entries(&mut self, items: &[Item]) -> Vec<Entry> {
         let mut entries = Vec::new();
         let mut at = 0;
         while at < items.len() {
@@ -92,14 +112,26 @@ impl Writer<'_> {
             entries.push(entry);
             at += length;
         }
-        Yaml::List(self.folded(entries, named))
+        entries
+    }
+
+    fn row(&mut self, value: Value, inputs: Vec<Value>) {
+        self.rows.push(Join { value, inputs });
+    }
+
+    /// The rows of layers, each of which reads one value.
+    fn layer_rows(&mut self, values: &[Value]) {
+        for &value in values {
+            let input = self.net.only_input(value);
+            self.row(value, input.into_iter().collect());
+        }
     }
 
     fn entry(&mut self, items: &[Item], at: usize) -> (Entry, usize) {
         // What holds a value that is read by name gets a block of its own around it, and so a path that is known.
-        let mut inside = HashSet::new();
         let holds = !matches!(items[at], Item::Layer(_)) && {
-            values_in(&items[at..=at], &mut inside);
+            let mut inside = HashSet::new();
+            values_in(&items[at], &mut inside);
             inside.iter().any(|value| self.read_by_name.contains(value))
         };
         let depth = self.here.len();
@@ -108,16 +140,9 @@ impl Writer<'_> {
             self.here.push(format!("{}1", kind_of(&items[at])));
         }
         let (mut entry, length) = self.bare_entry(items, at);
-        let last = match (&items[at], length) {
-            (_, length) if length > 1 => match &items[at + length - 1] {
-                Item::Layer(value) => Some(*value),
-                _ => None,
-            },
-            (Item::Layer(value), _) => Some(*value),
-            (other, _) => self.end_of(other, items.get(at + 1)),
-        };
         self.here.truncate(depth + usize::from(holds));
-        let read = last.filter(|value| self.read_by_name.contains(value));
+        // What it gives is what its last row gives.
+        let read = self.rows.last().map(|row| row.value).filter(|value| self.read_by_name.contains(value));
         if let Some(value) = read {
             if !holds {
                 self.enter();
@@ -128,7 +153,7 @@ impl Writer<'_> {
             let name = self.here.last().cloned().unwrap_or_default();
             let fields =
                 vec![("name".to_string(), Yaml::text(name)), ("layers".to_string(), Yaml::List(vec![entry.yaml]))];
-            entry = Entry { yaml: Yaml::one("block", Yaml::Map(fields)), called: None, even: None, projected: false };
+            entry = Entry::plain(Yaml::one("block", Yaml::Map(fields)));
         }
         self.here.truncate(depth);
         (entry, length)
@@ -136,86 +161,53 @@ impl Writer<'_> {
 
     /// Goes into a block with a name of its own.
     fn enter(&mut self) {
-        let count = self.names.entry(String::new()).or_default();
-        *count += 1;
-        self.here.push(format!("part{count}"));
-    }
-
-    /// The value that a container gives, where nothing stands behind it that it takes in.
-    fn end_of(&self, item: &Item, next: Option<&Item>) -> Option<Value> {
-        // The value that the next layer reads.
-        let mut inside = HashSet::new();
-        values_in(std::slice::from_ref(item), &mut inside);
-        let largest = inside.iter().copied().max().unwrap_or(0);
-        let first = match next {
-            Some(Item::Layer(value)) => self.net.only_input(*value),
-            _ => None,
-        };
-        first.or_else(|| {
-            self.read_by_name.iter().copied().filter(|&value| value > largest && self.joins(value, &inside)).min()
-        })
-    }
-
-    /// Whether a value is the join of values in a container.
-    fn joins(&self, value: Value, inside: &HashSet<Value>) -> bool {
-        let is_join =
-            matches!(self.net.operation(value), Some(Operation::Add | Operation::Concat | Operation::Multiply));
-        is_join && self.net.step(value).is_some_and(|step| step.inputs.iter().any(|input| inside.contains(input)))
+        self.parts += 1;
+        self.here.push(format!("part{}", self.parts));
     }
 
     fn bare_entry(&mut self, items: &[Item], at: usize) -> (Entry, usize) {
         let (net, usual) = (self.net, self.usual.norm);
-        let first = self.order.len();
-        let mut projected = false;
-        let (yaml, even, length) = match &items[at] {
+        let first = self.rows.len();
+        let (mut entry, length) = match &items[at] {
             Item::Layer(value) => {
                 let unit = Unit::of(net, items, at, Some(usual), &self.read_by_name);
                 let values = items[at..at + unit.length].iter().filter_map(|item| match item {
                     Item::Layer(value) => Some(*value),
                     _ => None,
                 });
-                self.order.extend(values.filter(|&value| net.step(value).is_some_and(|step| !step.tensors.is_empty())));
-                (self.layers().layer(*value, &unit), None, unit.length)
+                self.layer_rows(&values.collect::<Vec<_>>());
+                let mut entry = Entry::plain(self.layers().layer(*value, &unit));
+                if let Some(Operation::Conv { window, groups, bias }) = net.operation(*value) {
+                    let even = Window { stride: Pair::square(1), ..*window };
+                    let even = self.layers().conv(*value, even, *groups, *bias, &unit);
+                    entry.conv = Some((even, (window.stride != Pair::square(1)).then(|| pair(window.stride))));
+                }
+                (entry, unit.length)
             }
-            Item::Residual { layers, shortcut, activation } => {
-                let mut fields = Vec::new();
-                let layers_yaml = self.list(layers, false);
-                let even = self.evened(layers);
-                let shortcut = match shortcut {
-                    Shortcut::Identity => None,
-                    Shortcut::Pad => Some(Yaml::text("pad")),
-                    Shortcut::Layers(own) => match self.is_projection(own) {
-                        true => {
-                            self.list(own, false);
-                            Some(Yaml::text("project"))
-                        }
-                        false => {
-                            self.here.push("shortcut".into());
-                            let list = self.list(own, false);
-                            self.here.pop();
-                            Some(list)
-                        }
-                    },
-                };
+            Item::Residual { layers, shortcut, join } => {
+                let inside = self.entries(layers);
+                let even = evened(&inside);
+                let layers = Yaml::List(self.folded(&inside, false));
+                let is_projected = !matches!(shortcut, Shortcut::Identity);
+                let shortcut = self.shortcut(shortcut, join);
+                self.row(join.value, join.inputs.clone());
                 let is_text = shortcut.as_ref().is_none_or(|own| matches!(own, Yaml::Text(_)));
                 // Said once for all.
                 let project = Yaml::text("project");
                 let shortcut = shortcut.filter(|own| !(self.usual.projects && *own == project));
-                let is_projected = !matches!(&items[at], Item::Residual { shortcut: Shortcut::Identity, .. });
-                fields.extend(shortcut.map(|own| ("shortcut".to_string(), own)));
-                let mut length = 1;
-                let following = match items.get(at + 1) {
-                    Some(Item::Layer(value)) => activation_word(net, *value),
+                let mut fields: Vec<(String, Yaml)> =
+                    shortcut.map(|own| ("shortcut".to_string(), own)).into_iter().collect();
+                let is_read = self.read_by_name.contains(&join.value);
+                let activation = match items.get(at + 1) {
+                    Some(Item::Layer(value)) if !is_read => activation_word(net, *value).map(|word| (*value, word)),
                     _ => None,
                 };
-                let activation = activation.and_then(|value| activation_word(net, value)).or_else(|| {
-                    length += usize::from(following.is_some());
-                    following
-                });
-                match (activation, self.usual.residual) {
+                if let Some((value, _)) = activation {
+                    self.layer_rows(&[value]);
+                }
+                match (activation.map(|(_, word)| word), self.usual.residual) {
                     (own, usual) if own == usual => {}
-                    (Some(own), _) => fields.push(("activation".into(), Yaml::text(own))),
-                    (None, _) => fields.push(("activation".into(), Yaml::text("none"))),
+                    (own, _) => fields.push(("activation".into(), Yaml::text(own.unwrap_or("none")))),
                 }
                 let whole = |layers: Yaml, mut fields: Vec<(String, Yaml)>| match fields.is_empty() {
                     true => Yaml::one("residual", layers),
@@ -224,23 +216,57 @@ impl Writer<'_> {
                         Yaml::one("residual", Yaml::Map(fields))
                     }
                 };
-                let even = even.filter(|_| is_text).map(|(layers, strides)| {
-                    projected = is_projected;
-                    let fields = fields.iter().filter(|(key, _)| key != "shortcut").cloned().collect();
-                    (whole(layers, fields), strides)
-                });
-                (whole(layers_yaml, fields), even, length)
+                let mut entry = Entry::plain(whole(layers, fields.clone()));
+                if is_text {
+                    let fields = fields.into_iter().filter(|(key, _)| key != "shortcut").collect();
+                    entry.even = Some((whole(even.0, fields), even.1));
+                    entry.projected = is_projected;
+                }
+                (entry, 1 + usize::from(activation.is_some()))
             }
-            Item::Concat(branches) => (Yaml::one("concat", self.branches(branches)), None, 1),
-            Item::Split(branches) => {
+            Item::Concat { branches, join } => {
+                let branches = self.branches(branches, &[]);
+                self.row(join.value, join.inputs.clone());
+                (Entry::plain(Yaml::one("concat", branches)), 1)
+            }
+            Item::Split { branches, shares, join } => {
                 let branches: Vec<Branch> = branches.iter().cloned().map(Branch::Items).collect();
-                (Yaml::one("split", self.branches(&branches)), None, 1)
+                let branches = self.branches(&branches, shares);
+                self.row(join.value, join.inputs.clone());
+                (Entry::plain(Yaml::one("split", branches)), 1)
             }
-            Item::Gate(layers) => (self.gate(layers), None, 1),
+            Item::Gate { layers, join } => {
+                let yaml = self.gate(layers);
+                self.row(join.value, join.inputs.clone());
+                (Entry::plain(yaml), 1)
+            }
         };
-        let called =
-            common(self.order[first..].iter().map(|&value| net.step(value).and_then(|step| step.called.as_deref())));
-        (Entry { yaml, called, even, projected }, length)
+        // What the file calls the block that all of it lies in.
+        let weighed =
+            self.rows[first..].iter().filter_map(|row| net.step(row.value)).filter(|own| !own.tensors.is_empty());
+        let parents: Option<Vec<&str>> =
+            weighed.map(|own| own.called.as_deref()?.rsplit_once('.').map(|(parent, _)| parent)).collect();
+        entry.called = parents.and_then(|parents| common(parents.into_iter().map(Some)));
+        (entry, length)
+    }
+
+    fn shortcut(&mut self, shortcut: &Shortcut, join: &Join) -> Option<Yaml> {
+        match shortcut {
+            Shortcut::Identity => None,
+            Shortcut::Pad(value) => {
+                let from = self.net.step(*value).and_then(|step| step.inputs.first().copied());
+                self.row(*value, from.into_iter().collect());
+                Some(Yaml::text("pad"))
+            }
+            Shortcut::Layers(own) => {
+                let is_projection = self.is_projection(own);
+                self.here.push("shortcut".into());
+                let list = self.list(own, false);
+                self.here.pop();
+                let _ = join;
+                Some(if is_projection { Yaml::text("project") } else { list })
+            }
+        }
     }
 
     /// `squeeze_excite` where the gate is one, as its own words say it.
@@ -258,23 +284,38 @@ impl Writer<'_> {
         }
     }
 
-    fn branches(&mut self, branches: &[Branch]) -> Yaml {
+    /// Branches; those of a split begin with their shares.
+    fn branches(&mut self, branches: &[Branch], shares: &[Value]) -> Yaml {
         let mut all = Vec::new();
         for (at, branch) in branches.iter().enumerate() {
-            let branch = match branch {
-                Branch::Items(items) => items,
-                Branch::From(value) => {
+            let (branch, begins) = match branch {
+                Branch::Items(items) => (items, None),
+                Branch::From(value, items) => {
                     let path = self.paths.get(value).cloned().unwrap_or_default();
-                    all.push(Yaml::one("from", Yaml::text(path)));
-                    continue;
+                    if path.is_empty() {
+                        self.nameless = self.nameless.or(Some(*value));
+                    }
+                    (items, Some(Yaml::one("from", Yaml::text(path))))
                 }
             };
+            if let (Some(begins), true) = (&begins, branch.is_empty()) {
+                all.push(begins.clone());
+                continue;
+            }
             self.here.push(format!("branch{}", at + 1));
+            if let Some(&share) = shares.get(at) {
+                self.layer_rows(&[share]);
+            }
             all.push(match branch.is_empty() {
                 true => Yaml::text("identity"),
                 false => match self.list(branch, false) {
-                    Yaml::List(mut items) if items.len() == 1 && matches!(items[0], Yaml::Text(_)) => items.remove(0),
-                    list => list,
+                    Yaml::List(mut items)
+                        if begins.is_none() && items.len() == 1 && matches!(items[0], Yaml::Text(_)) =>
+                    {
+                        items.remove(0)
+                    }
+                    Yaml::List(items) => Yaml::List(begins.into_iter().chain(items).collect()),
+                    other => other,
                 },
             });
             self.here.pop();
@@ -300,38 +341,8 @@ impl Writer<'_> {
             && window.padding == Sides::NONE
     }
 
-    /// The layers of a block with every stride taken for 1, and the convs that have another.
-    fn evened(&mut self, items: &[Item]) -> Option<(Yaml, Vec<(usize, Yaml)>)> {
-        let (mut list, mut strides, mut convs, mut at) = (Vec::new(), Vec::new(), 0, 0);
-        let kept = self.order.len();
-        while at < items.len() {
-            let Item::Layer(value) = items[at] else {
-                let (entry, length) = self.entry(items, at);
-                list.push(entry.yaml);
-                at += length;
-                continue;
-            };
-            let unit = Unit::of(self.net, items, at, Some(self.usual.norm), &self.read_by_name);
-            match self.net.operation(value) {
-                Some(Operation::Conv { window, groups, bias }) => {
-                    convs += 1;
-                    if window.stride != Pair::square(1) {
-                        strides.push((convs, pair(window.stride)));
-                    }
-                    let even = Window { stride: Pair::square(1), ..*window };
-                    list.push(self.layers().conv(value, even, *groups, *bias, &unit));
-                }
-                _ => list.push(self.layers().layer(value, &unit)),
-            }
-            at += unit.length;
-        }
-        // It is written again; its values have been counted.
-        self.order.truncate(kept);
-        Some((Yaml::List(list), strides))
-    }
-
     /// Entries that stand several times in a row, said once.
-    fn folded(&mut self, entries: Vec<Entry>, named: bool) -> Vec<Yaml> {
+    fn folded(&mut self, entries: &[Entry], named: bool) -> Vec<Yaml> {
         let mut out = Vec::new();
         let mut at = 0;
         while at < entries.len() {
@@ -389,7 +400,7 @@ impl Writer<'_> {
         {
             self.names.extend(claimed.into_iter().map(|own| (own, 1)));
             let (kind, inside) = fields.remove(0);
-            let main = if matches!(kind.as_str(), "concat" | "split") { "branches" } else { "layers" };
+            let main = main_field(&kind);
             let mut inside = match inside {
                 Yaml::Map(inside) => inside,
                 list => vec![(main.to_string(), list)],
@@ -401,29 +412,56 @@ impl Writer<'_> {
     }
 }
 
-/// Every layer inside.
-fn values_in(items: &[Item], into: &mut HashSet<Value>) {
-    for item in items {
-        match item {
-            Item::Layer(value) => {
-                into.insert(*value);
-            }
-            Item::Residual { layers, shortcut, .. } => {
-                values_in(layers, into);
-                if let Shortcut::Layers(own) = shortcut {
-                    values_in(own, into);
-                }
-            }
-            Item::Concat(branches) => {
-                for branch in branches {
-                    if let Branch::Items(own) = branch {
-                        values_in(own, into);
-                    }
-                }
-            }
-            Item::Split(branches) => branches.iter().for_each(|own| values_in(own, into)),
-            Item::Gate(own) => values_in(own, into),
+/// The layers of a block with every stride taken for 1, and the convs that have another.
+fn evened(entries: &[Entry]) -> (Yaml, Vec<(usize, Yaml)>) {
+    let mut convs = 0;
+    let mut strides = Vec::new();
+    let mut one = |entry: &Entry| match &entry.conv {
+        Some((even, stride)) => {
+            convs += 1;
+            strides.extend(stride.clone().map(|stride| (convs, stride)));
+            even.clone()
         }
+        None => entry.yaml.clone(),
+    };
+    let list = entries.iter().map(&mut one).collect();
+    (Yaml::List(list), strides)
+}
+
+/// Every value inside a container, but what it gives itself.
+fn values_in(item: &Item, into: &mut HashSet<Value>) {
+    let all = |items: &[Item], into: &mut HashSet<Value>| {
+        for item in items {
+            match item {
+                Item::Layer(value) => {
+                    into.insert(*value);
+                }
+                Item::Residual { join, .. }
+                | Item::Concat { join, .. }
+                | Item::Split { join, .. }
+                | Item::Gate { join, .. } => {
+                    into.insert(join.value);
+                    values_in(item, into);
+                }
+            }
+        }
+    };
+    match item {
+        Item::Layer(_) => {}
+        Item::Residual { layers, shortcut, .. } => {
+            all(layers, into);
+            if let Shortcut::Layers(own) = shortcut {
+                all(own, into);
+            }
+        }
+        Item::Concat { branches, .. } => {
+            for branch in branches {
+                let (Branch::Items(own) | Branch::From(_, own)) = branch;
+                all(own, into);
+            }
+        }
+        Item::Split { branches, .. } => branches.iter().for_each(|own| all(own, into)),
+        Item::Gate { layers, .. } => all(layers, into),
     }
 }
 
@@ -431,8 +469,8 @@ fn kind_of(item: &Item) -> &'static str {
     match item {
         Item::Layer(_) => "block",
         Item::Residual { .. } => "residual",
-        Item::Concat(_) => "concat",
-        Item::Split(_) => "split",
-        Item::Gate(_) => "gate",
+        Item::Concat { .. } => "concat",
+        Item::Split { .. } => "split",
+        Item::Gate { .. } => "gate",
     }
 }

@@ -29,6 +29,8 @@ pub struct Translator<'a> {
     pub opset: i64,
     /// What could not be said, in the file's order.
     pub unsaid: Vec<Unsaid>,
+    /// What is left out without harm to the rest.
+    told: Vec<Unsaid>,
     partial: bool,
     /// What turns images whose channels come last gives.
     turned: Option<String>,
@@ -44,7 +46,7 @@ pub fn translate(
     model: &ModelProto,
     input: Option<[u64; 3]>,
     partial: bool,
-) -> Result<(Net, Vec<Unsaid>), OnnxReadError> {
+) -> Result<(Net, Vec<Unsaid>, Vec<Unsaid>), OnnxReadError> {
     let broken = |reason: String| OnnxReadError::Broken { reason };
     let graph = model.graph.as_ref().ok_or_else(|| broken("it holds no graph".into()))?;
     if graph.node.len() > MOST_NODES {
@@ -53,7 +55,7 @@ pub fn translate(
     let version = |domain: &str| model.opset_import.iter().find(|set| set.domain == domain).map(|set| set.version);
     let opset = version("").or_else(|| version("ai.onnx")).unwrap_or(1);
     if !(7..=64).contains(&opset) {
-        return Err(broken(format!("its operators are of version {opset}; 7 and newer are read")));
+        return Err(broken(format!("its operators are of version {opset}; versions 7 to 64 are read")));
     }
     let mut known = HashMap::new();
     for tensor in &graph.initializer {
@@ -75,11 +77,11 @@ pub fn translate(
     known.extend(turned.map(|node| (node.output[0].as_str(), Known::Value(0))));
     let net = Net { input: shape, ..Net::default() };
     let turned = turned.map(|node| node.output[0].clone());
-    let mut translator = Translator { net, known, opset, unsaid: Vec::new(), partial, turned };
+    let mut translator = Translator { net, known, opset, unsaid: Vec::new(), told: Vec::new(), partial, turned };
     translator.nodes(graph, model)?;
     let outputs: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
     translator.ends(&outputs)?;
-    Ok((translator.net, translator.unsaid))
+    Ok((translator.net, translator.unsaid, translator.told))
 }
 
 fn dims_of(value: &ValueInfoProto) -> Option<Vec<Option<u64>>> {
@@ -205,8 +207,8 @@ impl<'a> Translator<'a> {
             None => return Err(broken(format!("nothing gives its output `{first}`"))),
         }
         for other in others {
-            let reason = "a network here gives one value; the first is taken".to_string();
-            self.unsaid.push(Unsaid { node: format!("output `{other}`"), reason });
+            let reason = "a network here gives one value, and the first is taken".to_string();
+            self.told.push(Unsaid { node: format!("output `{other}`"), reason });
         }
         Ok(())
     }
@@ -356,6 +358,7 @@ impl Reading<'_, '_> {
             "Shape" => self.shape_known(),
             "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => self.reshape(),
             "Transpose" => self.transpose(),
+            "Expand" => self.expand(),
             "BatchNormalization" => self.batch_norm(),
             "InstanceNormalization" => self.instance_norm(),
             "GroupNormalization" => self.group_norm(),

@@ -140,30 +140,28 @@ impl Found {
                 continue;
             }
             match &items[at] {
-                Item::Residual { layers, shortcut, activation } => {
+                Item::Residual { layers, shortcut, .. } => {
                     self.items(net, layers);
                     if let Shortcut::Layers(own) = shortcut {
                         self.items(net, own);
                         self.projections += usize::from(own.len() <= 2);
                     }
-                    let own = activation.and_then(|value| activation_word(net, value));
                     let following = match items.get(at + 1) {
                         Some(Item::Layer(value)) => activation_word(net, *value),
                         _ => None,
                     };
-                    self.residuals.push(own.or(following));
+                    self.residuals.push(following);
                 }
-                Item::Concat(branches) => {
+                Item::Concat { branches, .. } => {
                     for branch in branches {
-                        if let Branch::Items(own) = branch {
-                            self.items(net, own);
-                        }
+                        let (Branch::Items(own) | Branch::From(_, own)) = branch;
+                        self.items(net, own);
                     }
                 }
-                Item::Split(branches) => branches.iter().for_each(|own| self.items(net, own)),
+                Item::Split { branches, .. } => branches.iter().for_each(|own| self.items(net, own)),
                 // Its own words say what it is made of.
-                Item::Gate(own) if squeeze(net, own).is_some() => {}
-                Item::Gate(own) => self.items(net, own),
+                Item::Gate { layers: own, .. } if squeeze(net, own).is_some() => {}
+                Item::Gate { layers: own, .. } => self.items(net, own),
                 Item::Layer(_) => {}
             }
             at += 1;

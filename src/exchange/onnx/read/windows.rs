@@ -37,7 +37,7 @@ impl Reading<'_, '_> {
                 Some(&[top, left, bottom, right]) => {
                     let size = |pad: i64| {
                         let size = u64::try_from(pad).ok().filter(|&pad| pad <= crate::spec::limits::DIMENSION);
-                        size.ok_or_else(|| format!("its padding of {pad} is none"))
+                        size.ok_or_else(|| format!("a padding of {pad} cannot be"))
                     };
                     Sides { top: size(top)?, left: size(left)?, bottom: size(bottom)?, right: size(right)? }
                 }
@@ -78,12 +78,12 @@ impl Reading<'_, '_> {
 
     pub fn conv(&mut self) -> Said {
         let ([channels, height, width], images) = (self.map()?, self.shape()[0]);
-        let weight = self.tensor(1, "weights")?;
+        let weight = self.tensor(1, "weight tensor")?;
         let [out, inputs, rows, columns] = weight.dims[..] else {
             return Err("its weights have not four dimensions".into());
         };
         let groups = u64::try_from(int(self.node, "group").unwrap_or(1)).ok().filter(|&groups| groups > 0);
-        let groups = groups.ok_or("its number of groups is none")?;
+        let groups = groups.ok_or("its number of groups is no whole number above 0")?;
         if inputs.checked_mul(groups) != Some(channels) || !out.is_multiple_of(groups) || !is_window(rows, columns) {
             return Err(format!("its weights take {inputs} × {groups} channels, and {channels} arrive"));
         }
@@ -108,12 +108,12 @@ impl Reading<'_, '_> {
 
     pub fn conv_transpose(&mut self) -> Said {
         let ([channels, height, width], images) = (self.map()?, self.shape()[0]);
-        let weight = self.tensor(1, "weights")?;
+        let weight = self.tensor(1, "weight tensor")?;
         let [inputs, per_group, rows, columns] = weight.dims[..] else {
             return Err("its weights have not four dimensions".into());
         };
         let groups = u64::try_from(int(self.node, "group").unwrap_or(1)).ok().filter(|&groups| groups > 0);
-        let groups = groups.ok_or("its number of groups is none")?;
+        let groups = groups.ok_or("its number of groups is no whole number above 0")?;
         let out = per_group.checked_mul(groups).ok_or("it has too many channels")?;
         if inputs != channels || !inputs.is_multiple_of(groups) || !is_window(rows, columns) {
             return Err(format!("its weights take {inputs} channels, and {channels} arrive"));
