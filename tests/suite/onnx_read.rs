@@ -474,6 +474,23 @@ fn whatever_hangs_together_is_read_with_its_numbers_or_refused() {
 }
 
 #[test]
+fn a_norm_over_channels_comes_back_on_a_map_of_one_position_too() {
+    let text = "input: [6, 4, 4]\nclasses: 3\nlayers: [layer_norm, global_avgpool, layer_norm, flatten, fc-classes]\n";
+    let network = network_of(text);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.onnx");
+    let mut compiled = drawn(&network);
+    write::write(&network, Some(&compiled), &path).expect("written");
+    let imported = read::open(&path, None, false).unwrap_or_else(|error| panic!("{error}"));
+    let again = network_of(&imported.text);
+    let kinds: Vec<&str> = again.layers.iter().map(|layer| layer.operation.kind()).collect();
+    assert_eq!(kinds, ["layer_norm", "global_avgpool", "layer_norm", "flatten", "linear"]);
+    let values = forward::noise(6 * 16, 5);
+    let mut read = imported.compiled(&again).expect("its weights");
+    assert!(error_of(&logits(&mut read, values.clone()), &logits(&mut compiled, values)) < 1e-6);
+}
+
+#[test]
 fn long_sums_are_read_in_a_moment_or_refused() {
     use convlens::exchange::onnx::proto::{NodeProto, TensorProto};
     use prost::Message;

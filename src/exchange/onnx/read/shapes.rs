@@ -130,9 +130,10 @@ impl Reading<'_, '_> {
             return Err("its axes do not fit".into());
         }
         let to = perm.iter().map(|&at| from[at]).collect();
-        // Where only sizes of 1 change their places, no value does.
+        // Where only sizes of 1 change their places, no value does; but turns of channels are looked for in pairs.
+        let is_turn = matches!(perm[..], [0, 2, 3, 1] | [0, 3, 1, 2]);
         let moving: Vec<usize> = perm.iter().copied().filter(|&at| from[at] != 1).collect();
-        if moving.is_sorted() {
+        if moving.is_sorted() && !is_turn {
             return self.part(Part::Reshape, to);
         }
         self.part(Part::Transpose(perm), to)
