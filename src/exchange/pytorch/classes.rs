@@ -163,14 +163,14 @@ impl<'n> Writer<'n> {
                     });
                     init.push(format!("self.{own} = nn.Sequential({})", words.collect::<Vec<_>>().join(", ")));
                     let sources = self.read(parts[at]);
-                    forward.call(at, at + count - 1, &own, &sources, parts[at + count - 1].output());
+                    forward.call(at + count - 1, &own, &sources, parts[at + count - 1].output());
                 }
                 Part::Block(block) => {
                     let (class, inside) = self.block(block);
                     let own = attribute(&relative(&block.path), &mut taken);
                     init.push(format!("self.{own} = {class}"));
                     keys.extend(inside.into_iter().map(|(layer, key)| (layer, format!("{own}.{key}"))));
-                    forward.call(at, at, &own, &self.read(parts[at]), parts[at].output());
+                    forward.call(at, &own, &self.read(parts[at]), parts[at].output());
                 }
             }
             at += count;
@@ -251,7 +251,7 @@ impl<'n> Forward<'n> {
 
     fn layer(&mut self, at: usize, layer: &Layer, own: &str) {
         let arrive: Vec<String> = layer.inputs.iter().map(|source| self.name(*source)).collect();
-        let said = expression(self.network, layer, own, &arrive);
+        let said = expression(layer, own, &arrive);
         let source = Source::Layer(layer.index);
         // What a layer brings along is applied on the same line.
         let next =
@@ -267,13 +267,11 @@ impl<'n> Forward<'n> {
         }
     }
 
-    /// A module called on values; its parts go from one to another.
-    fn call(&mut self, at: usize, last: usize, own: &str, sources: &[Source], output: Source) {
+    /// A module called on values, after which those are needed that parts behind `at` read.
+    fn call(&mut self, at: usize, own: &str, sources: &[Source], output: Source) {
         let arguments: Vec<String> = sources.iter().map(|source| self.name(*source)).collect();
         let said = format!("self.{own}({})", arguments.join(", "));
-        // Everything that is read inside is read here.
-        let _ = at;
-        self.assign(last, sources, output, said);
+        self.assign(at, sources, output, said);
     }
 
     fn name(&self, source: Source) -> String {

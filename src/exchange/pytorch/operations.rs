@@ -1,6 +1,6 @@
 //! Each of our operations in PyTorch's words: the module that holds its parameters, and the expression that applies it.
 
-use crate::graph::{Graph, Layer, Operation, Window};
+use crate::graph::{Layer, Operation, Window};
 use crate::spec::describe::{Activation, BatchNorm, Lrn, Norm, Pair, Sides, UpsampleMode};
 
 /// `3` or `(1, 7)`.
@@ -93,7 +93,7 @@ pub fn module(layer: &Layer) -> Option<String> {
 }
 
 /// The layer applied to what arrives, where `own` is its module.
-pub fn expression(network: &Graph, layer: &Layer, own: &str, arrive: &[String]) -> String {
+pub fn expression(layer: &Layer, own: &str, arrive: &[String]) -> String {
     let x = arrive.first().map_or("x", String::as_str);
     let applied = |x: &str| format!("self.{own}({x})");
     match &layer.operation {
@@ -141,10 +141,7 @@ pub fn expression(network: &Graph, layer: &Layer, own: &str, arrive: &[String]) 
         | Operation::Linear { .. }
         | Operation::Norm(_)
         | Operation::Scale { .. }
-        | Operation::Prelu { .. } => {
-            debug_assert!(network.layers[layer.index].params() > 0 || matches!(layer.operation, Operation::Norm(_)));
-            applied(x)
-        }
+        | Operation::Prelu { .. } => applied(x),
     }
 }
 

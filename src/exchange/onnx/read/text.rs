@@ -23,7 +23,7 @@ pub fn write(net: &Net, items: &[Item], name: &str) -> Result<Written, Value> {
     let mut read_by_name = HashSet::new();
     gather(items, &mut read_by_name);
     let usual = Usual::of(net, items, &read_by_name);
-    let (names, paths) = (HashMap::new(), HashMap::new());
+    let (names, paths) = (HashSet::new(), HashMap::new());
     let (rows, here) = (Vec::new(), Vec::new());
     let mut writer = Writer { net, usual, rows, names, parts: 0, read_by_name, paths, here, nameless: None };
     let layers = writer.list(items, true);
@@ -83,7 +83,7 @@ struct Writer<'n> {
     usual: Usual,
     rows: Vec<Join>,
     /// Names that blocks have been given.
-    names: HashMap<String, usize>,
+    names: HashSet<String>,
     /// How many blocks stand around values that are read by name.
     parts: usize,
     /// Values that concats read by name, the paths that they have, and that of the blocks around what is written.
@@ -189,7 +189,7 @@ impl Writer<'_> {
                 let even = evened(&inside);
                 let layers = Yaml::List(self.folded(&inside, false));
                 let is_projected = !matches!(shortcut, Shortcut::Identity);
-                let shortcut = self.shortcut(shortcut, join);
+                let shortcut = self.shortcut(shortcut);
                 self.row(join.value, join.inputs.clone());
                 let is_text = shortcut.as_ref().is_none_or(|own| matches!(own, Yaml::Text(_)));
                 // Said once for all.
@@ -250,7 +250,7 @@ impl Writer<'_> {
         (entry, length)
     }
 
-    fn shortcut(&mut self, shortcut: &Shortcut, join: &Join) -> Option<Yaml> {
+    fn shortcut(&mut self, shortcut: &Shortcut) -> Option<Yaml> {
         match shortcut {
             Shortcut::Identity => None,
             Shortcut::Pad(value) => {
@@ -263,7 +263,6 @@ impl Writer<'_> {
                 self.here.push("shortcut".into());
                 let list = self.list(own, false);
                 self.here.pop();
-                let _ = join;
                 Some(if is_projection { Yaml::text("project") } else { list })
             }
         }
@@ -396,9 +395,9 @@ impl Writer<'_> {
         if is_container(&fields)
             && is_name(&name)
             && !taken_by_kinds(&name)
-            && !claimed.iter().any(|own| self.names.contains_key(own))
+            && !claimed.iter().any(|own| self.names.contains(own))
         {
-            self.names.extend(claimed.into_iter().map(|own| (own, 1)));
+            self.names.extend(claimed);
             let (kind, inside) = fields.remove(0);
             let main = main_field(&kind);
             let mut inside = match inside {
