@@ -527,3 +527,50 @@ fn long_sums_are_read_in_a_moment_or_refused() {
     assert_eq!(refused(16), None);
     assert!(refused(2000).expect("too many").contains("more ways are added up than blocks can be nested"));
 }
+
+#[test]
+fn a_shift_goes_into_a_conv_only_where_nobody_else_reads_it() {
+    use convlens::exchange::onnx::proto::{AttributeProto, NodeProto, Size, TensorProto};
+    use prost::Message;
+    let mut model = write::model(&network_of("input: [2, 3, 3]\nlayers: [relu]\n"), None);
+    let graph = model.graph.as_mut().expect("a graph");
+    let tensor = |name: &str, dims: Vec<i64>, values: &[f32]| TensorProto {
+        name: name.into(),
+        dims,
+        data_type: 1,
+        raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into(),
+        ..Default::default()
+    };
+    graph.initializer =
+        vec![tensor("w", vec![2, 2, 1, 1], &[0.5, -0.25, 1.0, 2.0]), tensor("shift", vec![2, 1, 1], &[3.0, -7.0])];
+    let node = |op: &str, input: [&str; 2], output: &str, attribute| NodeProto {
+        op_type: op.into(),
+        input: input.map(String::from).to_vec(),
+        output: vec![output.into()],
+        attribute,
+        ..Default::default()
+    };
+    let axis = AttributeProto { name: "axis".into(), i: 1, r#type: 2, ..Default::default() };
+    graph.node = vec![
+        node("Conv", ["input", "w"], "plain", vec![]),
+        node("Add", ["plain", "shift"], "shifted", vec![]),
+        node("Concat", ["plain", "shifted"], "output", vec![axis]),
+    ];
+    let shape =
+        graph.output[0].r#type.as_mut().and_then(|own| own.tensor_type.as_mut()).and_then(|own| own.shape.as_mut());
+    shape.expect("a shape").dim[1].value = Some(Size::Known(4));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.onnx");
+    std::fs::write(&path, model.encode_to_vec()).expect("written");
+    let imported = read::open(&path, None, false).unwrap_or_else(|error| panic!("{error}"));
+    let network = network_of(&imported.text);
+    let mut compiled = imported.compiled(&network).expect("its weights");
+    let given = logits(&mut compiled, forward::noise(18, 5));
+    let convs = network.layers.iter().filter(|layer| layer.is_conv()).count();
+    assert_eq!(convs, 1, "its weights are there once:\n{}", imported.text);
+    let (plain, shifted) = given.split_at(18);
+    for (at, (plain, shifted)) in plain.iter().zip(shifted).enumerate() {
+        let shift = if at < 9 { 3.0 } else { -7.0 };
+        assert!((shifted - plain - shift).abs() < 1e-4, "{at}: {plain} and {shifted}");
+    }
+}

@@ -67,5 +67,7 @@ mod tests {
         // CRC-32C of "123456789" is e3069283, as RFC 3720's polynomial gives it.
         assert_eq!(CASTAGNOLI.checksum(b"123456789"), 0xe306_9283);
         assert_eq!(written.len(), 8 + 4 + 15 + 4);
+        // The files that TensorFlow writes begin with a record of 24 bytes, whose length is followed by these.
+        assert_eq!(checksum(&24u64.to_le_bytes()), [0xa3, 0x7f, 0x4b, 0x22]);
     }
 }
