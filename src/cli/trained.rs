@@ -19,7 +19,7 @@ use crate::spec::{Loaded, Origin};
 /// Where trained weights come from.
 #[derive(Args, Default)]
 pub struct Trained {
-    /// Trained weights: .safetensors, PyTorch's .pth, or of a run, `run:vgg-mini-1`; without them they are drawn at random
+    /// Trained weights: .safetensors, PyTorch's .pth, .onnx, or of a run, `run:vgg-mini-1`
     #[arg(long, value_name = "FILE", group = "trained")]
     weights: Option<PathBuf>,
     /// Take the weights that are published for the architecture, fetched if they are not there yet

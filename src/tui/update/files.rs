@@ -57,7 +57,8 @@ pub fn listed(state: &mut State, found: Vec<(Origin, Option<String>, Opened)>) -
         match state.position(&origin) {
             // A file may be sound now because the one it extends is.
             Some(at) => {
-                let changed = state.entries[at].text != text;
+                // One that was too large to be read at once is read now for the first time.
+                let changed = state.entries[at].text.as_ref().is_some_and(|own| Some(own) != text.as_ref());
                 effects.extend(take(state, at, text, opened));
                 if changed && !state.entries[at].is_edited() {
                     let id = state.entries[at].id.clone();
