@@ -6,12 +6,14 @@ use clap::{Args, ValueEnum};
 
 use super::trained::{Names, Trained};
 use super::{Context, Failure, output};
-use crate::exchange::{onnx, pytorch, weights};
+use crate::exchange::pytorch::{self, Told};
+use crate::exchange::{onnx, weights};
 use crate::files::Kind;
 use crate::files::name::safe;
 use crate::graph::{self, Graph};
 use crate::network::Compiled;
 use crate::network::init::Init;
+use crate::run::train::Recipe;
 use crate::spec::LoadError;
 
 #[derive(Args)]
@@ -40,7 +42,7 @@ pub struct ExportArgs {
 enum FormatName {
     /// For ONNX Runtime, TensorRT, Netron: operators of version 17, any number of images
     Onnx,
-    /// A folder: `model.py`, a module that a person can read, its weights and requirements
+    /// A folder: `model.py`, a module that a person can read, its weights, and `train.py` for one GPU or many
     Pytorch,
 }
 
@@ -71,13 +73,17 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<(), Failure> {
         FormatName::Pytorch => {
             let folder = out("-pytorch");
             inputs.spare_folder(&folder).map_err(super::unwritable(&folder))?;
-            if let Some(there) = pytorch::FILES.iter().map(|name| folder.join(name)).find(|path| path.exists())
+            if let Some(there) = pytorch::files().map(|name| folder.join(name)).find(|path| path.exists())
                 && !args.force
             {
                 return Err(Failure::Message(format!("{} is there already; `--force` replaces it", there.display())));
             }
             let parameters = parameters(context, args, &network, file)?;
-            let written = pytorch::write(&network, parameters.as_ref(), &folder).map_err(Failure::because)?;
+            let told = Told {
+                architecture: &context.library.resolved(&loaded.origin, &context.common.sets)?,
+                recipe: &Recipe::new(&loaded.architecture.train).given(),
+            };
+            let written = pytorch::write(&network, parameters.as_ref(), told, &folder).map_err(Failure::because)?;
             if parameters.is_none() {
                 context.say("without weights (`--weights`, `--pretrained`, or `--seed` to draw some)");
             }

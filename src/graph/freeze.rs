@@ -1,6 +1,6 @@
 //! Layers that are not learned, named by patterns: `block*`, `block1`, `conv*`, `layer4_1.conv1`.
 
-use super::Graph;
+use super::{Graph, Layer};
 
 /// For each layer whether one of the patterns names it and it has something to be learned or followed. `*` stands for any text, `?`
 /// for any character; the path of a block names all in it, a layer's own name all that are called so. The error is the first pattern that names no such layer.
@@ -9,13 +9,7 @@ pub fn frozen(network: &Graph, patterns: &[String]) -> Result<Vec<bool>, String>
     for pattern in patterns {
         let mut names_any = false;
         for layer in network.layers.iter().filter(|layer| layer.params() > 0 || layer.buffers > 0) {
-            let around = layer.name.match_indices('.').map(|(at, _)| &layer.name[..at]);
-            // What a conv brings along goes with it by its own name, too.
-            let blocks = layer.blocks.last().map_or(0, |block| block.len() + 1);
-            let own = layer.name.get(blocks..).unwrap_or(&layer.name);
-            let brought_by = own.split('.').next().unwrap_or(own);
-            let names = [layer.name.as_str(), own, brought_by];
-            if names.into_iter().chain(around).any(|path| fits(pattern, path)) {
+            if paths(layer).into_iter().any(|path| fits(pattern, path)) {
                 frozen[layer.index] = true;
                 names_any = true;
             }
@@ -25,6 +19,16 @@ pub fn frozen(network: &Graph, patterns: &[String]) -> Result<Vec<bool>, String>
         }
     }
     Ok(frozen)
+}
+
+/// All that a pattern may call a layer: its path, its own name, what it was brought along by, the blocks around it.
+pub fn paths(layer: &Layer) -> Vec<&str> {
+    let around = layer.name.match_indices('.').map(|(at, _)| &layer.name[..at]);
+    // What a conv brings along goes with it by its own name, too.
+    let blocks = layer.blocks.last().map_or(0, |block| block.len() + 1);
+    let own = layer.name.get(blocks..).unwrap_or(&layer.name);
+    let brought_by = own.split('.').next().unwrap_or(own);
+    [layer.name.as_str(), own, brought_by].into_iter().chain(around).collect()
 }
 
 /// Whether a text is what a pattern stands for. Steps back to the last `*` where it is not, so that no pattern takes long.

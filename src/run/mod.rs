@@ -16,6 +16,7 @@ pub mod preprocess;
 pub mod runs;
 pub mod session;
 pub mod tensors;
+pub mod torchrun;
 pub mod train;
 
 pub use forward::{Forward, LayerRun, Statistics};

@@ -10,6 +10,7 @@ use super::evaluate::Evaluation;
 use super::machine::{self, TooLarge};
 use super::runs::checkpoint::{Data, How};
 use super::runs::{self, About, Closing, Keeper, Learned, Reopened, RunError, Status, Summary};
+use super::torchrun::error::EngineError;
 use super::train::rate_finder::{Curve, Ramp};
 use super::train::{Control, End, Event, Observed, Progress, Recipe, TrainError, Training};
 use crate::exchange::weights::{self, Rest, WeightsError};
@@ -38,6 +39,8 @@ pub enum SessionError {
     Run(#[from] RunError),
     #[error("{0}")]
     Train(#[from] TrainError),
+    #[error("{0}")]
+    Engine(#[from] EngineError),
     #[error(
         "the {part} data is not what {folder} was trained with: {now} images (checksum {now_checksum:08x}), {then} ({then_checksum:08x}) then"
     )]
@@ -100,6 +103,9 @@ pub struct Session {
     pub start: Value,
     /// Memory that a step was estimated to take.
     pub estimate: u64,
+    source: Source,
+    /// The text of its architecture, which needs no other file.
+    architecture: String,
     augment: Augment,
     compiled: Compiled,
     optimizer: Optimizer,
@@ -124,6 +130,28 @@ pub struct Over {
 }
 
 impl Over {
+    /// As a run's folder tells it.
+    pub fn of(
+        summary: Summary,
+        patience: Option<u64>,
+        [validation, test]: [Option<Evaluation>; 2],
+        folder: Option<PathBuf>,
+    ) -> Over {
+        let end = match (summary.status, &summary.reason) {
+            (Status::Finished, Some(_)) => End::Early,
+            (Status::Finished, None) => End::Finished,
+            (_, Some(_)) => End::Late,
+            (_, None) => End::Stopped,
+        };
+        Over { end, patience, steps: summary.step, validation, test, left_out: 0, folder, summary: Some(summary) }
+    }
+
+    /// Of a run that another machine keeps.
+    pub fn elsewhere() -> Over {
+        let (end, steps) = (End::Finished, 0);
+        Over { end, patience: None, steps, validation: None, test: None, left_out: 0, folder: None, summary: None }
+    }
+
     /// Why it ended before its last step, if that was neither asked for nor a matter of time.
     pub fn reason(&self) -> Option<String> {
         self.patience.filter(|_| self.end == End::Early).map(stopped_early)
@@ -181,9 +209,10 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     let optimizer = Optimizer::new(recipe.algorithm, recipe.weight_decay, &compiled).map_err(TrainError::from)?;
     let start = start_event(&network, &sets, &recipe, &wanted.data.absolute(), estimate);
     super::train::check(&compiled, &sets, &recipe)?;
+    let architecture = library.resolved(&wanted.origin, &wanted.sets)?;
     let about = || -> Result<About, SessionError> {
         Ok(About {
-            architecture: library.resolved(&wanted.origin, &wanted.sets)?,
+            architecture: architecture.clone(),
             recipe: run_recipe(&network, wanted, &recipe),
             start: start.clone(),
             summary: summary(&network, &wanted.data.absolute(), &sets, &recipe),
@@ -205,6 +234,8 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
         notes,
         start,
         estimate,
+        source: wanted.data.absolute(),
+        architecture,
         augment,
         compiled,
         optimizer,
@@ -333,6 +364,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     (summary.step, summary.epoch, summary.seconds) = (progress.step, progress.epoch, progress.seconds);
     (summary.best_val_accuracy, summary.best_epoch) = progress.best.unzip();
     summary.data = own.data.clone();
+    let architecture = reopened.architecture.clone();
     let keeper = Some(reopened.go_on(own, summary)?);
     Ok(Session {
         network,
@@ -341,6 +373,8 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
         notes,
         start,
         estimate,
+        source,
+        architecture,
         augment,
         compiled,
         optimizer,
@@ -517,7 +551,47 @@ fn summary(network: &Graph, data: &Source, sets: &Sets, recipe: &Recipe) -> Summ
     }
 }
 
+/// A run whose last state is in its folder, for another engine to go on with it.
+pub struct HandedOver {
+    /// None where another machine keeps it.
+    pub folder: Option<PathBuf>,
+    pub network: Graph,
+    pub sets: Sets,
+    pub recipe: Recipe,
+    pub source: Source,
+    /// The text of its architecture, which needs no other file.
+    pub architecture: String,
+}
+
+impl HandedOver {
+    /// What its checkpoints hold state of.
+    pub fn how(&self) -> Result<How, TrainError> {
+        Ok(How {
+            algorithm: self.recipe.algorithm,
+            weight_decay: self.recipe.weight_decay,
+            frozen: frozen(&self.network, &self.recipe)?,
+            ema: self.recipe.ema,
+        })
+    }
+}
+
 impl Session {
+    /// Writes where the run stands into its folder and lets go of that.
+    pub fn hand_over(self) -> Result<HandedOver, SessionError> {
+        let Session {
+            network, sets, recipe, source, architecture, compiled, optimizer, average, progress, keeper, ..
+        } = self;
+        let folder = match keeper {
+            Some(mut keeper) => {
+                let (network, optimizer, average) = (&compiled, &optimizer, average.as_ref());
+                keeper.checkpoint(&Learned { network, optimizer, average, progress: &progress })?;
+                Some(keeper.folder.clone())
+            }
+            None => None,
+        };
+        Ok(HandedOver { folder, network, sets, recipe, source, architecture })
+    }
+
     /// The run's folder.
     pub fn folder(&self) -> Option<&Path> {
         self.keeper.as_ref().map(|keeper| keeper.folder.as_path())

@@ -1,9 +1,10 @@
 //! `convlens train ARCH` and `convlens train --resume DIR`: the network trained, step by step.
 
+mod engine;
 mod report;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -22,9 +23,11 @@ use crate::run::data::Source;
 use crate::run::machine;
 use crate::run::runs::{self};
 use crate::run::session::{self, Begin, Change, Out, Session, SessionError};
+use crate::run::torchrun::{self, Launch};
 use crate::run::train::{Control, End, Observed};
 use crate::spec::recipe::{self, Recipe};
 use crate::spec::{LoadError, Origin};
+use engine::EngineArgs;
 use report::Report;
 
 /// What a flag does not say comes from `--recipe`, then from the file's `train:`, then from the defaults in brackets.
@@ -74,6 +77,8 @@ pub struct TrainArgs {
     /// Judge the run's best weights when training has ended, as `convlens evaluate --run RUN` does
     #[arg(long, conflicts_with = "no_out")]
     evaluate: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
@@ -216,12 +221,19 @@ pub fn run(context: &Context, args: &TrainArgs) -> Result<(), Failure> {
             "`--evaluate` prints a second table; `convlens evaluate --run RUN` prints it alone".into(),
         ));
     }
+    let launch = args.engine.launch(args.threads)?;
+    if let (Some(launch), true) = (&launch, args.no_out) {
+        let words = "`--no-out`: the run's folder is what PyTorch's processes are told by".to_string();
+        return if launch.is_first() { Err(Failure::Message(words)) } else { Ok(()) };
+    }
     super::on_threads(args.threads, || {
+        let launch = launch.as_ref();
         let session = match (&args.resume, &args.arch) {
-            (Some(folder), _) => resume(context, args, folder),
-            (None, arch) => begin(context, args, arch.as_deref().unwrap_or_default()),
+            (Some(folder), _) if launch.is_some_and(|launch| !launch.is_first()) => beside(context, args, folder),
+            (Some(folder), _) => resume(context, args, folder, launch),
+            (None, arch) => begin(context, args, arch.as_deref().unwrap_or_default(), launch),
         };
-        train(context, args, session?)
+        train(context, args, session?, launch)
     })
 }
 
@@ -234,7 +246,7 @@ pub(super) fn failure(error: SessionError) -> Failure {
     }
 }
 
-fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Failure> {
+fn begin(context: &Context, args: &TrainArgs, arch: &str, launch: Option<&Launch>) -> Result<Session, Failure> {
     let loaded = context.load(arch)?;
     if let (Origin::Foreign(path), false) = (&loaded.origin, args.trained.is_given()) {
         context.say(&format!("weights are drawn; `--weights {}` goes on from those in the file", path.display()));
@@ -250,6 +262,7 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Fai
     weights.iter().for_each(|path| inputs.add(path, "the weights"));
     check_save(args, &data, inputs)?;
     let out = match (&args.out, args.no_out) {
+        _ if launch.is_some_and(|launch| !launch.is_first()) => Out::Nowhere,
         (Some(folder), _) => {
             let mut read = Inputs::default();
             data.path().iter().for_each(|path| read.add(path, "in the data"));
@@ -268,12 +281,30 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str) -> Result<Session, Fai
         partial: args.trained.partial,
         out,
         id: None,
-        force: args.force,
+        // What PyTorch takes of which memory is not known here.
+        force: args.force || launch.is_some(),
     };
     session::begin(&context.library, &wanted).map_err(failure)
 }
 
-fn resume(context: &Context, args: &TrainArgs, folder: &std::path::Path) -> Result<Session, Failure> {
+/// A machine beside the one that goes on with a run: it needs the network and the data, and takes the rest from there.
+fn beside(context: &Context, args: &TrainArgs, folder: &Path) -> Result<Session, Failure> {
+    let own = runs::recipe(folder).map_err(Failure::because)?;
+    let wanted = Begin {
+        origin: Origin::File(folder.join(runs::ARCHITECTURE)),
+        sets: Vec::new(),
+        data: args.data.clone().map_or_else(|| own.data.parse().map_err(Failure::Message), Ok)?,
+        recipe: own.train,
+        weights: None,
+        partial: false,
+        out: Out::Nowhere,
+        id: Some(own.architecture),
+        force: true,
+    };
+    session::begin(&context.library, &wanted).map_err(failure)
+}
+
+fn resume(context: &Context, args: &TrainArgs, folder: &Path, launch: Option<&Launch>) -> Result<Session, Failure> {
     if !context.common.sets.is_empty() {
         return Err(Failure::Message(
             "`--set` cannot change a run that goes on: its architecture is in its folder".into(),
@@ -285,7 +316,7 @@ fn resume(context: &Context, args: &TrainArgs, folder: &std::path::Path) -> Resu
         checkpoint_every: args.checkpoint_every,
         lr: args.lr,
         data: args.data.clone(),
-        force: args.force,
+        force: args.force || launch.is_some(),
     };
     let mut inputs = Inputs::default();
     inputs.add(folder, "the run");
@@ -308,7 +339,10 @@ fn check_save(args: &TrainArgs, data: &Source, mut inputs: Inputs) -> Result<(),
     inputs.check(path, Kind::Safetensors, args.force).map_err(super::unwritable(path))
 }
 
-fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Failure> {
+fn train(context: &Context, args: &TrainArgs, session: Session, launch: Option<&Launch>) -> Result<(), Failure> {
+    if let Some(launch) = launch {
+        context.say(&launch.words());
+    }
     for note in &session.notes {
         context.say(note);
     }
@@ -333,13 +367,24 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
         None => Ok(()),
     };
     let told = tell_of_interrupt(context, &control, &report.bar, session.folder().is_some());
-    let over = session.run(&control, Observed::default(), &mut |event| report.event(event), &mut save);
+    let mut on = |event| report.event(event);
+    let over = match launch {
+        None => session.run(&control, Observed::default(), &mut on, &mut save),
+        Some(launch) => {
+            let save: torchrun::Trained = &mut save;
+            torchrun::run(session, launch, &control, &mut on, args.save.is_some().then_some(save))
+        }
+    };
     told.store(true, Ordering::Relaxed);
     report.bar.finish_and_clear();
     let over = over.map_err(|error| {
         report.failed_because(&error);
         failure(error)
     })?;
+    if launch.is_some_and(|launch| !launch.is_first()) {
+        context.say("the processes of this machine are done; machine 0 keeps the run");
+        return if control.stops() { Err(Failure::Interrupted) } else { Ok(()) };
+    }
     if let Some(failure) = report.failed.take() {
         if let Some(folder) = &over.folder {
             let (step, folder) = (grouped(over.steps), folder.display());
@@ -351,6 +396,7 @@ fn train(context: &Context, args: &TrainArgs, session: Session) -> Result<(), Fa
     let saved = args.save.as_ref().map(|path| path.display().to_string());
     report.finish(&over, saved)?;
     let used = machine::peak_bytes()
+        .filter(|_| launch.is_none())
         .map_or_else(String::new, |peak| format!(" ({} estimated, {} used at most)", bytes(estimate), bytes(peak)));
     let left_out = match over.left_out {
         0 => String::new(),

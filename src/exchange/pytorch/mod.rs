@@ -1,9 +1,10 @@
-//! Networks as PyTorch code: a folder with a module that a person can read and change, and its weights.
+//! Networks as PyTorch code: a folder with a module that a person can read and change, its weights, and what trains it.
 
 mod classes;
 mod names;
 mod operations;
 mod shared;
+mod training;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use crate::graph::Graph;
 use crate::network::Compiled;
 use crate::visible::visible;
 use classes::classes;
+pub use training::Told;
+use training::{CODE, NETWORK, network_json};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PytorchError {
@@ -23,24 +26,43 @@ pub enum PytorchError {
     Weights(#[from] WeightsError),
 }
 
-/// What is written to a folder.
-pub const FILES: [&str; 3] = ["model.py", "weights.safetensors", "requirements.txt"];
+const MODEL: &str = "model.py";
+const WEIGHTS: &str = "weights.safetensors";
+const REQUIREMENTS: &str = "requirements.txt";
 
-/// Writes `model.py`, `requirements.txt` and, of a network with parameters, `weights.safetensors`. Gives their paths.
-pub fn write(network: &Graph, parameters: Option<&Compiled>, folder: &Path) -> Result<Vec<PathBuf>, PytorchError> {
+/// What is written to a folder.
+pub fn files() -> impl Iterator<Item = &'static str> {
+    [MODEL, WEIGHTS, REQUIREMENTS, NETWORK].into_iter().chain(CODE.map(|(name, _)| name))
+}
+
+/// What the code stands on; the last two only for folders of images, and to go on with a run by hand.
+const STANDS_ON: &str = "torch>=2.3\nsafetensors>=0.4\nnumpy\npillow\npyyaml\n";
+
+/// Writes the module, what trains it and, where there are parameters, `weights.safetensors`. Gives their paths.
+pub fn write(
+    network: &Graph,
+    parameters: Option<&Compiled>,
+    told: Told,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, PytorchError> {
     let failed = |path: &Path| {
         let path = path.display().to_string();
         move |error: std::io::Error| PytorchError::Unwritable { path, reason: reason(&error) }
     };
     std::fs::create_dir_all(folder).map_err(failed(folder))?;
     let (text, keys) = model(network);
-    let [model, tensors, requirements] = FILES.map(|name| folder.join(name));
-    write::write_text(&model, &text).map_err(failed(&model))?;
-    write::write_text(&requirements, "torch>=2.1\nsafetensors>=0.4\n").map_err(failed(&requirements))?;
-    let mut written = vec![model, requirements];
+    let told = network_json(network, &keys, told);
+    let mut written = Vec::new();
+    let own = [(MODEL, text.as_str()), (NETWORK, told.as_str()), (REQUIREMENTS, STANDS_ON)];
+    for (name, text) in own.into_iter().chain(CODE) {
+        let path = folder.join(name);
+        write::write_text(&path, text).map_err(failed(&path))?;
+        written.push(path);
+    }
     if let Some(compiled) = parameters {
-        weights::write_renamed(compiled, &keys, &tensors)?;
-        written.push(tensors);
+        let path = folder.join(WEIGHTS);
+        weights::write_renamed(compiled, &keys, &path)?;
+        written.push(path);
     }
     Ok(written)
 }

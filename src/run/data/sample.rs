@@ -127,6 +127,13 @@ impl DataSet {
         matches!(self.store.images, Images::Ready(_))
     }
 
+    /// Values of all images that are the network's own already, their labels, and one image's sizes, whatever part of them is in
+    /// this set.
+    pub fn ready(&self) -> Option<(&[f32], &[u32], [usize; 3])> {
+        let Store { images: Images::Ready(values), labels, input, .. } = &*self.store else { return None };
+        Some((values, labels, [input.channels, input.height, input.width].map(|side| side as usize)))
+    }
+
     /// A number that tells whether a run goes on with the data it began with: a checksum of labels, and of the values or
     /// the files' names.
     pub fn fingerprint(&self) -> u32 {

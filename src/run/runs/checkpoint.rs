@@ -19,6 +19,8 @@ use crate::run::train::Progress;
 
 /// The header's key.
 const KEY: &str = "convlens";
+/// The key of the CRC-32 of that text, in hexadecimal digits, where PyTorch wrote it; there is no other checksum in it then.
+const KEY_CRC32: &str = "convlens_crc32";
 
 /// The data a run learns from, as far as it must be the same when it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +182,10 @@ impl Checkpoint {
         let damaged = |reason: String| RunError::Damaged { path: path.display().to_string(), reason };
         let opened = TensorFile::open(&path).map_err(|error| damaged(error.reason()))?;
         let text = opened.texts.get(KEY).ok_or_else(|| damaged("its header holds no state of a run".into()))?;
+        let sum = || format!("{:08x}", crc32fast::hash(text.as_bytes()));
+        if opened.texts.get(KEY_CRC32).is_some_and(|written| *written != sum()) {
+            return Err(damaged("its state is not what was written (its checksum differs)".into()));
+        }
         let value: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         if let Some(found) = value["version"].as_u64().filter(|&found| found > VERSION) {
             return Err(RunError::Newer { path: path.display().to_string(), found });
@@ -232,5 +238,14 @@ impl Checkpoint {
             return Err(damaged("its values are not those that were written (their checksum differs)".into()));
         }
         Ok((compiled, optimizer, average))
+    }
+
+    /// The network that is judged: its averages, where there are some.
+    pub fn judged(&self, folder: &Path, network: &Graph, how: How) -> Result<Compiled, RunError> {
+        let (mut compiled, _, average) = self.restore(folder, network, how)?;
+        if let Some(mut average) = average {
+            average.swap(&mut compiled);
+        }
+        Ok(compiled)
     }
 }

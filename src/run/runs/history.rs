@@ -159,7 +159,7 @@ pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
             Line::Rate { step, rate, by } => history.notes.push((step, rate_words(rate, &by))),
             Line::Warning { step, text } => history.notes.push((step, text)),
             Line::Norms { step, layers } => norms.push((step, layers)),
-            Line::Other => {}
+            Line::Checkpoint { .. } | Line::Finish { .. } | Line::Other => {}
         }
     }
     // Each kill may have cut one line in the middle.

@@ -365,7 +365,7 @@ pub(super) fn class_lines(classes: &[String]) -> String {
     classes.iter().map(|name| format!("{}\n", visible(name))).collect()
 }
 
-fn append_line(metrics: &mut File, value: &Value) -> io::Result<()> {
+pub(super) fn append_line(metrics: &mut File, value: &Value) -> io::Result<()> {
     metrics.write_all((value.to_string() + "\n").as_bytes())
 }
 

@@ -65,7 +65,14 @@ pub enum Line {
         step: u64,
         layers: Vec<LayerNorms>,
     },
-    /// A checkpoint, an end, or what a later version writes.
+    Checkpoint {
+        step: u64,
+    },
+    /// An end, with what was looked at then: the validation and the test set.
+    Finish {
+        looked: [Option<Evaluation>; 2],
+    },
+    /// What a later version writes.
     Other,
 }
 
@@ -158,6 +165,13 @@ pub fn read_line(line: &str) -> Option<Line> {
         "norms" => Line::Norms {
             step: whole("step")?,
             layers: value["layers"].as_array()?.iter().map(norms).collect::<Option<_>>()?,
+        },
+        "checkpoint" => Line::Checkpoint { step: whole("step")? },
+        "finish" => Line::Finish {
+            looked: ["val", "test"].map(|part| {
+                let of = |what: &str| value[format!("{part}_{what}")].as_f64();
+                Some(Evaluation { loss: of("loss")?, accuracy: of("accuracy")? })
+            }),
         },
         "warning" => Line::Warning { step: whole("step")?, text: value["text"].as_str().unwrap_or("").into() },
         _ => Line::Other,

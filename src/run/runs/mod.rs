@@ -11,6 +11,7 @@
 //!   state.json               that state again, for people and scripts
 //!   summary.json             where the run stands, in a few figures
 //!   lock                     held while a process trains here
+//!   pytorch/                 what PyTorch trains it with, where it does; torchrun.log is all that it said
 //! ```
 //!
 //! The checkpoint is one file, so that it is the whole state of one step whatever happens. Metrics are never cut: when a run
@@ -19,6 +20,7 @@
 
 pub mod checkpoint;
 mod events;
+mod following;
 pub mod history;
 mod keeper;
 mod lines;
@@ -34,9 +36,10 @@ mod unlearned;
 use std::path::{Path, PathBuf};
 
 pub use checkpoint::class_names;
+pub use following::{Following, say_failed};
 pub use history::History;
 pub use keeper::{About, Closing, Keeper, Learned};
-pub use lines::{event as event_json, finish as finish_json, rate_words};
+pub use lines::{Line, event as event_json, finish as finish_json, rate_words};
 pub use list::{Found, find, list};
 pub use reopened::Reopened;
 pub use summary::{Status, Summary};
