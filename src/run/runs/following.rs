@@ -75,7 +75,14 @@ impl Following {
 /// Says in the folder of a run whose processes have ended that it failed, where they could not say so themselves.
 pub fn say_failed(folder: &Path, reason: &str) -> Result<(), RunError> {
     use super::summary::{Status, Summary};
-    let _lock = super::lock::lock(folder)?;
+    // Processes that have lost the one that started them end after their step.
+    let mut waits = 0..100;
+    let _lock = loop {
+        match super::lock::lock(folder) {
+            Err(RunError::Busy(_)) if waits.next().is_some() => std::thread::sleep(Duration::from_millis(100)),
+            other => break other?,
+        }
+    };
     let mut summary = Summary::read(folder)?;
     if summary.status == Status::Running {
         let mut metrics = super::keeper::open_metrics(folder)?;

@@ -79,7 +79,7 @@ pub fn reason(log: &str, processes: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::reason;
 
     const REPORT: &str = "
 convlens: process 1 of 2: [gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:5
@@ -104,7 +104,6 @@ Root Cause (first observed failure):
 
     #[test]
     fn a_process_that_was_killed_is_the_reason_and_not_those_that_lost_it() {
-        let reason = |log: &str, processes| super::reason(log, processes);
         assert_eq!(
             reason(REPORT, 2).as_deref(),
             Some("process 2 of 2 was killed by SIGKILL, as where memory runs out")

@@ -12,7 +12,7 @@ mod python;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use safetensors::tensor::{Dtype, TensorView};
@@ -139,16 +139,16 @@ pub fn run(
     let reason = || {
         let said = crate::files::read::bytes(&log, LARGEST_LOG).unwrap_or_default();
         failure::reason(&String::from_utf8_lossy(&said), launch.all_processes())
-            .unwrap_or_else(|| "PyTorch's processes ended without a reason".into())
+            .unwrap_or_else(|| format!("torchrun ended: {}", ended.words()))
     };
     let Some(folder) = folder else {
-        return match ended.is_sound {
+        return match ended.is_sound() {
             true => Ok(Over::elsewhere()),
             false => Err(EngineError::Ended { reason: reason(), folder: None }.into()),
         };
     };
     let summary = runs::Summary::read(&folder)?;
-    if !ended.is_sound || matches!(summary.status, Status::Running | Status::Failed) {
+    if !ended.is_sound() || matches!(summary.status, Status::Running | Status::Failed) {
         let reason = reason();
         runs::say_failed(&folder, &reason)?;
         return Err(
@@ -236,8 +236,19 @@ fn start(
 }
 
 struct Ended {
-    is_sound: bool,
+    /// None where the system does not say.
+    status: Option<ExitStatus>,
     looked: [Option<Evaluation>; 2],
+}
+
+impl Ended {
+    fn is_sound(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    fn words(&self) -> String {
+        self.status.map_or_else(|| "the system does not say how".to_string(), |status| status.to_string())
+    }
 }
 
 /// How often it is looked what there is to tell.
@@ -267,8 +278,8 @@ fn follow(
         }
         match status {
             Ok(None) => {}
-            Ok(Some(status)) => return Ended { is_sound: status.success(), looked },
-            Err(_) => return Ended { is_sound: false, looked },
+            Ok(Some(status)) => return Ended { status: Some(status), looked },
+            Err(_) => return Ended { status: None, looked },
         }
         if stops && let Some(mut input) = input.take() {
             let _ = input.write_all(b"stop\n");

@@ -36,6 +36,8 @@ from run import Folder, Names, RunError, fresh_progress  # noqa: E402
 
 # Seconds between two checkpoints that nobody asked for, at the end of an epoch and within one, and between two lines of norms.
 BETWEEN_EPOCHS, WITHIN_EPOCHS, BETWEEN_NORMS = 5.0, 30.0, 2.0
+# Seconds between two steps that are printed.
+BETWEEN_LINES = 5.0
 # A checkpoint or norms take no more than one part in so many of the time.
 SHARE = 100
 MOST_DROPS = 3
@@ -160,6 +162,8 @@ class Training:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=amp and half is torch.float16)
         self.progress = fresh_progress()
         self.optimizer_steps, self.input = 0, network["input"]
+        # Who started it by hand is told what is written.
+        self.prints, self.printed = os.environ.get("CONVLENS_STDIN") != "1", 0.0
         # What this process was told, and what all agreed on at the last step.
         self.stop, self.stopped, self.late = False, False, False
 
@@ -204,8 +208,13 @@ class Training:
             self.keep()
 
     def tell(self, event):
-        if self.folder is not None:
-            self.folder.append(event)
+        if self.folder is None:
+            return
+        self.folder.append(event)
+        if self.prints and (event["event"] != "step" or time.monotonic() - self.printed > BETWEEN_LINES):
+            self.printed = time.monotonic()
+            figures = ((key, own) for key, own in event.items() if isinstance(own, (int, float)))
+            print(event["event"], *(f"{key} {own:.6g}" for key, own in figures), event.get("text", ""), flush=True)
 
     def keep(self):
         self.count_time()
