@@ -33,6 +33,11 @@ pub enum Kind {
     /// A table that begins with what its first column is called.
     Csv(&'static str),
     Onnx,
+    /// A text of ours for people, which ends so and begins with one of these.
+    Text {
+        ending: &'static str,
+        begins: &'static [&'static str],
+    },
 }
 
 impl Kind {
@@ -42,6 +47,10 @@ impl Kind {
             Kind::Png => "a PNG picture",
             Kind::Csv(_) => "a table of ours (.csv)",
             Kind::Onnx => "ONNX",
+            Kind::Text { ending: ".svg", .. } => "an SVG picture",
+            Kind::Text { ending: ".html", .. } => "a page (.html)",
+            Kind::Text { ending: ".tex", .. } => "LaTeX",
+            Kind::Text { .. } => "a graph of Graphviz",
         }
     }
 
@@ -51,6 +60,10 @@ impl Kind {
             Kind::Png => "NAME.png",
             Kind::Csv(_) => "NAME.csv",
             Kind::Onnx => "NAME.onnx",
+            Kind::Text { ending: ".svg", .. } => "NAME.svg",
+            Kind::Text { ending: ".html", .. } => "NAME.html",
+            Kind::Text { ending: ".tex", .. } => "NAME.tex",
+            Kind::Text { .. } => "NAME.dot",
         }
     }
 
@@ -60,6 +73,9 @@ impl Kind {
             Kind::Safetensors => &["pth", "pt", "bin", "npy", "npz", "h5", "onnx", "yaml", "yml", "json", "png", "jpg"],
             Kind::Png => &["jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "yaml", "yml", "json", "safetensors"],
             Kind::Csv(_) => &["png", "jpg", "yaml", "yml", "json", "safetensors", "pth"],
+            Kind::Text { .. } => {
+                &["png", "jpg", "pdf", "yaml", "yml", "json", "safetensors", "onnx", "pth", "csv", "py", "md"]
+            }
             Kind::Onnx => &["pth", "pt", "png", "jpg", "yaml", "yml", "json", "safetensors", "csv", "h5"],
         }
     }
@@ -75,6 +91,9 @@ impl Kind {
                 Kind::Png => start.starts_with(b"\x89PNG\r\n\x1a\n"),
                 // The file format's version stands first.
                 Kind::Onnx => start[0] == 8,
+                Kind::Text { begins, .. } => {
+                    begins.iter().any(|first| start.starts_with(&first.as_bytes()[..first.len().min(START)]))
+                }
                 Kind::Csv(first) => start.starts_with(&first.as_bytes()[..first.len().min(START)]),
             }
     }

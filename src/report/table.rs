@@ -56,6 +56,16 @@ impl Table {
         }
     }
 
+    /// The headings.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The rows as people read them, for pages of other kinds than those below.
+    pub fn rows(&self) -> impl Iterator<Item = Vec<String>> {
+        self.rows.iter().map(|row| Self::shown(row).collect())
+    }
+
     fn names(&self) -> impl Iterator<Item = String> {
         self.columns.iter().map(|column| visible(&column.name).into_owned())
     }

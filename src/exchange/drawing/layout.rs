@@ -1,0 +1,341 @@
+//! Where things stand in a picture: below one another, ways side by side, boxes around blocks. All lengths are in pixels.
+//!
+//! Each part becomes a [`Drawing`] with its own origin, which is moved to its place in the drawing around it.
+
+use super::scene::{Fork, Group, Node, Part, Scene, Way};
+use super::shade::Shade;
+use crate::graph::Source;
+
+/// A thing to be drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// A node's box, with the first of its layers.
+    Box {
+        x: f64,
+        y: f64,
+        width: f64,
+        height: f64,
+        fill: String,
+        layers: (usize, usize),
+        round: bool,
+    },
+    /// Around a block.
+    Frame {
+        x: f64,
+        y: f64,
+        width: f64,
+        height: f64,
+    },
+    Text {
+        x: f64,
+        y: f64,
+        text: String,
+        style: Style,
+    },
+    /// From above to below; straight, or bent where both are not in one line.
+    Line {
+        from: (f64, f64),
+        to: (f64, f64),
+        arrow: bool,
+    },
+    /// Past others: from and to the right side of a box, by way of `x`.
+    Past {
+        from: (f64, f64),
+        to: (f64, f64),
+        x: f64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Head,
+    Small,
+    /// From its left end.
+    Group,
+}
+
+/// Things with their place, and how large all are together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Drawing {
+    pub width: f64,
+    pub height: f64,
+    /// Where values arrive above and leave below.
+    axis: f64,
+    pub shapes: Vec<Shape>,
+}
+
+const GAP: f64 = 16.0;
+const BEND: f64 = 26.0;
+const BESIDE: f64 = 18.0;
+/// A way without parts is a line.
+const LANE: f64 = 26.0;
+const PADDING: f64 = 12.0;
+const TITLE: f64 = 18.0;
+const HEAD: f64 = 11.0;
+const SMALL: f64 = 9.5;
+
+/// About how wide a text is in Helvetica or what stands in for it.
+pub fn width_of(text: &str, size: f64) -> f64 {
+    let letter = |letter: char| match letter {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '/' | ' ' | '·' | '(' | ')' | 'f' | 't' | 'I' => 0.3,
+        'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.87,
+        'A'..='Z' | '&' => 0.7,
+        _ if letter.is_ascii() || letter == '×' => 0.57,
+        _ => 1.0,
+    };
+    // A tenth more for fonts that run wide and for bold letters.
+    text.chars().map(letter).sum::<f64>() * size * 1.1
+}
+
+impl Drawing {
+    fn moved(mut self, dx: f64, dy: f64) -> Vec<Shape> {
+        let by = |(x, y): (f64, f64)| (x + dx, y + dy);
+        for shape in &mut self.shapes {
+            match shape {
+                Shape::Box { x, y, .. } | Shape::Frame { x, y, .. } | Shape::Text { x, y, .. } => {
+                    (*x, *y) = by((*x, *y));
+                }
+                Shape::Line { from, to, .. } => (*from, *to) = (by(*from), by(*to)),
+                Shape::Past { from, to, x } => {
+                    (*from, *to) = (by(*from), by(*to));
+                    *x += dx;
+                }
+            }
+        }
+        self.shapes
+    }
+
+    fn line(&mut self, from: (f64, f64), to: (f64, f64), arrow: bool) {
+        self.shapes.push(Shape::Line { from, to, arrow });
+    }
+}
+
+/// A whole network, with its input on top.
+pub fn drawing(scene: &Scene, input: &str, shade: &Shade) -> Drawing {
+    let start = Drawing {
+        width: width_of(input, HEAD) + 20.0,
+        height: 22.0,
+        axis: width_of(input, HEAD) / 2.0 + 10.0,
+        shapes: vec![
+            Shape::Box {
+                x: 0.0,
+                y: 0.0,
+                width: width_of(input, HEAD) + 20.0,
+                height: 22.0,
+                fill: "#ffffff".into(),
+                layers: (usize::MAX, usize::MAX),
+                round: true,
+            },
+            Shape::Text { x: width_of(input, HEAD) / 2.0 + 10.0, y: 15.0, text: input.into(), style: Style::Head },
+        ],
+    };
+    let parts =
+        std::iter::once((start, true)).chain(scene.parts.iter().map(|part| (part_of(part, shade), is_near(part))));
+    let mut whole = below(parts.collect());
+    past(&mut whole, scene);
+    whole
+}
+
+/// Whether a part reads what is above it.
+fn is_near(part: &Part) -> bool {
+    match part {
+        Part::Node(node) => node.near,
+        Part::Group(group) => group.parts.first().is_none_or(is_near),
+        Part::Fork(_) => true,
+    }
+}
+
+fn part_of(part: &Part, shade: &Shade) -> Drawing {
+    match part {
+        Part::Node(node) => node_of(node, shade),
+        Part::Group(group) => group_of(group, shade),
+        Part::Fork(fork) => fork_of(fork, shade),
+    }
+}
+
+/// One below the other along one axis, with a line from each to the next that reads it.
+fn below(parts: Vec<(Drawing, bool)>) -> Drawing {
+    let axis = parts.iter().map(|(own, _)| own.axis).fold(0.0, f64::max);
+    let mut whole = Drawing { axis, ..Drawing::default() };
+    for (at, (own, is_near)) in parts.into_iter().enumerate() {
+        if at > 0 {
+            let (from, to) = (whole.height, whole.height + GAP);
+            if is_near {
+                whole.line((axis, from), (axis, to), true);
+            }
+            whole.height = to;
+        }
+        let (left, height) = (axis - own.axis, own.height);
+        whole.width = whole.width.max(left + own.width);
+        let top = whole.height;
+        whole.shapes.extend(own.moved(left, top));
+        whole.height += height;
+    }
+    whole
+}
+
+fn node_of(node: &Node, shade: &Shade) -> Drawing {
+    let label = &node.label;
+    let share = shade.share(node).map(|share| format!("{:.1} %", 100.0 * share)).unwrap_or_default();
+    let foot = [label.foot.as_str(), share.as_str()].map(str::to_string);
+    let foot = foot.iter().filter(|own| !own.is_empty()).cloned().collect::<Vec<_>>().join(" · ");
+    let lines = [(&label.head, Style::Head, HEAD), (&label.brings, Style::Small, SMALL), (&foot, Style::Small, SMALL)];
+    let lines: Vec<_> = lines.into_iter().filter(|(text, ..)| !text.is_empty()).collect();
+    let width = lines.iter().map(|(text, _, size)| width_of(text, *size)).fold(0.0, f64::max) + 18.0;
+    let height = lines.iter().map(|(_, _, size)| size + 3.5).sum::<f64>() + 7.0;
+    let mut own = Drawing { width, height, axis: width / 2.0, shapes: Vec::new() };
+    own.shapes.push(Shape::Box {
+        x: 0.0,
+        y: 0.0,
+        width,
+        height,
+        fill: shade.fill(node),
+        layers: (node.layers.start, node.layers.end),
+        round: false,
+    });
+    let mut y = 3.0;
+    for (text, style, size) in lines {
+        y += size + 2.5;
+        own.shapes.push(Shape::Text { x: width / 2.0, y, text: text.clone(), style });
+        y += 1.0;
+    }
+    own
+}
+
+fn group_of(group: &Group, shade: &Shade) -> Drawing {
+    let inner = below(group.parts.iter().map(|part| (part_of(part, shade), is_near(part))).collect());
+    let heading = group.heading();
+    // The line on which values arrive does not cross the heading: it stands beside it, or begins below it.
+    let title = 1.1 * width_of(&heading, SMALL) + 2.0 * PADDING;
+    let beside = (title - inner.axis).max(PADDING);
+    let left = if beside < 4.0 * PADDING { beside } else { PADDING };
+    let width = (left + inner.width + PADDING).max(title);
+    let height = TITLE + GAP / 2.0 + inner.height + PADDING;
+    let axis = left + inner.axis;
+    let mut own = Drawing { width, height, axis, shapes: vec![Shape::Frame { x: 0.0, y: 0.0, width, height }] };
+    own.shapes.push(Shape::Text { x: 8.0, y: 13.0, text: heading, style: Style::Group });
+    let top = TITLE + GAP / 2.0;
+    if group.parts.first().is_none_or(is_near) {
+        let is_fork = matches!(group.parts.first(), Some(Part::Fork(_)));
+        let from = if axis < title { TITLE } else { 0.0 };
+        own.line((axis, from), (axis, top), !is_fork);
+    }
+    let bottom = top + inner.height;
+    own.shapes.extend(inner.moved(left, top));
+    own.line((axis, bottom), (axis, height), false);
+    own
+}
+
+fn way_of(way: &Way, shade: &Shade) -> (Drawing, bool) {
+    match way.parts.is_empty() {
+        true => (Drawing { width: LANE, height: 0.0, axis: LANE / 2.0, shapes: Vec::new() }, true),
+        false => {
+            let near = is_near(&way.parts[0]);
+            (below(way.parts.iter().map(|part| (part_of(part, shade), is_near(part))).collect()), near)
+        }
+    }
+}
+
+fn fork_of(fork: &Fork, shade: &Shade) -> Drawing {
+    let ways: Vec<(Drawing, bool, bool)> = fork
+        .ways
+        .iter()
+        .map(|way| {
+            let (own, near) = way_of(way, shade);
+            (own, near, !way.parts.is_empty() && !matches!(way.parts[0], Part::Fork(_)))
+        })
+        .collect();
+    let join = node_of(&fork.join, shade);
+    let tallest = ways.iter().map(|(own, ..)| own.height).fold(0.0, f64::max);
+    let wide = ways.iter().map(|(own, ..)| own.width).sum::<f64>() + BESIDE * ways.len().saturating_sub(1) as f64;
+    // One way beside lines alone stays straight.
+    let mut left = 0.0;
+    let mut axes = Vec::new();
+    for (own, ..) in &ways {
+        axes.push(left + own.axis);
+        left += own.width + BESIDE;
+    }
+    let full: Vec<usize> = (0..ways.len()).filter(|&at| !fork.ways[at].parts.is_empty()).collect();
+    let axis = match full.as_slice() {
+        [only] => axes[*only],
+        _ => wide / 2.0,
+    };
+    let shift = (join.axis - axis).max(0.0);
+    let axis = axis + shift;
+    let width = (wide + shift).max(axis + join.width - join.axis);
+    let mut whole = Drawing { width, height: 0.0, axis, shapes: Vec::new() };
+    let (top, bottom) = (BEND, BEND + tallest);
+    let mut x = shift;
+    for (own, near, arrow) in ways {
+        let (at, height) = (x + own.axis, own.height);
+        if near {
+            whole.line((axis, 0.0), (at, top), arrow);
+        }
+        if height < tallest {
+            whole.line((at, top + height), (at, bottom), false);
+        }
+        whole.line((at, bottom), (axis, bottom + BEND), true);
+        x += own.width + BESIDE;
+        let left = at - own.axis;
+        whole.shapes.extend(own.moved(left, top));
+    }
+    whole.height = bottom + BEND + join.height;
+    let left = axis - join.axis;
+    whole.shapes.extend(join.moved(left, bottom + BEND));
+    whole
+}
+
+/// Lines that lead past others, each in a lane of its own at the right.
+fn past(whole: &mut Drawing, scene: &Scene) {
+    let place = |shapes: &[Shape], wanted: Source| {
+        shapes.iter().find_map(|shape| match (shape, wanted) {
+            (Shape::Box { x, y, width, height, layers, .. }, Source::Layer(at))
+                if (layers.0..layers.1).contains(&at) =>
+            {
+                Some((x + width, y + height / 2.0))
+            }
+            (Shape::Box { x, y, width, height, layers: (usize::MAX, _), .. }, Source::Input) => {
+                Some((x + width, y + height / 2.0))
+            }
+            _ => None,
+        })
+    };
+    let mut feeds = Vec::new();
+    far(&scene.parts, &mut feeds);
+    // Short ones run inside.
+    feeds.sort_by_key(|(from, to)| match from {
+        Source::Layer(at) => to - at,
+        Source::Input => usize::MAX,
+    });
+    let mut x = whole.width;
+    let mut lines = Vec::new();
+    for (from, to) in feeds {
+        let ends = (place(&whole.shapes, from), place(&whole.shapes, Source::Layer(to)));
+        if let (Some(from), Some(to)) = ends {
+            x += 14.0;
+            lines.push(Shape::Past { from, to, x });
+        }
+    }
+    if !lines.is_empty() {
+        whole.width = x + 8.0;
+    }
+    // Below what they pass.
+    lines.append(&mut whole.shapes);
+    whole.shapes = lines;
+}
+
+fn far(parts: &[Part], into: &mut Vec<(Source, usize)>) {
+    let of = |node: &Node, into: &mut Vec<(Source, usize)>| {
+        into.extend(node.far.iter().map(|source| (*source, node.layers.start)));
+    };
+    for part in parts {
+        match part {
+            Part::Node(node) => of(node, into),
+            Part::Group(group) => far(&group.parts, into),
+            Part::Fork(fork) => {
+                of(&fork.join, into);
+                fork.ways.iter().for_each(|way| far(&way.parts, into));
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Networks as pictures and papers: what a reader is shown of them outside of this program.
+//!
+//! A [`Scene`](scene::Scene) is the network as it is drawn: layers with what they bring along, blocks around them, ways beside one
+//! another, repetitions folded. `dot`, `svg` and `latex` each write it in their language; `html` is a page with the picture, the
+//! numbers and their working.
+
+mod dot;
+mod fold;
+mod html;
+mod label;
+mod latex;
+mod layout;
+mod scene;
+mod shade;
+mod svg;
+
+use std::path::Path;
+
+pub use shade::{Measure, Shade};
+
+use crate::files::{Kind, reason, write};
+use crate::graph::Graph;
+use scene::Scene;
+
+/// What a network can be written as, for people to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Dot,
+    Svg,
+    Latex,
+    Html,
+}
+
+impl Format {
+    pub const ALL: [Format; 4] = [Format::Dot, Format::Svg, Format::Latex, Format::Html];
+
+    /// The format's name, on the command line too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Dot => "dot",
+            Format::Svg => "svg",
+            Format::Latex => "latex",
+            Format::Html => "html",
+        }
+    }
+
+    /// What is written, for whoever asks before a file is replaced.
+    pub fn kind(self) -> Kind {
+        let begins: &[&str] = match self {
+            Format::Dot => &["digraph", "graph", "strict"],
+            Format::Svg => &["<svg", "<?xml"],
+            Format::Latex => &["%", "\\documentclass"],
+            Format::Html => &["<!doctype html", "<!DOCTYPE html", "<html"],
+        };
+        Kind::Text { ending: self.ending(), begins }
+    }
+
+    /// What its files end in.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Format::Latex => ".tex",
+            Format::Dot => ".dot",
+            Format::Svg => ".svg",
+            Format::Html => ".html",
+        }
+    }
+}
+
+/// A network in a format's language.
+pub fn text(network: &Graph, format: Format, shade: &Shade) -> String {
+    let scene = Scene::of(network);
+    match format {
+        Format::Dot => dot::text(network, &scene, shade),
+        Format::Svg => svg::text(network, &scene, shade),
+        Format::Latex => latex::text(network, &scene),
+        Format::Html => html::text(network, &scene, shade),
+    }
+}
+
+/// Writes a network to a file; the error says why not.
+pub fn write(network: &Graph, format: Format, shade: &Shade, path: &Path) -> Result<(), String> {
+    let written = write::write_text(path, &text(network, format, shade));
+    written.map_err(|error| format!("cannot write {}: {}", path.display(), reason(&error)))
+}
+
+/// A text for XML and HTML.
+fn escaped(text: &str) -> String {
+    let mut own = String::with_capacity(text.len());
+    for letter in crate::visible::visible(text).chars() {
+        match letter {
+            '&' => own.push_str("&amp;"),
+            '<' => own.push_str("&lt;"),
+            '>' => own.push_str("&gt;"),
+            '"' => own.push_str("&quot;"),
+            letter => own.push(letter),
+        }
+    }
+    own
+}
