@@ -10,6 +10,7 @@ mod background;
 pub mod columns;
 mod disk;
 pub mod draw;
+mod export;
 pub mod jobs;
 pub mod keys;
 pub mod lanes;

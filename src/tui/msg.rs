@@ -13,6 +13,7 @@ use super::state::editor::{Analysis, LeftOver};
 use super::state::training::{Shown, Verdict};
 use super::state::views::{Measured, Photo, Timed};
 use super::trainer::Wanted;
+use crate::exchange::drawing::Format;
 use crate::graph::Graph;
 use crate::run::LayerRun;
 use crate::run::attention::{Heat, Method};
@@ -201,6 +202,13 @@ pub enum Effect {
     External {
         origin: Origin,
         text: String,
+    },
+    /// Write a network for people.
+    Export {
+        network: Arc<Graph>,
+        origin: Origin,
+        format: Format,
+        path: PathBuf,
     },
     Photo(PathBuf),
     Forward(Request),

@@ -405,6 +405,12 @@ impl Runner<'_> {
                         Err(why) => Msg::Complain(why),
                     })
                 }
+                Effect::Export { network, origin, format, path } => {
+                    Some(match super::export::write(&network, &origin, format, &path) {
+                        Ok(words) => Msg::Tell(words),
+                        Err(why) => Msg::Complain(why),
+                    })
+                }
                 Effect::Photo(path) => {
                     self.work.give(Job::Photo(path));
                     None

@@ -5,6 +5,7 @@
 mod arithmetic;
 mod commands;
 mod common;
+mod drawing;
 mod edges;
 mod evidence;
 mod explorer;

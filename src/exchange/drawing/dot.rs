@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use super::scene::{Group, Node, Part, Scene};
+use super::parts::{Group, Node, Part};
 use super::shade::Shade;
 use crate::graph::{Graph, Source};
 use crate::visible::visible;
 
-pub fn text(network: &Graph, scene: &Scene, shade: &Shade) -> String {
+pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
     let mut own =
         Writer { shade, lines: String::new(), edges: Vec::new(), names: vec![0; network.layers.len()], clusters: 0 };
     let _ = writeln!(own.lines, "digraph {} {{", quoted(&network.architecture.name));
@@ -19,8 +19,8 @@ pub fn text(network: &Graph, scene: &Scene, shade: &Shade) -> String {
         "  input [label={}, fillcolor=\"#ffffff\"];",
         quoted(&format!("input\n{}", network.input()))
     );
-    own.parts(&scene.parts, &["input".to_string()], 1);
-    own.far(scene.parts.as_slice());
+    own.parts(parts, &["input".to_string()], 1);
+    own.far(parts);
     for (from, to, style) in std::mem::take(&mut own.edges) {
         let _ = writeln!(own.lines, "  {from} -> {to}{style};");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::scene::{Fork, Group, Node, Part, Way};
+use super::parts::{Fork, Group, Node, Part, Way};
 use crate::graph::Graph;
 
 /// Fewest repetitions of one block with different numbers of channels that are drawn as one.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::scene::Scene;
+use super::parts::Part;
 use super::shade::Shade;
 use super::{escaped, svg};
 use crate::graph::conventions::Convention;
@@ -34,7 +34,7 @@ dl { margin: .3rem 0; display: grid; grid-template-columns: auto 1fr; gap: 0 .6r
 ";
 
 /// The whole page.
-pub fn text(network: &Graph, scene: &Scene, shade: &Shade) -> String {
+pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
     let architecture = &network.architecture;
     let name = escaped(&architecture.name);
     let mut page = format!(
@@ -48,7 +48,7 @@ pub fn text(network: &Graph, scene: &Scene, shade: &Shade) -> String {
     }
     cards(network, &mut page);
     let _ =
-        writeln!(page, "<h2>The network</h2>\n<div class=\"wide picture\">{}</div>", svg::text(network, scene, shade));
+        writeln!(page, "<h2>The network</h2>\n<div class=\"wide picture\">{}</div>", svg::text(network, parts, shade));
     charts(network, &mut page);
     rows(network, &mut page);
     advice(network, &mut page);

@@ -1,7 +1,7 @@
 //! A LaTeX document with two tables to be copied out: the network as papers show one (Simonyan & Zisserman 2014, He et al. 2015,
 //! their Table 1), and every layer with its numbers, with booktabs.
 
-use super::scene::{Fork, Group, Part, Scene};
+use super::parts::{Fork, Group, Part};
 use crate::graph::conventions::Convention;
 use crate::graph::figures::grouped;
 use crate::graph::{Graph, Layer, Source};
@@ -17,19 +17,18 @@ const HEAD: &str = "\\documentclass{article}
 ";
 
 /// The whole document.
-pub fn text(network: &Graph, scene: &Scene) -> String {
+pub fn text(network: &Graph, parts: &[Part]) -> String {
     let name = escaped(&network.architecture.name);
     format!(
-        "% {} as tables, written by convlens. Copy what is needed; its packages are booktabs, longtable and amsmath.\n{HEAD}\n{}\n{}\n\\end{{document}}\n",
-        visible(&network.architecture.name),
-        configuration(network, scene, &name),
+        "% Two tables, written by convlens. Copy what is needed; the packages are booktabs, longtable and amsmath.\n{HEAD}\n{}\n{}\n\\end{{document}}\n",
+        configuration(network, parts, &name),
         numbers(network, &name)
     )
 }
 
 /// A row for each part of the network: what it gives, and what it is.
-fn configuration(network: &Graph, scene: &Scene, name: &str) -> String {
-    let rows = scene.parts.iter().map(|part| {
+fn configuration(network: &Graph, parts: &[Part], name: &str) -> String {
+    let rows = parts.iter().map(|part| {
         let output = network.layers[part.layers().end - 1].output;
         format!("{} & {} \\\\", escaped(&output.to_string()), cell(network, part))
     });

@@ -2,7 +2,7 @@
 //!
 //! Each part becomes a [`Drawing`] with its own origin, which is moved to its place in the drawing around it.
 
-use super::scene::{Fork, Group, Node, Part, Scene, Way};
+use super::parts::{Fork, Group, Node, Part, Way};
 use super::shade::Shade;
 use crate::graph::Source;
 
@@ -111,7 +111,7 @@ impl Drawing {
 }
 
 /// A whole network, with its input on top.
-pub fn drawing(scene: &Scene, input: &str, shade: &Shade) -> Drawing {
+pub fn drawing(parts: &[Part], input: &str, shade: &Shade) -> Drawing {
     let start = Drawing {
         width: width_of(input, HEAD) + 20.0,
         height: 22.0,
@@ -129,10 +129,9 @@ pub fn drawing(scene: &Scene, input: &str, shade: &Shade) -> Drawing {
             Shape::Text { x: width_of(input, HEAD) / 2.0 + 10.0, y: 15.0, text: input.into(), style: Style::Head },
         ],
     };
-    let parts =
-        std::iter::once((start, true)).chain(scene.parts.iter().map(|part| (part_of(part, shade), is_near(part))));
-    let mut whole = below(parts.collect());
-    past(&mut whole, scene);
+    let all = std::iter::once((start, true)).chain(parts.iter().map(|part| (part_of(part, shade), is_near(part))));
+    let mut whole = below(all.collect());
+    past(&mut whole, parts);
     whole
 }
 
@@ -286,7 +285,7 @@ fn fork_of(fork: &Fork, shade: &Shade) -> Drawing {
 }
 
 /// Lines that lead past others, each in a lane of its own at the right.
-fn past(whole: &mut Drawing, scene: &Scene) {
+fn past(whole: &mut Drawing, parts: &[Part]) {
     let place = |shapes: &[Shape], wanted: Source| {
         shapes.iter().find_map(|shape| match (shape, wanted) {
             (Shape::Box { x, y, width, height, layers, .. }, Source::Layer(at))
@@ -301,7 +300,7 @@ fn past(whole: &mut Drawing, scene: &Scene) {
         })
     };
     let mut feeds = Vec::new();
-    far(&scene.parts, &mut feeds);
+    far(parts, &mut feeds);
     // Short ones run inside.
     feeds.sort_by_key(|(from, to)| match from {
         Source::Layer(at) => to - at,
@@ -337,5 +336,102 @@ fn far(parts: &[Part], into: &mut Vec<(Source, usize)>) {
                 fork.ways.iter().for_each(|way| far(&way.parts, into));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::drawing::scene;
+    use crate::graph;
+    use crate::spec::{Library, Origin};
+
+    /// Left, top, right and bottom of what has an area.
+    fn area(shape: &Shape) -> Option<[f64; 4]> {
+        match shape {
+            Shape::Box { x, y, width, height, .. } | Shape::Frame { x, y, width, height } => {
+                Some([*x, *y, x + width, y + height])
+            }
+            _ => None,
+        }
+    }
+
+    fn holds(outer: [f64; 4], inner: [f64; 4]) -> bool {
+        let [left, top, right, bottom] = outer;
+        left <= inner[0] + 0.01 && top <= inner[1] + 0.01 && right >= inner[2] - 0.01 && bottom >= inner[3] - 0.01
+    }
+
+    fn apart(a: [f64; 4], b: [f64; 4]) -> bool {
+        a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1]
+    }
+
+    #[test]
+    fn boxes_stand_apart_or_in_one_another_and_lines_end_at_them() {
+        let library = Library::new(None);
+        for origin in library.list().into_iter().filter(|own| matches!(own, Origin::Bundled(_))) {
+            let id = origin.id();
+            let network = graph::analyse(&library.load(&id, &[]).expect("bundled")).expect("bundled");
+            let own = drawing(&scene::of(&network), "input", &Shade::Kind);
+            let areas: Vec<(bool, [f64; 4])> =
+                own.shapes.iter().filter_map(|own| Some((matches!(own, Shape::Box { .. }), area(own)?))).collect();
+            for (at, (is_box, a)) in areas.iter().enumerate() {
+                assert!(holds([0.0, 0.0, own.width, own.height], *a), "{id}: {a:?} is outside");
+                for (other_is_box, b) in &areas[at + 1..] {
+                    let nested = !is_box && holds(*a, *b) || !other_is_box && holds(*b, *a);
+                    assert!(apart(*a, *b) || nested, "{id}: {a:?} over {b:?}");
+                }
+            }
+            for shape in &own.shapes {
+                match shape {
+                    Shape::Text { x, y, text, style } => {
+                        let size = if *style == Style::Head { HEAD } else { SMALL };
+                        let half = if *style == Style::Group { 0.0 } else { width_of(text, size) / 2.0 };
+                        let right = if *style == Style::Group { x + width_of(text, size) } else { x + half };
+                        let own = [x - half, y - size, right, *y];
+                        assert!(areas.iter().any(|(_, area)| holds(*area, own)), "{id}: `{text}` sticks out");
+                    }
+                    Shape::Line { from, to, arrow } => {
+                        assert!(from.1 < to.1, "{id}: a line leads down");
+                        let ends = |(is_box, [left, top, right, _]): &(bool, [f64; 4])| {
+                            let inside = *left <= to.0 && to.0 <= *right;
+                            inside && (to.1 - top).abs() < 0.01 && (*is_box || *arrow)
+                        };
+                        assert!(!arrow || areas.iter().any(ends), "{id}: an arrow at {to:?} ends nowhere");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_layer_stands_in_one_box_as_often_as_it_is_there() {
+        fn count(parts: &[Part]) -> usize {
+            let of = |part: &Part| match part {
+                Part::Node(node) => node.layers.len(),
+                Part::Group(group) => group.times * count(&group.parts),
+                Part::Fork(fork) => {
+                    fork.join.layers.len() + fork.ways.iter().map(|way| count(&way.parts)).sum::<usize>()
+                }
+            };
+            parts.iter().map(of).sum()
+        }
+        let library = Library::new(None);
+        for origin in library.list().into_iter().filter(|own| matches!(own, Origin::Bundled(_))) {
+            let network = graph::analyse(&library.load(&origin.id(), &[]).expect("bundled")).expect("bundled");
+            assert_eq!(count(&scene::of(&network)), network.layers.len(), "{}", origin.id());
+        }
+    }
+
+    #[test]
+    fn a_layer_that_reads_another_one_is_drawn_with_a_line_past_those_between() {
+        let text = "input: [3, 8, 8]\nlayers:\n  - conv3-4\n  - block: {name: part, layers: [conv3-4, conv3-4]}\n  \
+                    - concat: [identity, [{from: conv1}, conv1-2]]\n  - residual: [conv3-6]\n"
+            .to_string();
+        let loaded = Library::new(None).load_text(&Origin::File("net.yaml".into()), text, &[]);
+        let network = graph::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).expect("fits");
+        let own = drawing(&scene::of(&network), "input", &Shade::Kind);
+        let past: Vec<_> = own.shapes.iter().filter(|shape| matches!(shape, Shape::Past { .. })).collect();
+        assert_eq!(past.len(), 1, "{past:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Networks as pictures and papers: what a reader is shown of them outside of this program.
 //!
-//! A [`Scene`](scene::Scene) is the network as it is drawn: layers with what they bring along, blocks around them, ways beside one
+//! [`scene::of`] takes it apart into what is drawn: layers with what they bring along, blocks around them, ways beside one
 //! another, repetitions folded. `dot`, `svg` and `latex` each write it in their language; `html` is a page with the picture, the
 //! numbers and their working.
 
@@ -10,6 +10,7 @@ mod html;
 mod label;
 mod latex;
 mod layout;
+mod parts;
 mod scene;
 mod shade;
 mod svg;
@@ -20,7 +21,6 @@ pub use shade::{Measure, Shade};
 
 use crate::files::{Kind, reason, write};
 use crate::graph::Graph;
-use scene::Scene;
 
 /// What a network can be written as, for people to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,12 @@ impl Format {
             Format::Latex => "latex",
             Format::Html => "html",
         }
+    }
+
+    /// What a file's ending stands for.
+    pub fn of(path: &Path) -> Option<Format> {
+        let name = path.file_name()?.to_str()?.to_lowercase();
+        Format::ALL.into_iter().find(|format| name.len() > format.ending().len() && name.ends_with(format.ending()))
     }
 
     /// What is written, for whoever asks before a file is replaced.
@@ -68,12 +74,12 @@ impl Format {
 
 /// A network in a format's language.
 pub fn text(network: &Graph, format: Format, shade: &Shade) -> String {
-    let scene = Scene::of(network);
+    let parts = scene::of(network);
     match format {
-        Format::Dot => dot::text(network, &scene, shade),
-        Format::Svg => svg::text(network, &scene, shade),
-        Format::Latex => latex::text(network, &scene),
-        Format::Html => html::text(network, &scene, shade),
+        Format::Dot => dot::text(network, &parts, shade),
+        Format::Svg => svg::text(network, &parts, shade),
+        Format::Latex => latex::text(network, &parts),
+        Format::Html => html::text(network, &parts, shade),
     }
 }
 

@@ -1,89 +1,19 @@
-//! The network as it is drawn: a tree of what stands below and beside one another.
+//! The network taken apart into what is drawn: blocks, ways that end in a join, lines that lead past others.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::fold;
 use super::label::Label;
+use super::parts::{Fork, Group, Node, Part, Way};
 use crate::graph::{Block, Graph, Source, Wiring};
 
-/// A layer with its norm and activation, or a join with its activation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    pub layers: Range<usize>,
-    pub label: Label,
-    /// Layers elsewhere that it reads, not the one above it.
-    pub far: Vec<Source>,
-    /// Whether it reads what is above it.
-    pub near: bool,
-}
-
-/// Something drawn.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Part {
-    Node(Node),
-    Group(Group),
-    Fork(Fork),
-}
-
-impl Part {
-    pub fn layers(&self) -> Range<usize> {
-        match self {
-            Part::Node(node) => node.layers.clone(),
-            Part::Group(group) => group.layers.clone(),
-            Part::Fork(fork) => fork.layers.clone(),
-        }
-    }
-}
-
-/// A block: a box with a name.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Group {
-    pub title: String,
-    /// How many of it stand one after the other.
-    pub times: usize,
-    /// What differs between them, in words; nothing where they are alike.
-    pub differ: Option<String>,
-    pub parts: Vec<Part>,
-    pub layers: Range<usize>,
-}
-
-impl Group {
-    /// `layer1_2 to layer1_3 × 2`, and what differs between them.
-    pub fn heading(&self) -> String {
-        let times = if self.times > 1 { format!(" × {}", self.times) } else { String::new() };
-        let differ =
-            self.differ.as_ref().map_or_else(String::new, |differ| format!(" ({differ}; numbers of the first)"));
-        format!("{}{times}{differ}", self.title)
-    }
-}
-
-/// Ways beside one another that end in a join.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fork {
-    pub ways: Vec<Way>,
-    pub join: Node,
-    pub layers: Range<usize>,
-}
-
-/// One of them; without parts what arrives goes on as it is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Way {
-    pub parts: Vec<Part>,
-}
-
-/// A network's picture.
-pub struct Scene {
-    pub parts: Vec<Part>,
-}
-
-impl Scene {
-    pub fn of(network: &Graph) -> Scene {
-        let mut builder = Builder { network, touched: BTreeSet::new() };
-        let mut current = Source::Input;
-        let parts = builder.series("", 0..network.layers.len(), &mut current);
-        Scene { parts: fold::folded(network, parts, &builder.touched) }
-    }
+/// What a network's picture shows, from its input down.
+pub fn of(network: &Graph) -> Vec<Part> {
+    let mut builder = Builder { network, touched: BTreeSet::new() };
+    let mut current = Source::Input;
+    let parts = builder.series("", 0..network.layers.len(), &mut current);
+    fold::folded(network, parts, &builder.touched)
 }
 
 struct Builder<'n> {
@@ -233,7 +163,7 @@ mod tests {
 
     fn drawn(id: &str) -> String {
         let network = graph::analyse(&Library::new(None).load(id, &[]).expect("bundled")).expect("bundled");
-        line(&network, &Scene::of(&network).parts)
+        line(&network, &of(&network))
     }
 
     #[test]

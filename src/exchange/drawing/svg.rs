@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::escaped;
 use super::label::Family;
 use super::layout::{Drawing, Shape, Style, drawing, width_of};
-use super::scene::{Part, Scene};
+use super::parts::Part;
 use super::shade::{Shade, colour, heat};
 use crate::graph::Graph;
 use crate::graph::figures::short;
@@ -19,8 +19,8 @@ const STYLE: &str = "text{font-family:Helvetica,Arial,'Liberation Sans','DejaVu 
 .p{fill:none;stroke:#8250df;stroke-width:1.2;stroke-dasharray:4 3}";
 
 /// The whole file.
-pub fn text(network: &Graph, scene: &Scene, shade: &Shade) -> String {
-    let own = drawing(scene, &format!("input {}", network.input()), shade);
+pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
+    let own = drawing(parts, &format!("input {}", network.input()), shade);
     let title = &network.architecture.name;
     let totals = format!(
         "{} parameters · {} MACs · {} layers",
@@ -28,7 +28,7 @@ pub fn text(network: &Graph, scene: &Scene, shade: &Shade) -> String {
         short(network.totals.macs),
         network.totals.layers
     );
-    let (legend, legend_width) = legend(scene, shade);
+    let (legend, legend_width) = legend(parts, shade);
     let least = [width_of(title, 16.0), width_of(&totals, 9.5), legend_width].into_iter().fold(0.0, f64::max);
     let width = own.width.max(least) + 2.0 * MARGIN;
     let height = HEADING + own.height + LEGEND + 2.0 * MARGIN;
@@ -106,7 +106,7 @@ fn shapes(network: &Graph, drawing: &Drawing, text: &mut String) {
 }
 
 /// What the colours say, and how wide that is.
-fn legend(scene: &Scene, shade: &Shade) -> (String, f64) {
+fn legend(parts: &[Part], shade: &Shade) -> (String, f64) {
     let (mut text, mut x) = (String::new(), 0.0);
     let mut entry = |fill: &str, words: &str| {
         let _ = writeln!(
@@ -120,7 +120,7 @@ fn legend(scene: &Scene, shade: &Shade) -> (String, f64) {
     match shade {
         Shade::Kind => {
             let mut families = Vec::new();
-            collect(&scene.parts, &mut families);
+            collect(parts, &mut families);
             for family in Family::ALL.into_iter().filter(|family| families.contains(family)) {
                 entry(colour(family), family.word());
             }

@@ -26,6 +26,8 @@ pub enum Action {
     Reload,
     /// Adds the selected architecture to those compared, or takes it away.
     Mark,
+    /// Asks where to write it as a picture, a page or tables.
+    Export,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -467,6 +469,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Everywhere, "commands", ": ctrl-p", A::Window(Window::Palette), "commands and architectures, by name", ""),
     bind(C::Everywhere, "stop", "esc", A::Window(Window::Stop), "stop the timing, measuring or run under way", ""),
     bind(C::Everywhere, "reload", "r", A::Reload, "read the file again", ""),
+    bind(C::Everywhere, "export", "X", A::Export, "export: a picture, a page, tables for a paper", ""),
     bind(C::Everywhere, "mouse", "m", A::Window(Window::Mouse), "mouse off, to select text, and on again", ""),
     bind(C::Everywhere, "keys", "?", A::Window(Window::Help), "all keys", "keys"),
     bind(C::Everywhere, "repaint", "ctrl-l", A::Window(Window::Repaint), "paint again", ""),

@@ -8,6 +8,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::popup;
+use crate::tui::export;
 use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::{Effect, Standing};
 use crate::tui::paths::Completion;
@@ -86,7 +87,9 @@ fn settle(state: &mut State, mut prompt: Prompt, stands: Standing) -> Vec<Effect
     let text = prompt.text.trim().to_string();
     let home = state.home.clone();
     let refused = match &prompt.purpose {
-        Purpose::SaveAs { .. } | Purpose::Photo if text.is_empty() => Some("expected a file's name".to_string()),
+        Purpose::SaveAs { .. } | Purpose::Photo | Purpose::Export if text.is_empty() => {
+            Some("expected a file's name".to_string())
+        }
         Purpose::SaveAs { extends } => {
             let path = named(&text, home.as_deref());
             match path.file_stem() {
@@ -98,6 +101,10 @@ fn settle(state: &mut State, mut prompt: Prompt, stands: Standing) -> Vec<Effect
         }
         Purpose::Search => match edit::search(state, &text) {
             Ok(()) => return Vec::new(),
+            Err(why) => Some(why),
+        },
+        Purpose::Export => match export::to(state, expanded(&text, home.as_deref())) {
+            Ok(effects) => return effects,
             Err(why) => Some(why),
         },
         Purpose::Photo => return vec![Effect::Photo(expanded(&text, home.as_deref()))],

@@ -63,6 +63,8 @@ pub enum Purpose {
     Search,
     /// The photo under the field.
     Photo,
+    /// The file that the network is written to for people; its ending says as what.
+    Export,
     /// What a forward run is made with.
     Setting(Setting),
     /// What a training run is started with.
@@ -74,13 +76,14 @@ impl Purpose {
     pub fn is_path(&self) -> bool {
         use Setting::{Input, Labels, Weights};
         let of_setting = matches!(self, Purpose::Setting(Input | Weights | Labels));
-        of_setting || matches!(self, Purpose::Photo | Purpose::Train(TrainSetting::Data))
+        of_setting || matches!(self, Purpose::Photo | Purpose::Export | Purpose::Train(TrainSetting::Data))
     }
 
     pub fn title(&self) -> &'static str {
         match self {
             Purpose::SaveAs { .. } => "Save as",
             Purpose::Search => "Search in the text (a regular expression)",
+            Purpose::Export => "Export as .svg, .html, .tex or .dot",
             Purpose::Photo => "A photo: PNG, JPEG, WebP, …",
             Purpose::Train(TrainSetting::Data) => "idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE; empty: synthetic",
             Purpose::Train(TrainSetting::Recipe) => "Recipe: epochs=10 batch=64 lr=0.03 schedule=cosine, or paper",

@@ -3,13 +3,14 @@
 mod files;
 pub mod find;
 
+use super::export;
 use super::keys::table::{Edit, Fold, Window};
 use super::keys::{Action, Context, Key};
 use super::layout::visible_rows;
 use super::msg::{Effect, Msg, Target, Work};
 use super::overlays;
 use super::screens::{Screen, compare, edit, field, forward, kernels, layers, train};
-use super::state::overlay::{Answer, Palette, Question};
+use super::state::overlay::{Answer, Palette, Purpose, Question};
 use super::state::training::Below;
 use super::state::views::{Look, Timed};
 use super::state::{ListLine, Overlay, Pane, State, Working};
@@ -151,6 +152,10 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FindNext => find::again(state, true),
         Action::FindPrevious => find::again(state, false),
         Action::Mark => compare::mark(state),
+        Action::Export => match export::proposed(state) {
+            Some(path) => overlays::ask_path(state, Purpose::Export, path),
+            None => state.tell("there is no network to export: its text is not sound"),
+        },
         Action::Copy => return vec![Effect::Copy(layers::totals_as_text(state))],
         Action::CopyTable => return layers::as_markdown(state).map(Effect::Copy).into_iter().collect(),
         Action::Reload => return state.entry().map(|entry| Effect::Load(entry.origin.clone())).into_iter().collect(),

@@ -1,0 +1,39 @@
+//! The selected network as a picture, a page or tables, in a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::exchange::drawing::{self, Format, Shade};
+use crate::files::Inputs;
+use crate::files::name::safe;
+use crate::graph::Graph;
+use crate::spec::Origin;
+use crate::tui::msg::Effect;
+use crate::tui::state::State;
+
+/// What the path begins with that is asked for; nothing where there is no network to write.
+pub fn proposed(state: &State) -> Option<String> {
+    let entry = state.entry().filter(|entry| entry.network().is_some())?;
+    Some(format!("{}{}", safe(&entry.id), Format::Svg.ending()))
+}
+
+/// Writes it to a path whose ending says as what; the error says what would do.
+pub fn to(state: &State, path: PathBuf) -> Result<Vec<Effect>, String> {
+    let Some(format) = Format::of(&path) else {
+        return Err("the ending says as what: .svg, .html, .tex (LaTeX) or .dot (Graphviz)".into());
+    };
+    let entry = state.entry().ok_or("nothing is selected")?;
+    let network = entry.shared_network().ok_or("its text does not give a network")?;
+    Ok(vec![Effect::Export { network: Arc::clone(network), origin: entry.origin.clone(), format, path }])
+}
+
+/// Does it. What was read is not written over, nor a file of another kind.
+pub fn write(network: &Graph, origin: &Origin, format: Format, path: &Path) -> Result<String, String> {
+    let mut inputs = Inputs::default();
+    if let Origin::File(own) | Origin::Foreign(own) = origin {
+        inputs.add(own, "the architecture");
+    }
+    inputs.check(path, format.kind(), false).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+    drawing::write(network, format, &Shade::Kind, path)?;
+    Ok(format!("written: {}", path.display()))
+}

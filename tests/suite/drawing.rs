@@ -1,0 +1,173 @@
+//! Networks as pictures and papers: what is written is what others read, and says what it should.
+
+use std::process::Command;
+
+use convlens::exchange::drawing::{self, Format, Measure, Shade};
+use convlens::graph::{self, Graph};
+use convlens::spec::{Library, Origin};
+use convlens::tui::msg::Effect;
+use convlens::tui::theme;
+
+use crate::common::{convlens, network, python, stdout};
+use crate::explorer::{painted, press, state, text};
+
+fn bundled() -> Vec<Graph> {
+    let origins = Library::new(None).list();
+    let ids = origins.iter().filter(|own| matches!(own, Origin::Bundled(_))).map(Origin::id);
+    ids.map(|id| network(&id)).collect()
+}
+
+/// A network whose names are traps for every language that is written.
+fn hostile() -> Graph {
+    let text = "name: '<b>&\"x\" \\end{document} {$ % # _ ~ ^} ü 网'\nsummary: '</svg><script>alert(1)</script>'\n\
+                input: [3, 8, 8]\nlayers: [conv3-4, block: {name: part, layers: [conv3-4 x2]}]\n"
+        .to_string();
+    let loaded = Library::new(None).load_text(&Origin::File("net.yaml".into()), text, &[]);
+    graph::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).expect("fits")
+}
+
+#[test]
+fn pictures_are_pinned_down() {
+    for (id, format) in [("resnet18", Format::Dot), ("unet", Format::Latex), ("tinyvgg", Format::Svg)] {
+        let name = format!("drawing_{id}_{}", format.name());
+        insta::assert_snapshot!(name, drawing::text(&network(id), format, &Shade::Kind));
+    }
+}
+
+#[test]
+fn pages_and_pictures_are_whole_and_need_nothing_from_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (at, network) in bundled().iter().chain([&hostile()]).enumerate() {
+        for format in [Format::Svg, Format::Html] {
+            let shade = if at % 2 == 0 { Shade::Kind } else { Shade::counted(network, Measure::Params) };
+            let text = drawing::text(network, format, &shade);
+            assert!(!text.contains("<script") && !text.contains("NaN") && !text.contains("\"inf"), "{at}");
+            // The only address is the name of a namespace.
+            assert_eq!(text.matches("http").count(), 1, "{at}: {format:?}");
+            assert!(text.contains("http://www.w3.org/2000/svg"));
+            std::fs::write(folder.path().join(format!("{at}{}", format.ending())), text).expect("written");
+        }
+    }
+    let Some(python) = python("xml.etree.ElementTree") else { return };
+    let check = "
+import html.parser, pathlib, sys, xml.etree.ElementTree as tree
+class Whole(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open = []
+    def handle_starttag(self, tag, _):
+        if tag not in ('meta', 'br'):
+            self.open.append(tag)
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+for path in pathlib.Path(sys.argv[1]).iterdir():
+    if path.suffix == '.svg':
+        tree.fromstring(path.read_text('utf-8'))
+    else:
+        page = Whole()
+        page.feed(path.read_text('utf-8'))
+        assert not page.open, (path, page.open)
+";
+    let checked = Command::new(python).args(["-c", check]).arg(folder.path()).output().expect("Python");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn a_page_says_where_the_parameters_come_from() {
+    let page = drawing::text(&network("vgg16"), Format::Html, &Shade::Kind);
+    let sum = "38,720 + 221,440 + 1,475,328 + 5,899,776 + 7,079,424 + 123,642,856 = <b>138,357,544</b> parameters";
+    assert!(page.contains(sum));
+    // The working of the first conv, and the total's row.
+    assert!(page.contains("3·3·3·64 + 64 = 1,792") && page.contains("(224 − 3 + 2·1)/1 + 1 = 224"));
+    assert!(page.contains("<td class=\"n\">138,357,544</td><td class=\"n\">15,470,264,320</td>"));
+}
+
+#[test]
+fn latex_has_an_end_for_every_beginning_whatever_names_hold() {
+    for network in bundled().iter().chain([&hostile()]) {
+        let text = drawing::text(network, Format::Latex, &Shade::Kind);
+        let mut open = Vec::new();
+        for (at, _) in text.match_indices('\\') {
+            let rest = &text[at + 1..];
+            let name = |word: &str| rest.strip_prefix(word).and_then(|rest| rest.split('}').next()).map(str::to_string);
+            open.extend(name("begin{"));
+            if let Some(end) = name("end{") {
+                assert_eq!(open.pop(), Some(end), "{}", network.architecture.id);
+            }
+        }
+        assert!(open.is_empty());
+        let plain = text.replace("\\{", "").replace("\\}", "");
+        assert_eq!(plain.matches('{').count(), plain.matches('}').count(), "{}", network.architecture.id);
+        assert_eq!(text.matches("\\end{document}").count(), 1);
+    }
+    // He et al. 2015, Table 1: three blocks of 1×1, 3×3, 1×1 in the first stage of ResNet-50, then four, six, three.
+    let resnet = drawing::text(&network("resnet50"), Format::Latex, &Shade::Kind);
+    for times in [2, 3, 5, 2] {
+        assert!(resnet.contains(&format!("\\times\\,{times}$")), "the first of each stage stands alone");
+    }
+}
+
+#[test]
+fn dot_names_every_node_once_and_every_line_joins_two_of_them() {
+    for network in bundled().iter().chain([&hostile()]) {
+        let text = drawing::text(network, Format::Dot, &Shade::Kind);
+        let nodes: Vec<&str> = (text.lines())
+            .filter_map(|line| line.trim().split_once(" [label=").map(|(name, _)| name))
+            .filter(|name| !name.contains(' '))
+            .collect();
+        let unique: std::collections::HashSet<_> = nodes.iter().collect();
+        assert_eq!(unique.len(), nodes.len(), "{}", network.architecture.id);
+        let edges = text.lines().filter_map(|line| line.split_once(" -> "));
+        let mut count = 0;
+        for (from, to) in edges {
+            let to = to.split([' ', ';']).next().unwrap_or_default();
+            assert!(unique.contains(&from.trim()) && unique.contains(&to), "{from} -> {to}");
+            count += 1;
+        }
+        assert!(count + 1 >= nodes.len(), "{}: all hang together", network.architecture.id);
+        let quotes = text.replace("\\\\", "").replace("\\\"", "").matches('"').count();
+        assert_eq!((quotes % 2, text.matches('{').count()), (0, text.matches('}').count()));
+    }
+}
+
+#[test]
+fn shades_say_shares_and_nothing_of_another_kind_is_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_string();
+    assert_eq!(
+        stdout(&["export", "vgg16", "--to", "svg", "--shade", "params", "--out", &at("v.svg")]),
+        format!("{}\n", at("v.svg"))
+    );
+    // 102,764,544 of 138,357,544 stand in one layer.
+    assert!(std::fs::read_to_string(at("v.svg")).expect("there").contains("74.3 %"));
+    stdout(&["export", "tinyvgg", "--to", "html", "--shade", "time", "--out", &at("v.html")]);
+    assert!(std::fs::read_to_string(at("v.html")).expect("there").contains("of the measured time"));
+    // The same kind again; another only by force, and no flag that does nothing.
+    stdout(&["export", "vgg11", "--to", "svg", "--out", &at("v.svg")]);
+    std::fs::write(at("notes.svg"), "my notes").expect("written");
+    let refused = |arguments: &[&str]| {
+        let refused = convlens(arguments).assert().code(1);
+        String::from_utf8_lossy(&refused.get_output().stderr).into_owned()
+    };
+    let words = refused(&["export", "vgg11", "--to", "svg", "--out", &at("notes.svg")]);
+    assert!(words.contains("it holds something else than an SVG picture"), "{words}");
+    stdout(&["export", "vgg11", "--to", "svg", "--out", &at("notes.svg"), "--force"]);
+    let words = refused(&["export", "vgg11", "--to", "svg", "--out", &at("v.png")]);
+    assert!(words.contains("call it NAME.svg"), "{words}");
+    assert!(refused(&["export", "vgg11", "--to", "html", "--seed", "1"]).contains("has no weights in it"));
+    assert!(refused(&["export", "vgg11", "--to", "latex", "--shade", "macs"]).contains("`--shade` is for pictures"));
+    assert!(refused(&["export", "vgg11", "--to", "onnx", "--shade", "macs"]).contains("`--shade` is for pictures"));
+}
+
+#[test]
+fn the_explorer_asks_for_a_path_whose_ending_says_as_what() {
+    let mut state = state(100, 30, theme::DARK);
+    press(&mut state, "/vgg16<enter>X");
+    let shown = text(&painted(&state));
+    assert!(shown.contains("Export as .svg, .html, .tex or .dot") && shown.contains("vgg16.svg"), "{shown}");
+    let effects = press(&mut state, "<ctrl-u>out.pdf<enter>");
+    assert!(effects.is_empty() && text(&painted(&state)).contains("the ending says as what"));
+    let effects = press(&mut state, "<ctrl-u>out.html<enter>");
+    let [Effect::Export { network, format, path, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((*format, path.as_path(), network.totals.params), (Format::Html, "out.html".as_ref(), 138_357_544));
+}
