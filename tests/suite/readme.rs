@@ -1,4 +1,4 @@
-//! Every command that the README shows is run, in a folder with the files it names.
+//! Every command that the README and the pages behind it show is run, in a folder with the files it names.
 
 use std::process::Command;
 
@@ -49,13 +49,53 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
+/// The README and then the pages of `docs`, by name, each with its text.
+fn pages() -> Vec<(String, String)> {
+    let mut names = vec!["README.md".to_string()];
+    let docs = std::fs::read_dir(project("docs")).expect("the pages");
+    let mut more: Vec<String> =
+        docs.map(|page| format!("docs/{}", page.expect("a page").file_name().to_string_lossy())).collect();
+    more.sort();
+    names.append(&mut more);
+    names.into_iter().map(|name| (name.clone(), std::fs::read_to_string(project(&name)).expect("a page"))).collect()
+}
+
+#[test]
+fn links_lead_to_pages_and_headings_that_are_there() {
+    let pages = pages();
+    // As GitHub makes them: lower case, without punctuation, spaces as hyphens.
+    let anchor = |heading: &str| -> String {
+        let plain = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = plain.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+        kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    };
+    let mut links = 0;
+    for (name, text) in &pages {
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") {
+                continue;
+            }
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let place = std::path::Path::new(name).parent().expect("a folder").join(path);
+            let place = if path.is_empty() { name.into() } else { place };
+            let whole = std::fs::canonicalize(project(place.to_str().expect("UTF-8")));
+            let whole = whole.unwrap_or_else(|error| panic!("{name}: {target}: {error}"));
+            let text = std::fs::read_to_string(whole).expect("a page");
+            let has = heading.is_empty() || text.lines().any(|line| line.starts_with('#') && anchor(line) == heading);
+            assert!(has, "{name}: {target}: no such heading");
+            links += 1;
+        }
+    }
+    assert!(links >= 8, "{links}");
+}
+
 #[test]
 fn every_command_of_the_readme_does_what_it_says() {
-    let readme = std::fs::read_to_string(project("README.md")).expect("the README");
+    let pages = pages();
     let folder = folder();
     let mut inside = false;
     let mut run = 0;
-    for line in readme.lines() {
+    for line in pages.iter().flat_map(|(_, text)| text.lines()) {
         if line.starts_with("```") {
             inside = line == "```sh";
             continue;
@@ -99,7 +139,7 @@ fn the_table_of_kinds_is_what_the_program_prints() {
 
 #[test]
 fn the_readmes_pictures_are_the_screens_as_they_are() {
-    let readme = std::fs::read_to_string(project("README.md")).expect("the README");
+    let readme: String = pages().into_iter().map(|(_, text)| text).collect();
     let names =
         ["explorer__layers", "explorer__field", "explorer__compare", "explorer__edit", "training_screen__train"];
     for name in names {
