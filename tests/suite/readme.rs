@@ -90,6 +90,17 @@ fn links_lead_to_pages_and_headings_that_are_there() {
 }
 
 #[test]
+fn contributors_are_sent_to_files_that_are_there() {
+    let text = std::fs::read_to_string(project("CONTRIBUTING.md")).expect("the page");
+    let is_path = |word: &&str| word.starts_with("src/") || word.starts_with("tests/") || word.starts_with(".ci/");
+    let paths: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_path).collect();
+    assert!(paths.len() > 25, "{paths:?}");
+    for path in paths {
+        assert!(project(path).exists(), "{path} is not there");
+    }
+}
+
+#[test]
 fn every_command_of_the_readme_does_what_it_says() {
     let pages = pages();
     let folder = folder();

@@ -58,15 +58,16 @@ class Processes:
         self.device = torch.device("cuda", self.local) if on_gpu else torch.device("cpu")
         if on_gpu:
             torch.cuda.set_device(self.device)
+            # Mini-batches are of one size; the fastest convolution is looked for once.
+            torch.backends.cudnn.benchmark = True
         if self.world > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if on_gpu else "gloo")
 
     def sums(self, *values):
-        """The sums of numbers over all processes."""
-        if self.world == 1:
-            return list(values)
-        own = torch.tensor(values, dtype=torch.float64, device=self.device)
-        dist.all_reduce(own)
+        """The sums of numbers over all processes. Waited for once, however many stand on a GPU."""
+        own = torch.stack([torch.as_tensor(value, dtype=torch.float64, device=self.device) for value in values])
+        if self.world > 1:
+            dist.all_reduce(own)
         return own.tolist()
 
     def from_first(self, value):
@@ -244,7 +245,7 @@ class Training:
         return values.to(self.device, memory_format=form, non_blocking=True), labels.to(self.device, non_blocking=True)
 
     def pass_back(self, values, labels, own, epoch, place, total):
-        """Forward and back of this process's part of a mini-batch of `total` images. Gives the sums of its losses and of its right answers."""
+        """Forward and back of this process's part of a mini-batch of `total` images. Gives the sums of its losses and of its right answers, on the device."""
         recipe, world = self.recipe, self.processes.world
         seed = mix(mix(mix(recipe["seed"], MASK - 5), epoch), place * world + self.processes.rank)
         values, partners, part = images.mixed(values, labels, recipe, seed)
@@ -271,7 +272,7 @@ class Training:
                 self.scaler.scale(loss * (counts * world / total)).backward()
                 loss_sum += loss.detach().double() * counts
                 right += hits * counts
-        return loss_sum.item(), right.item()
+        return loss_sum, right
 
     def step(self, batch, own, epoch, place):
         """One update. Gives what there is to tell."""
