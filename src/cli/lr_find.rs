@@ -104,6 +104,7 @@ fn ramp(context: &Context, args: &LrFindArgs) -> Result<(), Failure> {
         out: Out::Nowhere,
         id: None,
         force: args.force,
+        processes: 1,
     };
     let session = session::begin(&context.library, &wanted).map_err(failure)?;
     for note in session.notes.iter().filter(|note| !note.contains("validation")) {

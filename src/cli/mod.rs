@@ -134,7 +134,7 @@ enum Command {
     Runs(runs::RunsArgs),
     /// List the tensors of a weights file, and how they fit an architecture; fetch published ones
     Weights(weights::WeightsArgs),
-    /// Hand the network to others: as ONNX, as PyTorch code
+    /// Hand the network to others: as ONNX, PyTorch code, a picture, a page, tables for a paper
     Export(export::ExportArgs),
     /// Take a network from another format: an architecture file and its weights from an .onnx
     Import(import::ImportArgs),

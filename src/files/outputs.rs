@@ -36,7 +36,7 @@ pub enum Kind {
     /// A text of ours for people, which ends so and begins with one of these.
     Text {
         ending: &'static str,
-        begins: &'static [&'static str],
+        begins: &'static str,
     },
 }
 
@@ -47,10 +47,10 @@ impl Kind {
             Kind::Png => "a PNG picture",
             Kind::Csv(_) => "a table of ours (.csv)",
             Kind::Onnx => "ONNX",
-            Kind::Text { ending: ".svg", .. } => "an SVG picture",
-            Kind::Text { ending: ".html", .. } => "a page (.html)",
-            Kind::Text { ending: ".tex", .. } => "LaTeX",
-            Kind::Text { .. } => "a graph of Graphviz",
+            Kind::Text { ending: ".svg", .. } => "an SVG picture of ours",
+            Kind::Text { ending: ".html", .. } => "a page of ours (.html)",
+            Kind::Text { ending: ".tex", .. } => "LaTeX of ours",
+            Kind::Text { .. } => "a graph of ours for Graphviz",
         }
     }
 
@@ -73,9 +73,16 @@ impl Kind {
             Kind::Safetensors => &["pth", "pt", "bin", "npy", "npz", "h5", "onnx", "yaml", "yml", "json", "png", "jpg"],
             Kind::Png => &["jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "yaml", "yml", "json", "safetensors"],
             Kind::Csv(_) => &["png", "jpg", "yaml", "yml", "json", "safetensors", "pth"],
-            Kind::Text { .. } => {
-                &["png", "jpg", "pdf", "yaml", "yml", "json", "safetensors", "onnx", "pth", "csv", "py", "md"]
+            Kind::Text { ending: ".svg", .. } => {
+                &["html", "htm", "tex", "dot", "gv", "png", "jpg", "pdf", "yaml", "yml", "json"]
             }
+            Kind::Text { ending: ".html", .. } => {
+                &["svg", "tex", "dot", "gv", "png", "jpg", "pdf", "yaml", "yml", "json"]
+            }
+            Kind::Text { ending: ".tex", .. } => {
+                &["svg", "html", "htm", "dot", "gv", "png", "pdf", "yaml", "yml", "json"]
+            }
+            Kind::Text { .. } => &["svg", "html", "htm", "tex", "png", "jpg", "pdf", "yaml", "yml", "json"],
             Kind::Onnx => &["pth", "pt", "png", "jpg", "yaml", "yml", "json", "safetensors", "csv", "h5"],
         }
     }
@@ -91,9 +98,7 @@ impl Kind {
                 Kind::Png => start.starts_with(b"\x89PNG\r\n\x1a\n"),
                 // The file format's version stands first.
                 Kind::Onnx => start[0] == 8,
-                Kind::Text { begins, .. } => {
-                    begins.iter().any(|first| start.starts_with(&first.as_bytes()[..first.len().min(START)]))
-                }
+                Kind::Text { begins, .. } => start.starts_with(&begins.as_bytes()[..begins.len().min(START)]),
                 Kind::Csv(first) => start.starts_with(&first.as_bytes()[..first.len().min(START)]),
             }
     }

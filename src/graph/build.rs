@@ -166,7 +166,7 @@ impl Walk<'_> {
         let added = match shortcut {
             Shortcut::Layers(items) => {
                 self.here = arrived;
-                self.inside("shortcut", Wiring::Sequence, |walk| walk.items(items))?;
+                self.inside("shortcut", Wiring::Branch, |walk| walk.items(items))?;
                 self.here
             }
             _ if from == to => arrived,
@@ -176,7 +176,7 @@ impl Walk<'_> {
                 let stride = self.stride_between(arrived, given, said)?;
                 self.here = arrived;
                 let outer = self.join.replace((to.channels(), stride));
-                self.inside("shortcut", Wiring::Sequence, |walk| layers.iter().try_for_each(|own| walk.layer(own)))?;
+                self.inside("shortcut", Wiring::Branch, |walk| layers.iter().try_for_each(|own| walk.layer(own)))?;
                 self.join = outer;
                 self.here
             }
@@ -193,7 +193,7 @@ impl Walk<'_> {
                 let operation = Operation::PadChannels { stride, before: more / 2 };
                 self.here = arrived;
                 let name = "pad_channels1";
-                self.inside("shortcut", Wiring::Sequence, |walk| {
+                self.inside("shortcut", Wiring::Branch, |walk| {
                     walk.join_row(name, operation, vec![arrived], to, mark)
                 })?;
                 self.here

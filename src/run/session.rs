@@ -76,6 +76,8 @@ pub struct Begin {
     pub id: Option<String>,
     /// Go on although memory may not suffice.
     pub force: bool,
+    /// Processes that share each mini-batch.
+    pub processes: usize,
 }
 
 /// What may be changed of a run that goes on.
@@ -90,6 +92,8 @@ pub struct Change {
     pub data: Option<Source>,
     /// Go on although memory may not suffice.
     pub force: bool,
+    /// Processes that share each mini-batch; none is one.
+    pub processes: usize,
 }
 
 /// A run that can start.
@@ -208,7 +212,7 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     notes.extend(frozen_words(&network, &compiled.frozen));
     let optimizer = Optimizer::new(recipe.algorithm, recipe.weight_decay, &compiled).map_err(TrainError::from)?;
     let start = start_event(&network, &sets, &recipe, &wanted.data.absolute(), estimate);
-    super::train::check(&compiled, &sets, &recipe)?;
+    super::train::check(&compiled, &sets, &recipe, wanted.processes)?;
     let architecture = library.resolved(&wanted.origin, &wanted.sets)?;
     let about = || -> Result<About, SessionError> {
         Ok(About {
@@ -263,6 +267,7 @@ fn begin_anew(folder: &Path, own: RunRecipe, change: &Change) -> Result<Session,
         out: Out::Folder(folder.to_path_buf()),
         id: Some(own.architecture),
         force: change.force,
+        processes: change.processes,
     };
     let mut session = begin(&Library::new(None), &wanted)?;
     let words = format!("{} had learned nothing yet; it begins anew from its recipe and seed", folder.display());
@@ -349,7 +354,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
         ema: recipe.ema,
     };
     let (compiled, optimizer, average) = reopened.checkpoint.restore(folder, &network, how)?;
-    super::train::check(&compiled, &sets, &recipe)?;
+    super::train::check(&compiled, &sets, &recipe, change.processes)?;
     let estimate = needed(&network, &sets, &recipe, recipe.micro_batch);
     if !change.force {
         machine::check(estimate)?;

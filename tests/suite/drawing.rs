@@ -75,8 +75,13 @@ for path in pathlib.Path(sys.argv[1]).iterdir():
 #[test]
 fn a_page_says_where_the_parameters_come_from() {
     let page = drawing::text(&network("vgg16"), Format::Html, &Shade::Kind);
-    let sum = "38,720 + 221,440 + 1,475,328 + 5,899,776 + 7,079,424 + 123,642,856 = <b>138,357,544</b> parameters";
-    assert!(page.contains(sum));
+    let blocks = [38_720, 221_440, 1_475_328, 5_899_776, 7_079_424, 123_642_856];
+    let part = |(at, params): (usize, &u64)| {
+        let name = if at < 5 { format!("block{}", at + 1) } else { "classifier".into() };
+        format!("{}&nbsp;<span class=\"dim\">{name}</span>", graph::figures::grouped(*params))
+    };
+    let sum: Vec<String> = blocks.iter().enumerate().map(part).collect();
+    assert!(page.contains(&format!("{} = <b>138,357,544</b> parameters", sum.join(" + "))));
     // The working of the first conv, and the total's row.
     assert!(page.contains("3·3·3·64 + 64 = 1,792") && page.contains("(224 − 3 + 2·1)/1 + 1 = 224"));
     assert!(page.contains("<td class=\"n\">138,357,544</td><td class=\"n\">15,470,264,320</td>"));
@@ -130,6 +135,77 @@ fn dot_names_every_node_once_and_every_line_joins_two_of_them() {
     }
 }
 
+/// A network of this text.
+fn made(layers: &str) -> Graph {
+    let text = format!("input: [16, 8, 8]\ndefaults: {{conv: {{activation: relu}}}}\nlayers:\n{layers}");
+    let loaded = Library::new(None).load_text(&Origin::File("net.yaml".into()), text, &[]);
+    graph::analyse(&loaded.unwrap_or_else(|error| panic!("{layers}\n{error}"))).expect("fits")
+}
+
+/// Blocks whose names mislead, branches that begin elsewhere, skips into branches, empty branches, joins of joins.
+const WIRINGS: [&str; 8] = [
+    "  - residual: {name: r, layers: [conv3-16, block: {name: shortcut, layers: [conv1-16]}]}\n",
+    "  - gate: [block: {name: shortcut, layers: [conv1-16]}]\n  - conv3-4\n",
+    "  - conv: {out: 16, name: a}\n  - conv: {out: 16, name: b}\n  - concat: [[from: a, conv1-4], [from: a, conv3-4]]\n",
+    "  - conv: {out: 16, name: a}\n  - residual: [conv3-16, concat: [identity, [from: a, conv1-4]], conv1-16]\n",
+    "  - concat: [identity, identity, [conv3-4]]\n  - residual: {layers: [conv3-36]}\n",
+    "  - residual: {shortcut: pad, layers: [conv3-24/2, conv3-24]}\n  - residual: {shortcut: drop, layers: [conv3-8]}\n",
+    "  - split: [identity, [conv3-8]]\n  - channel_shuffle: 2\n  - squeeze_excite: /4\n",
+    "  - residual: [residual: [residual: [conv3-16]], concat: [[conv1-8, conv3-8], [conv1-8]]]\n",
+];
+
+#[test]
+fn lines_are_what_feeds_what() {
+    let mut looked = 0;
+    for network in WIRINGS.into_iter().map(made).chain(bundled()) {
+        let text = drawing::text(&network, Format::Dot, &Shade::Kind);
+        // What is folded stands for several.
+        if text.contains(" × ") {
+            continue;
+        }
+        looked += 1;
+        let starts: Vec<usize> = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('n')?.split_once(" [label=")?.0.parse().ok())
+            .collect();
+        let node = |layer: usize| *starts.iter().filter(|start| **start <= layer).max().expect("a box");
+        let mut expected = std::collections::BTreeSet::new();
+        for layer in &network.layers {
+            for source in &layer.inputs {
+                let from = match source {
+                    graph::Source::Input => "input".to_string(),
+                    graph::Source::Layer(at) if node(*at) == node(layer.index) => continue,
+                    graph::Source::Layer(at) => format!("n{}", node(*at)),
+                };
+                expected.insert((from, format!("n{}", node(layer.index))));
+            }
+        }
+        let edges = text.lines().filter_map(|line| line.trim().split_once(" -> "));
+        let drawn: std::collections::BTreeSet<(String, String)> = edges
+            .map(|(from, to)| (from.to_string(), to.split([' ', ';']).next().unwrap_or_default().to_string()))
+            .collect();
+        assert_eq!(drawn, expected, "{}\n{text}", network.architecture.name);
+    }
+    assert!(looked > 20, "{looked}");
+}
+
+#[test]
+fn what_differs_in_a_number_that_no_box_shows_is_not_folded() {
+    let block = |layers: &str| format!("  - block: {{layers: [{layers}]}}\n");
+    let pairs = [
+        ("lrn: 3", "lrn: 9"),
+        ("batch_norm: {eps: 0.001}", "batch_norm"),
+        ("conv: {out: 16, bias: true}", "conv: {out: 16, bias: false}"),
+        ("conv: {out: 16, dilation: 2}", "conv: {out: 16}"),
+        ("gelu", "gelu: {approximate: tanh}"),
+    ];
+    for (one, other) in pairs {
+        let folded = |layers: &str| drawing::text(&made(layers), Format::Dot, &Shade::Kind).contains(" × 2");
+        assert!(folded(&(block(one) + &block(one))), "{one}");
+        assert!(!folded(&(block(one) + &block(other))), "{one}, {other}");
+    }
+}
+
 #[test]
 fn shades_say_shares_and_nothing_of_another_kind_is_written_over() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -140,6 +216,11 @@ fn shades_say_shares_and_nothing_of_another_kind_is_written_over() {
     );
     // 102,764,544 of 138,357,544 stand in one layer.
     assert!(std::fs::read_to_string(at("v.svg")).expect("there").contains("74.3 %"));
+    // ResNet-50's repetitions are folded; each box says what all that it stands for cost, so together they are the whole.
+    let resnet = network("resnet50");
+    let svg = drawing::text(&resnet, Format::Dot, &Shade::counted(&resnet, Measure::Macs));
+    let shares = svg.split(" %\"").filter_map(|part| part.rsplit("\\n").next()?.parse::<f64>().ok());
+    assert!((shares.sum::<f64>() - 100.0).abs() < 1.0);
     stdout(&["export", "tinyvgg", "--to", "html", "--shade", "time", "--out", &at("v.html")]);
     assert!(std::fs::read_to_string(at("v.html")).expect("there").contains("of the measured time"));
     // The same kind again; another only by force, and no flag that does nothing.
@@ -150,10 +231,15 @@ fn shades_say_shares_and_nothing_of_another_kind_is_written_over() {
         String::from_utf8_lossy(&refused.get_output().stderr).into_owned()
     };
     let words = refused(&["export", "vgg11", "--to", "svg", "--out", &at("notes.svg")]);
-    assert!(words.contains("it holds something else than an SVG picture"), "{words}");
+    assert!(words.contains("it holds something else than an SVG picture of ours"), "{words}");
     stdout(&["export", "vgg11", "--to", "svg", "--out", &at("notes.svg"), "--force"]);
-    let words = refused(&["export", "vgg11", "--to", "svg", "--out", &at("v.png")]);
-    assert!(words.contains("call it NAME.svg"), "{words}");
+    for name in ["v2.png", "v2.html", "v2.tex"] {
+        let words = refused(&["export", "vgg11", "--to", "svg", "--out", &at(name)]);
+        assert!(words.contains("call it NAME.svg"), "{words}");
+    }
+    // A thesis is not ours because it is LaTeX.
+    std::fs::write(at("thesis.tex"), "% my thesis\n\\documentclass{book}").expect("written");
+    assert!(refused(&["export", "vgg11", "--to", "latex", "--out", &at("thesis.tex")]).contains("LaTeX of ours"));
     assert!(refused(&["export", "vgg11", "--to", "html", "--seed", "1"]).contains("has no weights in it"));
     assert!(refused(&["export", "vgg11", "--to", "latex", "--shade", "macs"]).contains("`--shade` is for pictures"));
     assert!(refused(&["export", "vgg11", "--to", "onnx", "--shade", "macs"]).contains("`--shade` is for pictures"));

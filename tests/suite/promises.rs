@@ -216,6 +216,7 @@ fn wanted(folder: &Path, more: Recipe) -> Begin {
         out: Out::Folder(folder.join("run")),
         id: None,
         force: true,
+        processes: 1,
     }
 }
 

@@ -283,7 +283,9 @@ fn begin(context: &Context, args: &TrainArgs, arch: &str, launch: Option<&Launch
         id: None,
         // What PyTorch takes of which memory is not known here.
         force: args.force || launch.is_some(),
+        processes: launch.map_or(1, Launch::all_processes),
     };
+    launch.map_or(Ok(()), |launch| launch.check_pictures(&wanted.data, &wanted.recipe)).map_err(Failure::because)?;
     session::begin(&context.library, &wanted).map_err(failure)
 }
 
@@ -300,6 +302,7 @@ fn beside(context: &Context, args: &TrainArgs, folder: &Path) -> Result<Session,
         out: Out::Nowhere,
         id: Some(own.architecture),
         force: true,
+        processes: 1,
     };
     session::begin(&context.library, &wanted).map_err(failure)
 }
@@ -317,11 +320,16 @@ fn resume(context: &Context, args: &TrainArgs, folder: &Path, launch: Option<&La
         lr: args.lr,
         data: args.data.clone(),
         force: args.force || launch.is_some(),
+        processes: launch.map_or(1, Launch::all_processes),
     };
     let mut inputs = Inputs::default();
     inputs.add(folder, "the run");
     let data = args.data.clone().or_else(|| runs::recipe(folder).ok()?.data.parse().ok());
-    check_save(args, &data.unwrap_or(Source::Synthetic(None)), inputs)?;
+    let data = data.unwrap_or(Source::Synthetic(None));
+    check_save(args, &data, inputs)?;
+    if let (Some(launch), Ok(own)) = (launch, runs::recipe(folder)) {
+        launch.check_pictures(&data, &own.train).map_err(Failure::because)?;
+    }
     session::resume(folder, &change).map_err(|error| match error {
         SessionError::Data(error) => {
             Failure::Message(format!("{error}; if the data has moved, `--data KIND:PATH` says where it is now"))

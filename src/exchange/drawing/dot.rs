@@ -3,13 +3,18 @@
 use std::fmt::Write;
 
 use super::parts::{Group, Node, Part};
-use super::shade::Shade;
+use super::shade::{Painter, Shade};
 use crate::graph::{Graph, Source};
 use crate::visible::visible;
 
 pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
-    let mut own =
-        Writer { shade, lines: String::new(), edges: Vec::new(), names: vec![0; network.layers.len()], clusters: 0 };
+    let mut own = Writer {
+        paint: shade.over(parts),
+        lines: String::new(),
+        edges: Vec::new(),
+        names: vec![0; network.layers.len()],
+        clusters: 0,
+    };
     let _ = writeln!(own.lines, "digraph {} {{", quoted(&network.architecture.name));
     own.lines += "  rankdir=TB; ranksep=0.3; nodesep=0.25; newrank=true;\n";
     own.lines += "  node [shape=box, style=\"filled,rounded\", fontname=\"Helvetica\", fontsize=10, margin=\"0.12,0.05\", height=0.2];\n";
@@ -28,7 +33,7 @@ pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
 }
 
 struct Writer<'s> {
-    shade: &'s Shade,
+    paint: Painter<'s>,
     lines: String,
     edges: Vec<(String, String, &'static str)>,
     /// The node that each layer stands in, by its first layer.
@@ -40,11 +45,11 @@ impl Writer<'_> {
     fn node(&mut self, node: &Node, above: &[String], depth: usize) -> String {
         let name = format!("n{}", node.layers.start);
         let label = &node.label;
-        let share = self.shade.share(node).map(|share| format!("{:.1} %", 100.0 * share));
+        let share = self.paint.share(node).map(|share| format!("{:.1} %", 100.0 * share));
         let lines = [Some(&label.head), Some(&label.brings), Some(&label.foot), share.as_ref()];
         let lines: Vec<&str> =
             lines.into_iter().flatten().map(String::as_str).filter(|line| !line.is_empty()).collect();
-        let (label, fill) = (quoted(&lines.join("\n")), self.shade.fill(node));
+        let (label, fill) = (quoted(&lines.join("\n")), self.paint.fill(node));
         let _ = writeln!(self.lines, "{:1$}{name} [label={label}, fillcolor=\"{fill}\"];", "", 2 * depth);
         self.names[node.layers.clone()].fill(node.layers.start);
         if node.near {
@@ -82,7 +87,10 @@ impl Writer<'_> {
             "",
             2 * depth + 2
         );
+        let inside = self.paint.inside(group);
+        let around = std::mem::replace(&mut self.paint, inside);
         let ends = self.parts(&group.parts, above, depth + 1);
+        self.paint = around;
         let _ = writeln!(self.lines, "{:1$}}}", "", 2 * depth);
         ends
     }
@@ -107,7 +115,9 @@ impl Writer<'_> {
                 Source::Input => "input".to_string(),
                 Source::Layer(at) => format!("n{}", self.names[*at]),
             };
-            self.edges.push((from, format!("n{}", node.layers.start), " [style=dashed, constraint=false]"));
+            // The only line to a node says where it stands, too.
+            let style = if node.near { " [style=dashed, constraint=false]" } else { " [style=dashed]" };
+            self.edges.push((from, format!("n{}", node.layers.start), style));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::parts::{Fork, Group, Node, Part, Way};
-use crate::graph::Graph;
+use crate::graph::{Graph, Layer, Operation};
 
 /// Fewest repetitions of one block with different numbers of channels that are drawn as one.
 const GROWING: usize = 4;
@@ -18,7 +18,7 @@ pub fn folded(network: &Graph, parts: Vec<Part>, touched: &BTreeSet<usize>) -> V
         let alike = run(&parts[at..], |a, b| text(network, a, true) == text(network, b, true), touched);
         let is_repeated = |a: &Part, b: &Part| base(a).is_some() && base(a) == base(b);
         let is_as = |a: &Part, b: &Part| is_repeated(a, b) && text(network, a, false) == text(network, b, false);
-        let growing = run(&parts[at..], is_as, touched);
+        let growing = steadily(network, &parts[at..], run(&parts[at..], is_as, touched));
         let (count, differ) = match () {
             _ if growing >= GROWING && growing > alike => (growing, true),
             _ => (alike, false),
@@ -39,6 +39,16 @@ pub fn folded(network: &Graph, parts: Vec<Part>, touched: &BTreeSet<usize>) -> V
         at += count;
     }
     folded
+}
+
+/// How many of so many blocks give the same number of channels more than the one before, each.
+fn steadily(network: &Graph, parts: &[Part], count: usize) -> usize {
+    let channels = |part: &Part| network.layers[part.layers().end - 1].output.channels() as i128;
+    let steps: Vec<i128> = parts[..count].windows(2).map(|two| channels(&two[1]) - channels(&two[0])).collect();
+    match steps.first() {
+        Some(first) if *first > 0 => 1 + steps.iter().take_while(|step| *step == first).count(),
+        _ => 1,
+    }
 }
 
 /// What a repeated block is called without its number.
@@ -72,19 +82,27 @@ fn holds(touched: &BTreeSet<usize>, layers: Range<usize>) -> bool {
     touched.range(layers).next().is_some()
 }
 
-/// A part without its names: with all its numbers, or with its structure alone.
+/// A part without its names: with all its numbers, or with those of channels left out.
 fn text(network: &Graph, part: &Part, numbers: bool) -> String {
-    let node = |node: &Node| {
-        let layer = &network.layers[node.layers.start];
-        match numbers {
-            true => format!("{} {} {} {}", node.label.head, node.label.brings, node.label.foot, layer.input),
-            false => {
-                let window =
-                    layer.operation.window().map(|window| (window.kernel.to_array(), window.stride.to_array()));
-                format!("{} {} {window:?}", layer.operation.kind(), node.label.brings)
-            }
+    let layer = |layer: &Layer| match numbers {
+        true => {
+            let counts = (layer.weights, layer.biases, layer.buffers, layer.input, layer.output);
+            format!("{:?} {counts:?}", layer.operation)
+        }
+        false => {
+            let groups =
+                layer.operation.groups().map(|groups| if groups == layer.input.channels() { 0 } else { groups });
+            let biased = layer.biases > 0;
+            let plain = match &layer.operation {
+                Operation::Conv { window, .. } => format!("{window:?}"),
+                Operation::ConvTranspose { window, output_padding, .. } => format!("{window:?} {output_padding:?}"),
+                Operation::Slice { .. } | Operation::PadChannels { .. } => String::new(),
+                operation => format!("{operation:?}"),
+            };
+            format!("{} {plain} {groups:?} {biased} {:?}", layer.operation.kind(), layer.output.sides())
         }
     };
+    let node = |node: &Node| network.layers[node.layers.clone()].iter().map(layer).collect::<Vec<_>>().join(",");
     let all = |parts: &[Part]| parts.iter().map(|part| text(network, part, numbers)).collect::<Vec<_>>().join(";");
     match part {
         Part::Node(own) => node(own),

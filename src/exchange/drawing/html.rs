@@ -18,19 +18,19 @@ const STYLE: &str = "
 @media (prefers-color-scheme: dark) { :root { --line: #3d444d; --dim: #9198a1; --bar: #6cb0ee; --back: #0d1117; --text: #e6edf3; --soft: #161b22 } }
 body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 15px/1.5 system-ui, sans-serif; background: var(--back); color: var(--text) }
 h1 { margin: .4rem 0 0 } h2 { margin: 2rem 0 .6rem } .dim { color: var(--dim) }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .6rem; margin: 1rem 0 }
+.cards { display: grid; grid-template-columns: repeat(4, 1fr); gap: .6rem; margin: 1rem 0 }
 .cards div { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .7rem; background: var(--soft) }
 .cards b { display: block; font-size: 1.1rem; white-space: nowrap }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem }
 .picture { max-height: 80vh; overflow: auto; text-align: center; background: #ffffff } .picture svg { max-width: none }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .6rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); vertical-align: top }
-th { position: sticky; top: 0; background: var(--soft) } .n { text-align: right }
-details { white-space: normal; min-width: 3rem } details[open] { min-width: 20rem } summary { cursor: pointer; color: var(--dim) }
+th { background: var(--soft) } .n { text-align: right }
+details { white-space: normal } details[open] { width: min(34rem, 82vw) } summary { cursor: pointer; white-space: nowrap }
 dl { margin: .3rem 0; display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem } dt { color: var(--dim) } dd { margin: 0; overflow-wrap: anywhere }
 .chart { margin-bottom: .6rem; width: 100%; height: 5.2rem; display: block } .chart rect { fill: var(--bar) } .chart line { stroke: var(--dim); stroke-dasharray: 4 3 }
 .sum { font-weight: 600 }
-@media (max-width: 40rem) { .k { display: none } th, td { padding: .25rem .4rem } body { padding: .7rem } }
+@media (max-width: 40rem) { .k { display: none } .cards { grid-template-columns: repeat(2, 1fr) } .cards b { font-size: 1rem } th, td { padding: .25rem .4rem } body { padding: .7rem } }
 ";
 
 /// The whole page.
@@ -65,7 +65,7 @@ fn cards(network: &Graph, page: &mut String) {
         ("input", input.to_string()),
         ("parameters", grouped(totals.params)),
         ("MACs", grouped(totals.macs)),
-        ("layers, with weights", format!("{}, {}", totals.layers, totals.weight_layers)),
+        ("layers", format!("{}, {} with weights", totals.layers, totals.weight_layers)),
         ("parameters in memory", bytes(4 * totals.params)),
         ("inference peak", bytes(totals.inference_peak_bytes)),
         ("training, one image", bytes(training)),
@@ -74,23 +74,26 @@ fn cards(network: &Graph, page: &mut String) {
     let cards = cards.map(|(word, figure)| format!("<div><span class=\"dim\">{word}</span><b>{figure}</b></div>"));
     let _ = writeln!(page, "<div class=\"cards\">{}</div>", cards.concat());
     // Where the number of parameters comes from, block by block.
-    let parts: Vec<String> = parts_of(network).into_iter().map(grouped).collect();
+    let part =
+        |(name, params): (&str, u64)| format!("{}&nbsp;<span class=\"dim\">{}</span>", grouped(params), escaped(name));
+    let parts: Vec<String> = parts_of(network).into_iter().map(part).collect();
     if parts.len() > 1 {
         let _ = writeln!(page, "<p>{} = <b>{}</b> parameters</p>", parts.join(" + "), grouped(totals.params));
     }
 }
 
 /// Parameters of the outermost blocks and of the layers beside them, in order, without those that have none.
-fn parts_of(network: &Graph) -> Vec<u64> {
-    let mut parts: Vec<(Option<&str>, u64)> = Vec::new();
+fn parts_of(network: &Graph) -> Vec<(&str, u64)> {
+    let mut parts: Vec<(&str, u64)> = Vec::new();
     for layer in &network.layers {
-        let block = layer.blocks.first().map(String::as_str);
-        match parts.last_mut().filter(|(last, _)| block.is_some() && *last == block) {
+        let name = layer.blocks.first().map_or(layer.name.split('.').next().unwrap_or_default(), String::as_str);
+        match parts.last_mut().filter(|(last, _)| *last == name) {
             Some((_, params)) => *params += layer.params(),
-            None => parts.push((block, layer.params())),
+            None => parts.push((name, layer.params())),
         }
     }
-    parts.into_iter().map(|(_, params)| params).filter(|params| *params > 0).collect()
+    parts.retain(|(_, params)| *params > 0);
+    parts
 }
 
 /// Bars over the layers, for what differs most between them.
@@ -143,21 +146,19 @@ fn charts(network: &Graph, page: &mut String) {
 /// Every layer, with its working where it is asked for.
 fn rows(network: &Graph, page: &mut String) {
     let table = layers(network, Convention::Plain);
-    page.push_str("<h2>The numbers</h2>\n<div class=\"wide\"><table>\n<thead><tr>");
-    let class = |at: usize| match (table.columns()[at].is_number, (3..6).contains(&at)) {
+    page.push_str("<h2>The numbers</h2>\n<p class=\"dim\">A name opens the working behind its row.</p>\n<div class=\"wide\"><table>\n<thead><tr>");
+    // What a phone leaves out: the kind and the window, which the working says too.
+    let class = |at: usize| match (table.columns()[at].is_number, at == 1 || (3..6).contains(&at)) {
         (true, true) => " class=\"n k\"",
         (true, false) => " class=\"n\"",
+        (false, true) => " class=\"k\"",
         _ => "",
     };
     for (at, column) in table.columns().iter().enumerate() {
         let _ = write!(page, "<th{}>{}</th>", class(at), escaped(&column.name));
     }
-    page.push_str("<th>working</th></tr></thead>\n<tbody>\n");
+    page.push_str("</tr></thead>\n<tbody>\n");
     for (layer, row) in network.layers.iter().zip(table.rows()) {
-        page.push_str("<tr>");
-        for (at, cell) in row.iter().enumerate() {
-            let _ = write!(page, "<td{}>{}</td>", class(at), escaped(cell));
-        }
         let own = formulas::of(network, layer);
         let lines = [
             ("output", own.output),
@@ -169,13 +170,21 @@ fn rows(network: &Graph, page: &mut String) {
         ];
         let lines = lines.iter().filter(|(_, text)| !text.is_empty());
         let lines: String = lines.map(|(word, text)| format!("<dt>{word}</dt><dd>{}</dd>", escaped(text))).collect();
-        let _ = writeln!(page, "<td><details><summary>how</summary><dl>{lines}</dl></details></td></tr>");
+        page.push_str("<tr>");
+        for (at, cell) in row.iter().enumerate() {
+            let cell = match at {
+                0 => format!("<details><summary>{}</summary><dl>{lines}</dl></details>", escaped(cell)),
+                _ => escaped(cell),
+            };
+            let _ = write!(page, "<td{}>{cell}</td>", class(at));
+        }
+        page.push_str("</tr>\n");
     }
     let (params, macs) = (grouped(network.totals.params), grouped(network.totals.macs));
     let _ = writeln!(
         page,
-        "<tr class=\"sum\"><td>total</td><td></td><td></td><td class=\"k\"></td><td class=\"k\"></td><td class=\"k\"></td>\
-         <td class=\"n\">{params}</td><td class=\"n\">{macs}</td><td></td><td></td></tr>\n</tbody></table></div>"
+        "<tr class=\"sum\"><td>total</td><td class=\"k\"></td><td></td><td class=\"k\"></td><td class=\"k\"></td><td class=\"k\"></td>\
+         <td class=\"n\">{params}</td><td class=\"n\">{macs}</td><td></td></tr>\n</tbody></table></div>"
     );
 }
 

@@ -3,7 +3,7 @@
 //! Each part becomes a [`Drawing`] with its own origin, which is moved to its place in the drawing around it.
 
 use super::parts::{Fork, Group, Node, Part, Way};
-use super::shade::Shade;
+use super::shade::Painter;
 use crate::graph::Source;
 
 /// A thing to be drawn.
@@ -84,7 +84,7 @@ pub fn width_of(text: &str, size: f64) -> f64 {
         _ => 1.0,
     };
     // A tenth more for fonts that run wide and for bold letters.
-    text.chars().map(letter).sum::<f64>() * size * 1.1
+    text.chars().map(letter).sum::<f64>() * size * 1.17
 }
 
 impl Drawing {
@@ -111,7 +111,7 @@ impl Drawing {
 }
 
 /// A whole network, with its input on top.
-pub fn drawing(parts: &[Part], input: &str, shade: &Shade) -> Drawing {
+pub fn drawing(parts: &[Part], input: &str, paint: &Painter) -> Drawing {
     let start = Drawing {
         width: width_of(input, HEAD) + 20.0,
         height: 22.0,
@@ -129,7 +129,7 @@ pub fn drawing(parts: &[Part], input: &str, shade: &Shade) -> Drawing {
             Shape::Text { x: width_of(input, HEAD) / 2.0 + 10.0, y: 15.0, text: input.into(), style: Style::Head },
         ],
     };
-    let all = std::iter::once((start, true)).chain(parts.iter().map(|part| (part_of(part, shade), is_near(part))));
+    let all = std::iter::once((start, true)).chain(parts.iter().map(|part| (part_of(part, paint), is_near(part))));
     let mut whole = below(all.collect());
     past(&mut whole, parts);
     whole
@@ -140,15 +140,15 @@ fn is_near(part: &Part) -> bool {
     match part {
         Part::Node(node) => node.near,
         Part::Group(group) => group.parts.first().is_none_or(is_near),
-        Part::Fork(_) => true,
+        Part::Fork(fork) => fork.ways.iter().any(|way| way.parts.first().is_none_or(is_near)),
     }
 }
 
-fn part_of(part: &Part, shade: &Shade) -> Drawing {
+fn part_of(part: &Part, paint: &Painter) -> Drawing {
     match part {
-        Part::Node(node) => node_of(node, shade),
-        Part::Group(group) => group_of(group, shade),
-        Part::Fork(fork) => fork_of(fork, shade),
+        Part::Node(node) => node_of(node, paint),
+        Part::Group(group) => group_of(group, paint),
+        Part::Fork(fork) => fork_of(fork, paint),
     }
 }
 
@@ -173,9 +173,9 @@ fn below(parts: Vec<(Drawing, bool)>) -> Drawing {
     whole
 }
 
-fn node_of(node: &Node, shade: &Shade) -> Drawing {
+fn node_of(node: &Node, paint: &Painter) -> Drawing {
     let label = &node.label;
-    let share = shade.share(node).map(|share| format!("{:.1} %", 100.0 * share)).unwrap_or_default();
+    let share = paint.share(node).map(|share| format!("{:.1} %", 100.0 * share)).unwrap_or_default();
     let foot = [label.foot.as_str(), share.as_str()].map(str::to_string);
     let foot = foot.iter().filter(|own| !own.is_empty()).cloned().collect::<Vec<_>>().join(" · ");
     let lines = [(&label.head, Style::Head, HEAD), (&label.brings, Style::Small, SMALL), (&foot, Style::Small, SMALL)];
@@ -188,7 +188,7 @@ fn node_of(node: &Node, shade: &Shade) -> Drawing {
         y: 0.0,
         width,
         height,
-        fill: shade.fill(node),
+        fill: paint.fill(node),
         layers: (node.layers.start, node.layers.end),
         round: false,
     });
@@ -201,8 +201,9 @@ fn node_of(node: &Node, shade: &Shade) -> Drawing {
     own
 }
 
-fn group_of(group: &Group, shade: &Shade) -> Drawing {
-    let inner = below(group.parts.iter().map(|part| (part_of(part, shade), is_near(part))).collect());
+fn group_of(group: &Group, paint: &Painter) -> Drawing {
+    let paint = &paint.inside(group);
+    let inner = below(group.parts.iter().map(|part| (part_of(part, paint), is_near(part))).collect());
     let heading = group.heading();
     // The line on which values arrive does not cross the heading: it stands beside it, or begins below it.
     let title = 1.1 * width_of(&heading, SMALL) + 2.0 * PADDING;
@@ -225,26 +226,26 @@ fn group_of(group: &Group, shade: &Shade) -> Drawing {
     own
 }
 
-fn way_of(way: &Way, shade: &Shade) -> (Drawing, bool) {
+fn way_of(way: &Way, paint: &Painter) -> (Drawing, bool) {
     match way.parts.is_empty() {
         true => (Drawing { width: LANE, height: 0.0, axis: LANE / 2.0, shapes: Vec::new() }, true),
         false => {
             let near = is_near(&way.parts[0]);
-            (below(way.parts.iter().map(|part| (part_of(part, shade), is_near(part))).collect()), near)
+            (below(way.parts.iter().map(|part| (part_of(part, paint), is_near(part))).collect()), near)
         }
     }
 }
 
-fn fork_of(fork: &Fork, shade: &Shade) -> Drawing {
+fn fork_of(fork: &Fork, paint: &Painter) -> Drawing {
     let ways: Vec<(Drawing, bool, bool)> = fork
         .ways
         .iter()
         .map(|way| {
-            let (own, near) = way_of(way, shade);
+            let (own, near) = way_of(way, paint);
             (own, near, !way.parts.is_empty() && !matches!(way.parts[0], Part::Fork(_)))
         })
         .collect();
-    let join = node_of(&fork.join, shade);
+    let join = node_of(&fork.join, paint);
     let tallest = ways.iter().map(|(own, ..)| own.height).fold(0.0, f64::max);
     let wide = ways.iter().map(|(own, ..)| own.width).sum::<f64>() + BESIDE * ways.len().saturating_sub(1) as f64;
     // One way beside lines alone stays straight.
@@ -307,20 +308,23 @@ fn past(whole: &mut Drawing, parts: &[Part]) {
         Source::Input => usize::MAX,
     });
     let mut x = whole.width;
+    // Several that end at one box end below one another.
+    let mut ending: std::collections::BTreeMap<usize, f64> = std::collections::BTreeMap::new();
     let mut lines = Vec::new();
     for (from, to) in feeds {
         let ends = (place(&whole.shapes, from), place(&whole.shapes, Source::Layer(to)));
-        if let (Some(from), Some(to)) = ends {
+        if let (Some(from), Some((to_x, to_y))) = ends {
             x += 14.0;
-            lines.push(Shape::Past { from, to, x });
+            let down = ending.entry(to).or_default();
+            lines.push(Shape::Past { from, to: (to_x, to_y + *down), x });
+            *down += 5.0;
         }
     }
     if !lines.is_empty() {
         whole.width = x + 8.0;
     }
-    // Below what they pass.
-    lines.append(&mut whole.shapes);
-    whole.shapes = lines;
+    // Over what they pass, so that each can be followed from end to end.
+    whole.shapes.append(&mut lines);
 }
 
 fn far(parts: &[Part], into: &mut Vec<(Source, usize)>) {
@@ -342,7 +346,7 @@ fn far(parts: &[Part], into: &mut Vec<(Source, usize)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::drawing::scene;
+    use crate::exchange::drawing::{Shade, scene};
     use crate::graph;
     use crate::spec::{Library, Origin};
 
@@ -371,7 +375,8 @@ mod tests {
         for origin in library.list().into_iter().filter(|own| matches!(own, Origin::Bundled(_))) {
             let id = origin.id();
             let network = graph::analyse(&library.load(&id, &[]).expect("bundled")).expect("bundled");
-            let own = drawing(&scene::of(&network), "input", &Shade::Kind);
+            let parts = scene::of(&network);
+            let own = drawing(&parts, "input", &Shade::Kind.over(&parts));
             let areas: Vec<(bool, [f64; 4])> =
                 own.shapes.iter().filter_map(|own| Some((matches!(own, Shape::Box { .. }), area(own)?))).collect();
             for (at, (is_box, a)) in areas.iter().enumerate() {
@@ -430,8 +435,28 @@ mod tests {
             .to_string();
         let loaded = Library::new(None).load_text(&Origin::File("net.yaml".into()), text, &[]);
         let network = graph::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).expect("fits");
-        let own = drawing(&scene::of(&network), "input", &Shade::Kind);
+        let parts = scene::of(&network);
+        let own = drawing(&parts, "input", &Shade::Kind.over(&parts));
         let past: Vec<_> = own.shapes.iter().filter(|shape| matches!(shape, Shape::Past { .. })).collect();
         assert_eq!(past.len(), 1, "{past:?}");
+    }
+
+    #[test]
+    fn no_line_leads_into_a_block_that_reads_other_layers_alone() {
+        let text = "input: [3, 8, 8]\nlayers: [conv: {out: 4, name: a}, conv: {out: 4, name: b}, \
+                    concat: [[from: a, conv1-2], [from: a, conv3-2]]]\n"
+            .to_string();
+        let loaded = Library::new(None).load_text(&Origin::File("net.yaml".into()), text, &[]);
+        let network = graph::analyse(&loaded.unwrap_or_else(|error| panic!("{error}"))).expect("fits");
+        let parts = scene::of(&network);
+        let own = drawing(&parts, "input", &Shade::Kind.over(&parts));
+        let unread = own.shapes.iter().find(|own| matches!(own, Shape::Box { layers: (1, _), .. }));
+        let [left, _, right, bottom] = unread.and_then(area).expect("a box");
+        let leaves = own.shapes.iter().any(|own| match own {
+            Shape::Line { from, .. } => (from.1 - bottom).abs() < 0.01 && left <= from.0 && from.0 <= right,
+            _ => false,
+        });
+        assert!(!leaves);
+        assert_eq!(own.shapes.iter().filter(|own| matches!(own, Shape::Past { .. })).count(), 2);
     }
 }

@@ -50,15 +50,18 @@ impl Format {
         Format::ALL.into_iter().find(|format| name.len() > format.ending().len() && name.ends_with(format.ending()))
     }
 
+    /// What our files begin with, by which they are told from others' of the same kind.
+    fn mark(self) -> &'static str {
+        match self {
+            Format::Dot => "// convlens\n",
+            Format::Latex => "% convlens\n",
+            Format::Svg | Format::Html => "<!-- convlens -->\n",
+        }
+    }
+
     /// What is written, for whoever asks before a file is replaced.
     pub fn kind(self) -> Kind {
-        let begins: &[&str] = match self {
-            Format::Dot => &["digraph", "graph", "strict"],
-            Format::Svg => &["<svg", "<?xml"],
-            Format::Latex => &["%", "\\documentclass"],
-            Format::Html => &["<!doctype html", "<!DOCTYPE html", "<html"],
-        };
-        Kind::Text { ending: self.ending(), begins }
+        Kind::Text { ending: self.ending(), begins: self.mark() }
     }
 
     /// What its files end in.
@@ -75,12 +78,13 @@ impl Format {
 /// A network in a format's language.
 pub fn text(network: &Graph, format: Format, shade: &Shade) -> String {
     let parts = scene::of(network);
-    match format {
+    let text = match format {
         Format::Dot => dot::text(network, &parts, shade),
         Format::Svg => svg::text(network, &parts, shade),
         Format::Latex => latex::text(network, &parts),
         Format::Html => html::text(network, &parts, shade),
-    }
+    };
+    format!("{}{text}", format.mark())
 }
 
 /// Writes a network to a file; the error says why not.

@@ -94,14 +94,16 @@ impl<'n> Builder<'n> {
         let mut at = block.layers.start;
         while at < join {
             let child = network.blocks.iter().find(|own| {
-                let is_way = apart || own.path.ends_with(".shortcut");
-                is_way && parent(&own.path) == block.path && own.layers.start == at && !own.layers.is_empty()
+                (apart || own.wiring == Wiring::Branch)
+                    && parent(&own.path) == block.path
+                    && own.layers.start == at
+                    && !own.layers.is_empty()
             });
             let end = match child {
                 Some(child) => child.layers.end,
                 None => {
                     let others = network.blocks.iter().filter(|own| {
-                        own.path.ends_with(".shortcut") && parent(&own.path) == block.path && own.layers.start > at
+                        own.wiring == Wiring::Branch && parent(&own.path) == block.path && own.layers.start > at
                     });
                     others.map(|own| own.layers.start).min().unwrap_or(join).min(join)
                 }
@@ -121,6 +123,8 @@ impl<'n> Builder<'n> {
                 None => far.push(*source),
             }
         }
+        // What the join does not read is drawn all the same.
+        ordered.extend(ways.into_iter().map(|(_, way)| way));
         self.touch(&far, join);
         let label = Label::of(network, join..end);
         let join = Node { label, near: true, far, layers: join..end };

@@ -1,7 +1,7 @@
 //! Colours of boxes: by kind, or by what a layer costs.
 
 use super::label::Family;
-use super::parts::Node;
+use super::parts::{Group, Node, Part};
 use crate::graph::{Graph, Layer};
 
 /// What a picture's colours say.
@@ -54,27 +54,62 @@ impl Shade {
         Shade::Cost { measure, shares: costs.into_iter().map(|cost| cost / sum.max(f64::MIN_POSITIVE)).collect() }
     }
 
-    /// A node's share of the whole, `times` over; nothing where colours say the kind.
-    pub fn share(&self, node: &Node) -> Option<f64> {
-        match self {
-            Shade::Kind => None,
-            Shade::Cost { shares, .. } => Some(shares.get(node.layers.clone()).map_or(0.0, |own| own.iter().sum())),
+    /// The same with what the strongest colour stands for.
+    pub fn over<'s>(&'s self, parts: &[Part]) -> Painter<'s> {
+        let mut painter = Painter { shade: self, most: 0.0, repeats: Vec::new() };
+        painter.most = painter.largest(parts);
+        painter
+    }
+}
+
+/// Gives boxes their colours and shares: those of folded repetitions together.
+#[derive(Clone)]
+pub struct Painter<'s> {
+    pub shade: &'s Shade,
+    /// The largest share of a box.
+    pub most: f64,
+    /// Of the blocks around, from the outside: layers of one repetition, and how many there are.
+    repeats: Vec<(usize, usize)>,
+}
+
+impl Painter<'_> {
+    /// For what stands in a block.
+    pub fn inside(&self, group: &Group) -> Self {
+        let mut own = self.clone();
+        if group.times > 1 {
+            own.repeats.push((group.layers.len() / group.times, group.times));
         }
+        own
     }
 
-    /// The largest share of a node, which has the strongest colour.
-    pub fn most(&self) -> f64 {
-        match self {
-            Shade::Kind => 0.0,
-            Shade::Cost { shares, .. } => shares.iter().copied().fold(0.0, f64::max),
+    fn largest(&self, parts: &[Part]) -> f64 {
+        let of = |part: &Part| match part {
+            Part::Node(node) => self.share(node).unwrap_or(0.0),
+            Part::Group(group) => self.inside(group).largest(&group.parts),
+            Part::Fork(fork) => {
+                let ways = fork.ways.iter().map(|way| self.largest(&way.parts));
+                ways.fold(self.share(&fork.join).unwrap_or(0.0), f64::max)
+            }
+        };
+        parts.iter().map(of).fold(0.0, f64::max)
+    }
+
+    /// A node's share of the whole, with all that it stands for; nothing where colours say the kind.
+    pub fn share(&self, node: &Node) -> Option<f64> {
+        let Shade::Cost { shares, .. } = self.shade else { return None };
+        let mut starts = vec![node.layers.start];
+        for (layers, times) in &self.repeats {
+            starts = (0..*times).flat_map(|time| starts.iter().map(move |start| start + time * layers)).collect();
         }
+        let of = |start: usize| shares.get(start..start + node.layers.len()).map_or(0.0, |own| own.iter().sum());
+        Some(starts.into_iter().map(of).sum())
     }
 
     /// A box's colour, as `#rrggbb`.
     pub fn fill(&self, node: &Node) -> String {
         match self.share(node) {
             None => colour(node.label.family).to_string(),
-            Some(share) => heat((share / self.most().max(f64::MIN_POSITIVE)).min(1.0)),
+            Some(share) => heat((share / self.most.max(f64::MIN_POSITIVE)).min(1.0)),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::escaped;
 use super::label::Family;
 use super::layout::{Drawing, Shape, Style, drawing, width_of};
 use super::parts::Part;
-use super::shade::{Shade, colour, heat};
+use super::shade::{Painter, Shade, colour, heat};
 use crate::graph::Graph;
 use crate::graph::figures::short;
 
@@ -20,7 +20,8 @@ const STYLE: &str = "text{font-family:Helvetica,Arial,'Liberation Sans','DejaVu 
 
 /// The whole file.
 pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
-    let own = drawing(parts, &format!("input {}", network.input()), shade);
+    let paint = shade.over(parts);
+    let own = drawing(parts, &format!("input {}", network.input()), &paint);
     let title = &network.architecture.name;
     let totals = format!(
         "{} parameters · {} MACs · {} layers",
@@ -28,7 +29,7 @@ pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
         short(network.totals.macs),
         network.totals.layers
     );
-    let (legend, legend_width) = legend(parts, shade);
+    let (legend, legend_width) = legend(parts, &paint);
     let least = [width_of(title, 16.0), width_of(&totals, 9.5), legend_width].into_iter().fold(0.0, f64::max);
     let width = own.width.max(least) + 2.0 * MARGIN;
     let height = HEADING + own.height + LEGEND + 2.0 * MARGIN;
@@ -92,21 +93,24 @@ fn shapes(network: &Graph, drawing: &Drawing, text: &mut String) {
                 };
                 writeln!(text, "<path class=\"l\" d=\"{path}\"{end}/>")
             }
-            Shape::Past { from: (x, y), to: (to_x, to_y), x: by } => writeln!(
-                text,
-                "<path class=\"p\" d=\"M{x:.1},{y:.1}L{:.1},{y:.1}Q{by:.1},{y:.1} {by:.1},{:.1}L{by:.1},{:.1}Q{by:.1},{to_y:.1} \
-                 {:.1},{to_y:.1}L{to_x:.1},{to_y:.1}\" marker-end=\"url(#a)\"/>",
-                by - 8.0,
-                y + 8.0,
-                to_y - 8.0,
-                by - 8.0
-            ),
+            Shape::Past { from: (x, y), to: (to_x, to_y), x: by } => {
+                let bend = 8.0_f64.min((to_y - y).abs() / 2.0) * (to_y - y).signum();
+                writeln!(
+                    text,
+                    "<path class=\"p\" d=\"M{x:.1},{y:.1}L{:.1},{y:.1}Q{by:.1},{y:.1} {by:.1},{:.1}L{by:.1},{:.1}Q{by:.1},{to_y:.1} \
+                     {:.1},{to_y:.1}L{to_x:.1},{to_y:.1}\" marker-end=\"url(#a)\"/>",
+                    by - 8.0,
+                    y + bend,
+                    to_y - bend,
+                    by - 8.0
+                )
+            }
         };
     }
 }
 
 /// What the colours say, and how wide that is.
-fn legend(parts: &[Part], shade: &Shade) -> (String, f64) {
+fn legend(parts: &[Part], paint: &Painter) -> (String, f64) {
     let (mut text, mut x) = (String::new(), 0.0);
     let mut entry = |fill: &str, words: &str| {
         let _ = writeln!(
@@ -117,7 +121,7 @@ fn legend(parts: &[Part], shade: &Shade) -> (String, f64) {
         );
         x += 19.0 + width_of(words, 9.5) + 16.0;
     };
-    match shade {
+    match paint.shade {
         Shade::Kind => {
             let mut families = Vec::new();
             collect(parts, &mut families);
@@ -126,12 +130,11 @@ fn legend(parts: &[Part], shade: &Shade) -> (String, f64) {
             }
         }
         Shade::Cost { measure, .. } => {
-            let most = shade.most();
-            for part in [0.0, 0.25, 0.5, 1.0] {
-                entry(&heat(part), &format!("{:.1} %", 100.0 * most * part));
+            for (at, part) in [0.0, 0.25, 0.5, 1.0].into_iter().enumerate() {
+                let share = format!("{:.1} %", 100.0 * paint.most * part);
+                let words = if at == 0 { format!("share of the {}: {share}", measure.word()) } else { share };
+                entry(&heat(part), &words);
             }
-            let words = format!("of the {}; boxes that stand for several say one's share", measure.word());
-            entry("none", &words);
         }
     }
     (text, x)

@@ -81,7 +81,7 @@ impl<'n> Writer<'n> {
     }
 
     fn stands_alone(&self, block: &Block) -> bool {
-        let is_way = block.wiring == Wiring::Branch || block.path.ends_with(".shortcut");
+        let is_way = block.wiring == Wiring::Branch;
         let is_read_inside = |at: usize| self.network.readers(at).any(|reader| !block.layers.contains(&reader.index));
         let leaks = (block.layers.start..block.layers.end - 1).any(is_read_inside);
         !is_way && !leaks

@@ -11,7 +11,7 @@ pub enum EngineError {
     #[error("cannot run `{path}`: {reason}; `--python PATH` says which Python to use")]
     NoPython { path: String, reason: String },
     #[error(
-        "`{path}` has no {missing}; `{path} -m pip install torch safetensors numpy` gets it (pytorch.org/get-started has the one for \
+        "`{path}` has no {missing}; `{path} -m pip install torch safetensors numpy pillow` gets it (pytorch.org/get-started has the one for \
          a GPU), or `--python PATH` names another Python"
     )]
     Missing { path: String, missing: String },
@@ -23,10 +23,6 @@ pub enum EngineError {
     Start(String),
     #[error("{reason}{}", more(.folder))]
     Ended { reason: String, folder: Option<String> },
-    #[error(
-        "`{layer}` would normalise a single value a channel in a process's part of a mini-batch; use a larger `--batch`"
-    )]
-    SingleValue { layer: String },
 }
 
 fn more(folder: &Option<String>) -> String {

@@ -66,7 +66,11 @@ pub fn reason(log: &str, processes: usize) -> Option<String> {
     }
     let said = said(log);
     let lost = |reason: &&str| ["onnection", "gloo", "NCCL"].iter().any(|word| reason.contains(word));
-    let first = said.iter().find(|(_, reason)| !lost(reason)).or(said.first());
+    if let (Some((number, reason)), true) = (said.first(), said.iter().all(|(_, reason)| lost(reason))) {
+        let who = of(number - 1);
+        return Some(format!("{who} has lost another one, whose own machine knows why ({reason})"));
+    }
+    let first = said.iter().find(|(_, reason)| !lost(reason));
     if let Some((number, reason)) = first {
         return Some(match processes {
             1 => reason.to_string(),

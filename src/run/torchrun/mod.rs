@@ -27,8 +27,8 @@ use super::session::{Over, Session, SessionError};
 use super::train::{Control, Event};
 use crate::exchange::pytorch;
 use crate::files::write::{self, Links};
-use crate::graph::Graph;
 use crate::network::Compiled;
+use crate::spec::recipe::Recipe as Given;
 
 /// The module and what trains it, in the run's folder.
 const MODULE: &str = "pytorch";
@@ -58,7 +58,8 @@ pub struct Launch {
 }
 
 impl Launch {
-    fn all_processes(&self) -> usize {
+    /// Those of all machines.
+    pub fn all_processes(&self) -> usize {
         self.processes * self.machines.as_ref().map_or(1, |machines| machines.count)
     }
 
@@ -81,23 +82,19 @@ impl Launch {
         (self.threads / self.processes.max(1)).max(1)
     }
 
+    /// Refuses data for which its Python has no reader, before anything is made.
+    pub fn check_pictures(&self, data: &Source, recipe: &Given) -> Result<(), EngineError> {
+        let jitters = recipe.augment.iter().flatten().any(|word| word == "jitter");
+        if self.python.pillow || !(matches!(data, Source::Folder(_)) || jitters) {
+            return Ok(());
+        }
+        let (path, missing) = (self.python.path.display().to_string(), "pillow, which opens pictures".to_string());
+        Err(EngineError::Missing { path, missing })
+    }
+
     /// Whether this machine keeps the run's folder.
     pub fn is_first(&self) -> bool {
         self.machines.as_ref().is_none_or(|machines| machines.own == 0)
-    }
-}
-
-/// Refuses batch norms that would see one value a channel in some process.
-fn check(network: &Graph, launch: &Launch, batch: usize) -> Result<(), EngineError> {
-    use crate::graph::Operation;
-    use crate::spec::describe::Norm;
-    let one = batch / launch.all_processes() == 1;
-    let alone = |layer: &&crate::graph::Layer| {
-        matches!(layer.operation, Operation::Norm(Norm::Batch(_))) && layer.output.sides() == [1, 1]
-    };
-    match network.layers.iter().find(alone).filter(|_| one) {
-        Some(layer) => Err(EngineError::SingleValue { layer: layer.name.clone() }),
-        None => Ok(()),
     }
 }
 
@@ -112,7 +109,6 @@ pub fn run(
     on: &mut dyn FnMut(Event) -> ControlFlow<()>,
     trained: Option<Trained>,
 ) -> Result<Over, SessionError> {
-    check(&session.network, launch, session.recipe.batch)?;
     let handed = session.hand_over()?;
     // Where another machine keeps the run, this one has the module only.
     let own = tempfile::tempdir().map_err(|error| EngineError::Start(crate::files::reason(&error)))?;
@@ -134,7 +130,7 @@ pub fn run(
     write::write_text(&path, &plan.to_string()).map_err(|error| unwritable(&path, &error))?;
     let mut following = folder.as_deref().map(Following::from_end).transpose()?;
     let log = place.join(LOG);
-    let mut child = start(launch, control, &module, folder.as_deref(), &source, &log)?;
+    let mut child = start(launch, control, &module, folder.as_deref(), &source, (&log, own.path()))?;
     let ended = follow(&mut child, following.as_mut(), control, handed.recipe.batch, on);
     let reason = || {
         let said = crate::files::read::bytes(&log, LARGEST_LOG).unwrap_or_default();
@@ -159,7 +155,8 @@ pub fn run(
         let checkpoint = runs::checkpoint::Checkpoint::open(&folder)?;
         trained(&checkpoint.judged(&folder, &handed.network, handed.how()?)?)?;
     }
-    Ok(Over::of(summary, handed.recipe.patience_stop, ended.looked, handed.folder))
+    let over = Over::of(summary, handed.recipe.patience_stop, ended.looked, handed.folder);
+    Ok(Over { left_out: ended.left_out, ..over })
 }
 
 /// Most of a log that is read.
@@ -200,13 +197,14 @@ fn start(
     module: &Path,
     folder: Option<&Path>,
     source: &Source,
-    log: &Path,
+    (log, scratch): (&Path, &Path),
 ) -> Result<Child, EngineError> {
     let failed = |error: std::io::Error| EngineError::Start(crate::files::reason(&error));
     let output = write::open_to_append(log).map_err(failed)?;
     output.set_len(0).map_err(failed)?;
     let mut command = Command::new(&launch.python.path);
     command.args(["-m", "torch.distributed.run", "--nproc-per-node", &launch.processes.to_string()]);
+    command.arg("--log-dir").arg(scratch);
     match &launch.machines {
         None => command.arg("--standalone"),
         Some(own) => command.args([
@@ -239,6 +237,8 @@ struct Ended {
     /// None where the system does not say.
     status: Option<ExitStatus>,
     looked: [Option<Evaluation>; 2],
+    /// Images that could not be read.
+    left_out: usize,
 }
 
 impl Ended {
@@ -262,7 +262,7 @@ fn follow(
     batch: usize,
     on: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Ended {
-    let mut looked = [None, None];
+    let (mut looked, mut left_out) = ([None, None], 0);
     let mut input = child.stdin.take();
     loop {
         // Asked before what it has told is read: nothing comes after its end.
@@ -273,13 +273,16 @@ fn follow(
                 if let Line::Finish { looked: own } = line {
                     looked = own;
                 }
+                if let Line::Warning { text, .. } = &line {
+                    left_out += usize::from(text.ends_with("; it is left out"));
+                }
                 stops |= following.event(line, batch).is_some_and(|event| on(event).is_break());
             }
         }
         match status {
             Ok(None) => {}
-            Ok(Some(status)) => return Ended { status: Some(status), looked },
-            Err(_) => return Ended { status: None, looked },
+            Ok(Some(status)) => return Ended { status: Some(status), looked, left_out },
+            Err(_) => return Ended { status: None, looked, left_out },
         }
         if stops && let Some(mut input) = input.take() {
             let _ = input.write_all(b"stop\n");

@@ -14,6 +14,8 @@ pub struct Python {
     /// PyTorch's version.
     pub torch: String,
     pub gpus: usize,
+    /// Whether it opens pictures.
+    pub pillow: bool,
 }
 
 /// What stands in for PyTorch's import, which takes seconds, where there is none.
@@ -23,6 +25,7 @@ missing = [name for name in ('torch', 'safetensors', 'numpy') if importlib.util.
 answer = {'missing': missing}
 if not missing:
     import torch
+    answer |= {'pillow': importlib.util.find_spec('PIL') is not None}
     answer |= {'torch': torch.__version__, 'gpus': torch.cuda.device_count(), 'together': torch.distributed.is_available()}
 print(json.dumps(answer))
 ";
@@ -33,6 +36,7 @@ struct Answer {
     torch: Option<String>,
     gpus: Option<usize>,
     together: Option<bool>,
+    pillow: Option<bool>,
 }
 
 impl Python {
@@ -73,5 +77,6 @@ fn told(path: PathBuf, answer: Answer) -> Result<Python, EngineError> {
     if answer.together == Some(false) {
         return Err(EngineError::Alone { path: path.display().to_string() });
     }
-    Ok(Python { path, torch: answer.torch.unwrap_or_default(), gpus: answer.gpus.unwrap_or(0) })
+    let pillow = answer.pillow == Some(true);
+    Ok(Python { pillow, path, torch: answer.torch.unwrap_or_default(), gpus: answer.gpus.unwrap_or(0) })
 }

@@ -67,6 +67,15 @@ def gray(picture):
     return ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).float()[None] / 255.0
 
 
+def opened(image):
+    """A picture's red, green and blue in 0 to 1, [3, H, W]. Pillow would cut deeper gray off at 255."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.array(image, dtype=np.float32)
+        values = values if image.mode == "F" else values / 65535.0
+        return torch.from_numpy(values).clamp(0.0, 1.0).expand(3, -1, -1)
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255.0
+
+
 class Changes:
     """Changes to training images that keep their class."""
 
@@ -133,6 +142,20 @@ class DataSet:
         means = [0.0] if self.is_ready or not how["mean"] else [mean / how["scale"] for mean in how["mean"]]
         return torch.tensor([means[channel % len(means)] for channel in range(channels)])
 
+    def fits(self):
+        """Whether images in memory have the network's size already."""
+        channels, height, width = self.network["input"]
+        resize = self.network["preprocess"]["resize"]
+        return self.is_ready or tuple(self.images.shape[1:]) == (channels, height, width) and (resize is None or resize == height == width)
+
+    def normalised(self, values):
+        """Pixels in 0 to 1 as the network takes them, [..., C, H, W]."""
+        how = self.network["preprocess"]
+        if how["channels"] == "bgr" and values.shape[-3] == 3:
+            values = values.flip(-3)
+        mean, std = (torch.tensor(how[key], dtype=torch.float32).view(-1, 1, 1) for key in ("mean", "std"))
+        return (values * how["scale"] - mean) / std
+
     def pixels(self, index, window=None):
         """One image's pixels in 0 to 1 at the network's size, [C, H, W]; ready values as they are."""
         channels, height, width = self.network["input"]
@@ -141,18 +164,16 @@ class DataSet:
             return self.images[index]
         if torch.is_tensor(self.images):
             picture = self.images[index].float() / 255.0
-            whole = tuple(picture.shape) == (channels, height, width) and (resize is None or resize == height == width)
-            if whole and window is None:
+            if self.fits() and window is None:
                 return picture
         else:
             from PIL import Image, ImageOps
 
             try:
                 with Image.open(self.images[index]) as image:
-                    image = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+                    picture = opened(ImageOps.exif_transpose(image))
             except Exception as error:
                 raise DataError(f"cannot read the image {self.images[index]}: {error}") from error
-            picture = torch.from_numpy(image).permute(2, 0, 1).float() / 255.0
         if channels == 1 and len(picture) == 3:
             picture = gray(picture)
         if channels == 3 and len(picture) == 1:
@@ -168,13 +189,7 @@ class DataSet:
             draw = Generator(mix(seed, index))
             values = self.pixels(index, self.changes.window(draw))
             values = self.changes.apply(values, draw)
-        if self.is_ready:
-            return values
-        how = self.network["preprocess"]
-        if how["channels"] == "bgr" and len(values) == 3:
-            values = values.flip(0)
-        mean, std = (torch.tensor(how[key], dtype=torch.float32).view(-1, 1, 1) for key in ("mean", "std"))
-        return (values * how["scale"] - mean) / std
+        return values if self.is_ready else self.normalised(values)
 
     def __getitem__(self, wanted):
         """The image at a place, changed by a seed: values and label, or why there are none."""
@@ -183,6 +198,21 @@ class DataSet:
             return self.sample(at, seed), self.labels[self.places[at]]
         except DataError as error:
             return None, str(error)
+
+    def together(self, wanted):
+        """A mini-batch: values, labels, and why some are missing."""
+        plain = self.changes is None or all(seed is None for _, seed in wanted)
+        if plain and torch.is_tensor(self.images) and self.fits():
+            indices = torch.tensor([self.places[at] for at, _ in wanted])
+            values = self.images[indices]
+            values = values if self.is_ready else self.normalised(values.float() / 255.0)
+            return values, torch.tensor([self.labels[index] for index in indices.tolist()]), []
+        samples = [self[own] for own in wanted]
+        good = [sample for sample in samples if sample[0] is not None]
+        broken = [why for values, why in samples if values is None]
+        if not good:
+            return None, None, broken
+        return torch.stack([values for values, _ in good]), torch.tensor([label for _, label in good]), broken
 
     def fingerprint(self):
         """A checksum of labels, and of the values or the files' names: convlens's own."""
@@ -374,15 +404,6 @@ class Batches:
             yield [(at, seed) for at in places]
 
 
-def together(samples):
-    """A mini-batch of what `DataSet` gives: values, labels, and why some are missing."""
-    good = [sample for sample in samples if sample[0] is not None]
-    broken = [why for values, why in samples if values is None]
-    if not good:
-        return None, None, broken
-    return torch.stack([values for values, _ in good]), torch.tensor([label for _, label in good]), broken
-
-
 # Mini-batches that are ready before they are asked for.
 AHEAD = 2
 
@@ -392,17 +413,18 @@ def loaded(dataset, batches, workers, pin):
     threads of its own, as those that train together do, is better not forked."""
     waiting = collections.deque()
 
-    def next_one():
-        batch = together([own.result() for own in waiting.popleft()])
+    def read(places):
+        batch = dataset.together(places)
         return (batch[0].pin_memory(), batch[1].pin_memory(), batch[2]) if pin and batch[0] is not None else batch
 
     with concurrent.futures.ThreadPoolExecutor(max(workers, 1)) as pool:
         for places in batches:
-            waiting.append([pool.submit(dataset.__getitem__, own) for own in places])
-            if len(waiting) > AHEAD:
-                yield next_one()
+            waiting.append(pool.submit(read, places))
+            # As many are read at once as there are threads.
+            if len(waiting) > max(workers, AHEAD):
+                yield waiting.popleft().result()
         while waiting:
-            yield next_one()
+            yield waiting.popleft().result()
 
 
 def mixed(values, labels, recipe, seed):

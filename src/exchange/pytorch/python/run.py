@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import tempfile
 import time
 import zlib
@@ -62,8 +63,9 @@ def write_text(path, text):
 def recipe_text(network, data, recipe):
     """`recipe.yaml`; JSON's scalars are YAML's."""
     head = {"version": 1, "architecture": network["id"], "data": data}
-    lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]
-    lines += ["train:"] + [f"  {key}: {json.dumps(value)}" for key, value in recipe.items() if value is not None]
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+    said = {key: json.dumps(value, ensure_ascii=False) for key, value in recipe.items() if value is not None}
+    lines += ["train:"] + [f"  {key}: {value}" for key, value in said.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -160,14 +162,23 @@ class Folder:
 
     def read(self):
         with safe_open(self.path / "checkpoint.safetensors", "pt") as file:
-            text = (file.metadata() or {}).get("convlens")
+            texts = file.metadata() or {}
+        text = texts.get("convlens")
         if text is None:
             raise RunError(f"{self.path}/checkpoint.safetensors holds no state of a run")
+        if texts.get("convlens_crc32", f"{zlib.crc32(text.encode()):08x}") != f"{zlib.crc32(text.encode()):08x}":
+            raise RunError(f"{self.path}/checkpoint.safetensors is damaged: its state is not what was written")
         self.state = json.loads(text)
         if self.state["version"] > VERSION or not self.state.get("texts"):
             raise RunError(f"{self.path} was written by another version of convlens")
         self.texts = self.state["texts"]
-        self.summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
+        try:
+            self.summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path}/summary.json cannot be read ({error}); `convlens train --resume` makes it again") from None
+        # What a kill has left of a file that was being written.
+        for own in self.path.glob(".convlens-*"):
+            shutil.rmtree(own, ignore_errors=True)
 
     def append(self, event):
         summary = self.summary
@@ -234,6 +245,14 @@ class Folder:
                         own.copy_(names.unrow(name, tensor(f"{AVERAGED}{name}"), own))
                 elif average is not None:
                     average.begin()
+
+    def check_data(self, train, validation):
+        """Refuses other data than the run has learned from."""
+        then, parts = self.state["data"], {"training": ("images", "checksum", train), "validation": ("val_images", "val_checksum", validation)}
+        for part, (images, checksum, own) in parts.items():
+            now = (len(own), own.fingerprint()) if own is not None else (0, 0)
+            if then.get(images) and now != (then[images], then[checksum]):
+                raise RunError(f"the {part} data is not what {self.path} was trained with: {now[0]} images, {then[images]} then, or others")
 
     def fail(self, reason):
         self.append({"event": "finish", "steps": self.summary["step"], "finished": False, "reason": reason})

@@ -20,6 +20,9 @@ import threading
 import time
 import traceback
 
+# Threads that wait for the next layer do not keep those that read images from working.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -32,7 +35,7 @@ sys.path.insert(0, str(HERE))
 import data as images  # noqa: E402
 import model as architecture  # noqa: E402
 from draw import MASK, mix  # noqa: E402
-from run import Folder, Names, RunError, fresh_progress  # noqa: E402
+from run import Folder, Names, RunError, fresh_progress, recipe_text  # noqa: E402
 
 # Seconds between two checkpoints that nobody asked for, at the end of an epoch and within one, and between two lines of norms.
 BETWEEN_EPOCHS, WITHIN_EPOCHS, BETWEEN_NORMS = 5.0, 30.0, 2.0
@@ -69,6 +72,14 @@ class Processes:
         if self.world > 1:
             dist.all_reduce(own)
         return own.tolist()
+
+    def lists(self, own):
+        """The lists of all processes, one after the other."""
+        if self.world == 1:
+            return own
+        all_of = [None] * self.world
+        dist.all_gather_object(all_of, own)
+        return [value for part in all_of for value in part]
 
     def from_first(self, value):
         """What the first process has."""
@@ -107,10 +118,12 @@ class Average:
         with torch.no_grad():
             for name, own in self.now.items():
                 own.copy_(self.tensors[name])
-        yield
-        with torch.no_grad():
-            for own, name in swap:
-                self.now[name].copy_(own)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for own, name in swap:
+                    self.now[name].copy_(own)
 
 
 def optimizer_for(recipe, learned):
@@ -151,19 +164,28 @@ class Training:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.names = Names(network, self.model)
         self.still = [own["key"] for own in network["layers"] if any(images.fits(pattern, own["paths"]) for pattern in recipe.get("freeze") or [])]
+        for pattern in recipe.get("freeze") or []:
+            if not any(images.fits(pattern, own["paths"]) for own in network["layers"]):
+                raise TrainError(f"`--freeze {pattern}` names no layer with parameters")
         for key in self.still:
             self.model.get_submodule(key).requires_grad_(False)
         self.learned = {name: own for name, own, _ in self.names.parameters if own.requires_grad}
+        if not self.learned:
+            raise TrainError("there is nothing to train: every layer stays as it is")
+        if self.validation is None and (recipe["schedule"] == "plateau" or recipe.get("patience_stop")):
+            raise TrainError("`plateau` and `--patience-stop` follow the validation accuracy; `--val-split 0.1` keeps images aside for it")
         self.optimizer = optimizer_for(recipe, list(self.learned.values()))
         average = recipe.get("ema")
         self.average = Average(average, self.learned | dict(self.names.running)) if average is not None else None
         self.largest = max(own.numel() for own in self.model.parameters())
-        half = torch.bfloat16 if not on_gpu or torch.cuda.is_bf16_supported() else torch.float16
+        # A GPU that only emulates bfloat16 is faster with float16.
+        half = torch.bfloat16 if not on_gpu or torch.cuda.get_device_capability()[0] >= 8 else torch.float16
         self.precision = torch.autocast(self.device.type, dtype=half, enabled=amp)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=amp and half is torch.float16)
         self.progress = fresh_progress()
         self.optimizer_steps, self.input = 0, network["input"]
         # Who started it by hand is told what is written.
+        self.told = set()
         self.prints, self.printed = os.environ.get("CONVLENS_STDIN") != "1", 0.0
         # What this process was told, and what all agreed on at the last step.
         self.stop, self.stopped, self.late = False, False, False
@@ -204,6 +226,9 @@ class Training:
             self.parallel = DistributedDataParallel(self.model, device_ids=ids)
         self.counted = self.kept = self.since = time.monotonic()
         self.keeping_took, self.next_norms, self.last = 0.0, 0.0, None
+        if folder is not None:
+            folder.summary["total_steps"] = int(self.total)
+            folder.summarise("running")
         if is_new:
             # That it can be written at all is known before the work.
             self.keep()
@@ -284,8 +309,7 @@ class Training:
         total = own
         if not torch.is_tensor(self.train.images):
             (total,) = self.processes.sums(own)
-            for why in broken:
-                self.tell({"event": "warning", "step": self.progress["step"], "text": f"{why}; it is left out"})
+            self.leave_out(broken)
         elif self.processes.world > 1:
             # Mini-batches begin at multiples of their size.
             total = place - (place - 1) // self.recipe["batch"] * self.recipe["batch"]
@@ -300,6 +324,9 @@ class Training:
             group["lr"] = lr
         torch.manual_seed(mix(mix(self.recipe["seed"], MASK), number * self.processes.world + self.processes.rank))
         self.training_mode()
+        if own == 0:
+            # Images that only fill up are nothing to learn from for norms either.
+            self.model.eval()
         self.optimizer.zero_grad(set_to_none=True)
         loss_sum, right = self.pass_back(values, labels, own, epoch, place, total)
         observes = self.folder is not None and began >= self.next_norms and self.largest <= 1 << 24
@@ -313,11 +340,14 @@ class Training:
         loss, accuracy = loss_sum / total, right / total
         if not math.isfinite(loss):
             raise TrainError(f"the loss is {loss} at step {number}; try a lower `--lr`, or gradient clipping (`--clip 1`)")
+        scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.optimizer_steps += 1
-        if self.average is not None:
-            self.average.follow()
+        # In float16 a step whose gradients are too large is left out, and the scale goes down.
+        if self.scaler.get_scale() >= scale:
+            self.optimizer_steps += 1
+            if self.average is not None:
+                self.average.follow()
         self.progress |= {"step": number, "loss_sum": self.progress["loss_sum"] + loss_sum, "right": self.progress["right"] + right}
         self.progress["seen"] += int(total)
         if observes:
@@ -327,6 +357,16 @@ class Training:
         self.since = time.monotonic()
         self.tell({"event": "step", "step": number, "epoch": epoch, "loss": loss, "accuracy": accuracy, "lr": lr, "images_per_second": speed})
         self.stopped, self.late = stops > 0, late > 0
+
+    def leave_out(self, broken):
+        """Says, once for each image, that it cannot be read, whichever process it was."""
+        (count,) = self.processes.sums(len(broken))
+        if count == 0:
+            return
+        for why in self.processes.lists(broken):
+            if why not in self.told:
+                self.told.add(why)
+                self.tell({"event": "warning", "step": self.progress["step"], "text": f"{why}; it is left out"})
 
     def norms(self, before, gradients):
         layers = {}
@@ -349,10 +389,11 @@ class Training:
         places = list(range(len(dataset)))[self.processes.rank :: self.processes.world]
         size = max(self.recipe["micro_batch"], 1)
         batches = [[(at, None) for at in places[start : start + size]] for start in range(0, len(places), size)]
-        loss, right, seen = 0.0, 0.0, 0
+        loss, right, seen, left = 0.0, 0.0, 0, []
         self.model.eval()
         with self.average.in_place() if self.average is not None else contextlib.nullcontext():
-            for values, labels, _ in images.loaded(dataset, batches, self.workers, self.device.type == "cuda"):
+            for values, labels, broken in images.loaded(dataset, batches, self.workers, self.device.type == "cuda"):
+                left += broken
                 if values is None:
                     continue
                 values, labels = self.moved(values, labels)
@@ -365,6 +406,8 @@ class Training:
                 right += (logs.argmax(1) == labels).sum().item()
                 seen += len(labels)
         loss, right, seen = self.processes.sums(loss, right, seen)
+        if not torch.is_tensor(dataset.images):
+            self.leave_out(left)
         return (loss / seen, right / seen) if seen else None
 
     def is_best(self, loss, accuracy):
@@ -505,8 +548,36 @@ FIELDS = {
     "augment": list, "shuffle": bool, "val_split": float, "flip_test": bool, "seed": int, "limit": int, "checkpoint_every": int,
     "freeze": list, "patience_stop": int, "ema": float, "mixup": float, "cutmix": float,
 }  # fmt: skip
+AUGMENTS = ["none", "flip", "crop", "jitter", "colour", "erase"]
+# What may change when a run goes on.
+CHANGEABLE = ["epochs", "steps", "lr", "checkpoint_every"]
+# The least that a number may be, where that is not 0.
+LEAST = {"epochs": 1, "steps": 1, "batch": 1, "micro_batch": 1, "patience": 1, "patience_stop": 1, "limit": 1, "checkpoint_every": 1}
 OPTIMIZERS = {"sgd": {"lr": 0.01, "momentum": 0.9, "nesterov": False}, "adam": {"lr": 0.001}, "adamw": {"lr": 0.001}}
 CHOICES = {"optimizer": list(OPTIMIZERS), "schedule": ["constant", "step", "plateau", "cosine"]}
+
+
+def number(kind, least):
+    """A number of a flag, at least so much."""
+    def read(text):
+        value = kind(text)
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"expected a number of at least {least}")
+        return value
+
+    return read
+
+
+def words(known):
+    """Words of a flag with commas between them."""
+    def read(text):
+        own = text.split(",")
+        wrong = next((word for word in own if known and word not in known), None)
+        if wrong is not None:
+            raise argparse.ArgumentTypeError(f"there is no `{wrong}`; expected some of {', '.join(known)}")
+        return [word for word in own if word != "none"]
+
+    return read
 
 
 def arguments(network, given):
@@ -527,9 +598,12 @@ def arguments(network, given):
         if kind is bool:
             recipe.add_argument(flag, action=argparse.BooleanOptionalAction, help=f"[{'yes' if usual else 'no'}]")
         elif kind is list:
-            recipe.add_argument(flag, type=lambda text: [word for word in text.split(",") if word != "none"], help=f"[{','.join(usual or ['none'])}]")
+            recipe.add_argument(flag, type=words(AUGMENTS if key == "augment" else None), help=f"[{','.join(usual or ['none'])}]")
+        elif kind is str:
+            recipe.add_argument(flag, type=kind, choices=CHOICES.get(key), help=f"[{usual}]")
         else:
-            recipe.add_argument(flag, type=kind, choices=CHOICES.get(key), help=f"[{'none' if usual is None else usual}]")
+            kind = number(kind, LEAST.get(key, 0))
+            recipe.add_argument(flag, type=kind, help=f"[{'none' if usual is None else usual}]")
     return parser.parse_args(given)
 
 
@@ -559,20 +633,41 @@ def recipe_from(text):
     return dict.fromkeys(FIELDS) | values, own["data"]
 
 
+def absolute(data):
+    """The same data, found from any folder."""
+    if data is None:
+        return None
+    kind, _, path = data.partition(":")
+    return f"{kind}:{os.path.abspath(path)}" if path else data
+
+
 def prepared(args, network):
     """Recipe, data and, of a run that goes on, its folder."""
     if args.handed_over:
         plan = json.loads((HERE / "plan.json").read_text(encoding="utf-8"))
-        return dict.fromkeys(FIELDS) | plan["recipe"], args.data or plan["data"], Folder.resume(args.handed_over)
+        return dict.fromkeys(FIELDS) | plan["recipe"], absolute(args.data) or plan["data"], Folder.resume(args.handed_over)
     if args.resume:
         folder = Folder.resume(args.resume)
         recipe, source = recipe_from(folder.texts["recipe"])
+        if folder.texts["architecture"] != network["architecture"]:
+            raise RunError(f"{args.resume} trains another network than model.py is; `convlens export {args.resume}/architecture.yaml` gives its own")
+        flags = {key: getattr(args, key) for key in FIELDS if getattr(args, key, None) is not None}
+        fixed = next((key for key in flags if key not in CHANGEABLE), None)
+        if fixed is not None:
+            allowed = ", ".join(f"--{key.replace('_', '-')}" for key in CHANGEABLE)
+            raise RunError(f"a run that goes on keeps its recipe; {allowed} may change, `--{fixed.replace('_', '-')}` not")
+        if "epochs" in flags or "steps" in flags:
+            recipe |= {"epochs": None, "steps": None}
+        recipe |= flags
+        source = absolute(args.data) or source
+        if flags or args.data:
+            folder.texts = folder.texts | {"recipe": recipe_text(network, source, recipe)}
+            folder.summary |= {"data": source, "epochs": recipe["epochs"]}
         folder.append({"event": "resume", "step": folder.state["progress"]["step"]})
-        return recipe, args.data or source, folder
+        return recipe, source, folder
     if args.data is None or args.out is None:
         raise TrainError("`--data` says what to learn from and `--out` where to keep the run; `--resume DIR` goes on with one")
-    kind, _, path = args.data.partition(":")
-    return recipe_of(network, args), f"{kind}:{os.path.abspath(path)}", None
+    return recipe_of(network, args), absolute(args.data), None
 
 
 def begin(training, network, source, args):
@@ -600,10 +695,15 @@ def main(given=None):
     try:
         plan = prepared(args, network) if processes.rank == 0 else (None, None, None)
         recipe, source = processes.from_first(plan[:2])
-        source, folder = args.data or source, plan[2]
+        folder = plan[2]
+        if processes.rank > 0:
+            # On another machine the data may lie elsewhere.
+            source = absolute(args.data) or source
         torch.manual_seed(recipe["seed"] % (1 << 63))
         training = Training(processes, network, recipe, source, args.amp, args.workers, until)
         obey(training)
+        if args.resume and folder is not None:
+            folder.check_data(training.train, training.validation)
         is_new = processes.rank == 0 and folder is None
         if is_new:
             folder = begin(training, network, source, args)
@@ -614,9 +714,11 @@ def main(given=None):
         if not isinstance(error, (images.DataError, RunError, TrainError)):
             traceback.print_exc()
         # Whoever started the processes reads the first of these lines.
-        print(f"convlens: process {processes.rank + 1} of {processes.world}: {reason}", file=sys.stderr, flush=True)
-        if folder is not None:
-            folder.fail(reason)
+        sys.stderr.flush()
+        os.write(2, f"convlens: process {processes.rank + 1} of {processes.world}: {reason}\n".encode())
+        with contextlib.suppress(Exception):
+            if folder is not None:
+                folder.fail(reason)
         # Collectives that wait for a lost process are not waited for.
         os._exit(1)
     if processes.world > 1:

@@ -65,6 +65,7 @@ fn begin(state: &State) -> Option<Begin> {
         out: Out::Next(runs::FOLDER.into()),
         id: None,
         force: false,
+        processes: 1,
     })
 }
 
