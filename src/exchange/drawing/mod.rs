@@ -1,6 +1,6 @@
 //! Networks as pictures and papers: what a reader is shown of them outside of this program.
 //!
-//! [`scene::of`] takes it apart into what is drawn: layers with what they bring along, blocks around them, ways beside one
+//! `scene` takes it apart into what is drawn: layers with what they bring along, blocks around them, ways beside one
 //! another, repetitions folded. `dot`, `svg` and `latex` each write it in their language; `html` is a page with the picture, the
 //! numbers and their working.
 
