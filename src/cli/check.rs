@@ -1,61 +1,122 @@
-//! `convlens check FILE...`.
+//! `convlens check FILE...`: whether files are sound, and whether networks keep to their budgets.
 
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::output;
-use super::{Context, Failure, Format};
-use crate::graph;
+use super::train::positive;
+use super::{Context, Failure, Format, output};
+use crate::files::read;
+use crate::graph::budget::{Gauge, gauges};
 use crate::graph::figures::grouped;
+use crate::graph::{self, Graph};
 use crate::report::{Cell, Column, Table};
-use crate::spec::LoadError;
+use crate::run::measure;
+use crate::spec::budget::{self, Bounds, Budget};
+use crate::spec::limits;
 use crate::spec::problem::Diagnostic;
+use crate::spec::{LoadError, Loaded, Origin};
 
-pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
-    let mut bad = false;
-    let mut results = Vec::new();
-    let mut rows = Vec::new();
-    let plain = matches!(context.common.format, Format::Table | Format::Jsonl);
-    for file in files {
-        let network = context.load(file).and_then(|loaded| graph::analyse(&loaded).map_err(LoadError::Invalid));
-        match network {
-            Ok(network) => {
-                context.warn(&network);
-                let totals = network.totals;
-                results.push(
-                    json!({"file": file, "ok": true, "params": totals.params, "macs": totals.macs, "problems": []}),
-                );
-                rows.push(vec![
-                    file.as_str().into(),
-                    "ok".into(),
-                    Cell::count(totals.layers),
-                    Cell::count(totals.params),
-                    Cell::Blank,
-                ]);
-                if plain {
-                    output::page().line(&format!(
-                        "{file}: ok, {} layers, {} parameters",
-                        totals.layers,
-                        grouped(totals.params)
-                    ))?;
-                }
-            }
-            Err(error) => {
-                bad = true;
-                let problems = problems(file, &error);
-                rows.push(vec![file.as_str().into(), "bad".into(), Cell::Blank, Cell::Blank, error.to_string().into()]);
-                results.push(json!({"file": file, "ok": false, "problems": problems}));
-                if plain {
-                    if let LoadError::Invalid(report) = &error {
-                        let count = report.count();
-                        output::page()
-                            .line(&format!("{file}: {count} problem{}", if count == 1 { "" } else { "s" }))?;
-                    }
-                    context.say_failure(&Failure::Load(error));
-                }
-            }
+/// A budget in a file, `budget: {params: 20M, macs: 5G, train_memory: 16GB, batch: 32, field: 100..224, ms: 150}`, is looked at too;
+/// what is said here goes before it.
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Files, folders (their .yaml files), ids, or `-` for standard input
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// Parameters at most: `20M`
+    #[arg(long, value_name = "N", value_parser = super::amount)]
+    max_params: Option<u64>,
+    /// Multiply-adds for one image at most: `5G`
+    #[arg(long, value_name = "N", value_parser = super::amount)]
+    max_macs: Option<u64>,
+    /// Memory of a training step at most: `16GB`
+    #[arg(long, value_name = "SIZE", value_parser = super::amount)]
+    max_train_memory: Option<u64>,
+    /// Images of that training step [1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    batch: Option<u64>,
+    /// Pixels that a unit of the last map sees: `100..224`, `100..`, `..224`
+    #[arg(long, value_name = "FROM..TO", value_parser = bounds)]
+    field: Option<Bounds>,
+    /// Milliseconds of a forward run at most, measured here
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = positive)]
+    max_ms: Option<f64>,
+}
+
+fn bounds(text: &str) -> Result<Bounds, String> {
+    budget::bounds(text).ok_or_else(|| format!("expected {}", budget::BOUNDS))
+}
+
+/// What one file came to.
+struct Checked {
+    file: String,
+    result: Result<(Graph, Vec<Judged>), LoadError>,
+}
+
+/// An allowance that was looked at.
+struct Judged {
+    key: &'static str,
+    taken: f64,
+    least: Option<f64>,
+    most: Option<f64>,
+    /// By how much it is out.
+    over: Option<String>,
+    costs: Option<String>,
+    way: Option<String>,
+}
+
+impl From<Gauge> for Judged {
+    fn from(gauge: Gauge) -> Judged {
+        let float = |count: Option<u64>| count.map(|count| count as f64);
+        Judged {
+            key: gauge.measure.key(),
+            taken: gauge.taken as f64,
+            least: float(gauge.allowed.least),
+            most: float(gauge.allowed.most),
+            over: gauge.sentence(),
+            costs: gauge.costs_in_words(),
+            way: gauge.way,
         }
     }
-    if !plain {
+}
+
+impl Judged {
+    fn json(&self) -> Value {
+        json!({"key": self.key, "taken": self.taken, "least": self.least, "most": self.most, "ok": self.over.is_none(),
+            "message": self.over, "costs": self.costs, "way": self.way})
+    }
+
+    /// What is wrong, where most of it goes, and what would help.
+    fn lines(&self) -> Vec<String> {
+        let Some(over) = &self.over else { return Vec::new() };
+        let more = [self.costs.as_ref().map(|costs| format!("most of it: {costs}")), self.way.clone()];
+        std::iter::once(format!("{}: {over}", self.key)).chain(more.into_iter().flatten()).collect()
+    }
+}
+
+impl Checked {
+    fn is_over(&self) -> bool {
+        self.result.as_ref().is_ok_and(|(_, judged)| judged.iter().any(|own| own.over.is_some()))
+    }
+}
+
+pub fn run(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
+    let mut bad = false;
+    let mut all = Vec::new();
+    for file in files(&args.files)? {
+        let checked = check(context, args, file)?;
+        bad |= checked.result.is_err() || checked.is_over();
+        match context.common.format {
+            Format::Table | Format::Jsonl => tell(context, &checked)?,
+            Format::Github => annotate(&checked)?,
+            _ => {}
+        }
+        all.push(checked);
+    }
+    if !matches!(context.common.format, Format::Table | Format::Jsonl | Format::Github) {
         let columns = [
             Column::words("file"),
             Column::words("result"),
@@ -63,9 +124,190 @@ pub fn run(context: &Context, files: &[String]) -> Result<(), Failure> {
             Column::number("params"),
             Column::words("problems"),
         ];
-        output::print(context, &Table::new(columns, rows), || json!({"files": results}), &[])?;
+        let results: Vec<Value> = all.iter().map(json_of).collect();
+        output::print(context, &Table::new(columns, all.iter().map(row)), || json!({"files": results}), &[])?;
     }
     if bad { Err(Failure::Said) } else { Ok(()) }
+}
+
+/// Folders as their files.
+fn files(named: &[String]) -> Result<Vec<String>, Failure> {
+    let mut files = Vec::new();
+    for name in named {
+        if !Path::new(name).is_dir() {
+            files.push(name.clone());
+            continue;
+        }
+        let unreadable = |error| Failure::Message(format!("cannot read {name}: {}", crate::files::reason(&error)));
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(name).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            let is_yaml = path.extension().is_some_and(|own| own == "yaml" || own == "yml");
+            found.extend((is_yaml && path.is_file()).then(|| path.display().to_string()));
+        }
+        if found.is_empty() {
+            return Err(Failure::Message(format!("there is no .yaml file in {name}")));
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+fn check(context: &Context, args: &CheckArgs, file: String) -> Result<Checked, Failure> {
+    let text = match file.as_str() {
+        "-" => Some(read::standard_input(limits::FILE_BYTES).map_err(|error| Failure::Message(format!("-: {error}")))?),
+        _ => None,
+    };
+    let load = |sets: &[(String, String)]| match &text {
+        Some(text) => context.library.load_text(&Origin::File("-".into()), text.clone(), sets),
+        None => context.library.load(&file, sets),
+    };
+    let loaded = match text {
+        Some(_) => load(&context.common.sets),
+        None => context.load(&file),
+    };
+    let analysed = |loaded: Loaded| {
+        let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
+        Ok((loaded, network))
+    };
+    let (loaded, network) = match loaded.and_then(analysed) {
+        Ok(sound) => sound,
+        Err(error) => return Ok(Checked { file, result: Err(error) }),
+    };
+    context.warn(&network);
+    let said = Budget {
+        params: args.max_params,
+        macs: args.max_macs,
+        train_memory: args.max_train_memory,
+        batch: args.batch,
+        field: args.field,
+        ms: args.max_ms,
+    };
+    let budget = said.over(loaded.architecture.budget);
+    let at = |height: u64, width: u64| {
+        let input = format!("[{},{height},{width}]", network.architecture.input.channels);
+        let sets = [&context.common.sets[..], &[("input".to_string(), input)]].concat();
+        graph::analyse(&load(&sets).ok()?).ok()
+    };
+    let explained = gauges(&network, &budget).into_iter().map(|own| own.explained(&network, &at));
+    let mut judged: Vec<Judged> = explained.map(Judged::from).collect();
+    if let Some(most) = budget.ms {
+        judged.push(timed(&network, most)?);
+    }
+    Ok(Checked { file, result: Ok((network, judged)) })
+}
+
+/// The median of some forward runs.
+fn timed(network: &Graph, most: f64) -> Result<Judged, Failure> {
+    const RUNS: usize = 5;
+    measure::check_memory(&[network], 1).map_err(Failure::because)?;
+    let times = measure::interleaved(&[network], 1, RUNS, 0, |_| ControlFlow::Continue(())).unwrap_or_default();
+    let timing = times.into_iter().next().unwrap_or_default();
+    let taken = timing.median.as_secs_f64() * 1e3;
+    let is_over = taken > most;
+    let mut layers: Vec<(&str, f64)> = (network.layers.iter().zip(&timing.layers))
+        .map(|(layer, time)| (layer.name.as_str(), time.as_secs_f64() * 1e3))
+        .collect();
+    layers.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let costs = layers.iter().take(3).map(|(name, ms)| format!("{name} {ms:.1} ms")).collect::<Vec<_>>().join(", ");
+    Ok(Judged {
+        key: "ms",
+        taken,
+        least: None,
+        most: Some(most),
+        over: is_over.then(|| format!("{taken:.1} ms of {most} allowed: {:.1} ms too many", taken - most)),
+        costs: is_over.then_some(costs),
+        way: None,
+    })
+}
+
+/// For a person at a terminal; with `--quiet` only what is wrong.
+fn tell(context: &Context, checked: &Checked) -> Result<(), Failure> {
+    let file = &checked.file;
+    match &checked.result {
+        Ok((network, judged)) if !checked.is_over() => {
+            if !context.common.quiet {
+                let kept = if judged.is_empty() { "" } else { ", within its budget" };
+                let (layers, params) = (network.totals.layers, grouped(network.totals.params));
+                output::page().line(&format!("{file}: ok, {layers} layers, {params} parameters{kept}"))?;
+            }
+        }
+        Ok((_, judged)) => {
+            let mut page = output::page();
+            page.line(&format!("{file}: over its budget"))?;
+            for own in judged {
+                let lines = own.lines();
+                for (at, line) in lines.iter().enumerate() {
+                    page.line(&format!("  {}{line}", if at > 0 { "  " } else { "" }))?;
+                }
+            }
+        }
+        Err(error) => {
+            if let LoadError::Invalid(report) = error {
+                let count = report.count();
+                output::page().line(&format!("{file}: {count} problem{}", if count == 1 { "" } else { "s" }))?;
+            }
+            context.say_problem(error);
+        }
+    }
+    Ok(())
+}
+
+/// As GitHub's workflow commands put it beside the lines of a change.
+fn annotate(checked: &Checked) -> Result<(), Failure> {
+    // docs.github.com, "Workflow commands": what is escaped in messages, and more in properties.
+    let message = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| message(text).replace(':', "%3A").replace(',', "%2C");
+    let mut page = output::page();
+    match &checked.result {
+        Ok((_, judged)) => {
+            for own in judged.iter().filter(|own| own.over.is_some()) {
+                let text = message(&own.lines().join("\n"));
+                page.line(&format!("::error file={},title=over budget::{text}", property(&checked.file)))?;
+            }
+        }
+        Err(LoadError::Invalid(report)) => {
+            for own in &report.diagnostics {
+                let place = format!("line={},col={}", own.place.line, own.place.column);
+                let expected = if own.expected.is_empty() { String::new() } else { format!("; {}", own.expected) };
+                let help = own.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+                let text = message(&format!("{}{expected}{help}", own.message));
+                page.line(&format!("::error file={},{place}::{text}", property(&own.file)))?;
+            }
+        }
+        Err(other) => {
+            page.line(&format!("::error file={}::{}", property(&checked.file), message(&other.to_string())))?;
+        }
+    }
+    Ok(())
+}
+
+fn row(checked: &Checked) -> Vec<Cell> {
+    let file = checked.file.as_str();
+    match &checked.result {
+        Ok((network, judged)) => {
+            let over: Vec<String> = judged.iter().flat_map(Judged::lines).collect();
+            let result = if over.is_empty() { "ok" } else { "over" };
+            let problems = if over.is_empty() { Cell::Blank } else { over.join("; ").into() };
+            let totals = network.totals;
+            vec![file.into(), result.into(), Cell::count(totals.layers), Cell::count(totals.params), problems]
+        }
+        Err(error) => vec![file.into(), "bad".into(), Cell::Blank, Cell::Blank, error.to_string().into()],
+    }
+}
+
+fn json_of(checked: &Checked) -> Value {
+    let file = &checked.file;
+    match &checked.result {
+        Ok((network, judged)) => {
+            let budget: Vec<Value> = judged.iter().map(Judged::json).collect();
+            let totals = network.totals;
+            json!({"file": file, "ok": !checked.is_over(), "params": totals.params, "macs": totals.macs, "problems": [],
+                "budget": budget})
+        }
+        Err(error) => json!({"file": file, "ok": false, "problems": problems(file, error)}),
+    }
 }
 
 fn problems(file: &str, error: &LoadError) -> Vec<Value> {

@@ -30,7 +30,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::exchange::weights::WeightsError;
 use crate::files::{Inputs, OutputError};
 use crate::graph::{self, Graph, lints};
-use crate::spec::{Library, LoadError, Loaded, Origin, foreign};
+use crate::spec::{Library, LoadError, Loaded, Origin, budget, foreign};
 use crate::tui::{ExploreError, Opening, theme};
 use crate::visible::visible;
 
@@ -75,6 +75,8 @@ enum Format {
     Jsonl,
     /// A picture, for `field`
     Png,
+    /// Annotations of a workflow, for `check`
+    Github,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,12 +110,8 @@ enum Command {
     List,
     /// Show an architecture's layers
     Show(show::ShowArgs),
-    /// Validate files; exit 1 if any is bad
-    Check {
-        /// Files, or ids
-        #[arg(required = true)]
-        files: Vec<String>,
-    },
+    /// Validate files and judge budgets; exit 1 if any is bad or over
+    Check(check::CheckArgs),
     /// Show the working behind every number, of a network, a block or a layer
     Explain(explain::ExplainArgs),
     /// Put two to four architectures side by side
@@ -197,9 +195,12 @@ pub fn main() -> ExitCode {
         }
     };
     let misused = match (&cli.command, cli.common.format) {
-        (Some(Command::Train(_)), Format::Jsonl) | (Some(Command::Field(_)), Format::Png) => None,
+        (Some(Command::Train(_)), Format::Jsonl)
+        | (Some(Command::Field(_)), Format::Png)
+        | (Some(Command::Check(_)), Format::Github) => None,
         (_, Format::Jsonl) => Some("`--format jsonl` is for `train`; elsewhere there is `--format json`"),
         (_, Format::Png) => Some("`--format png` is for `field`"),
+        (_, Format::Github) => Some("`--format github` is for `check`"),
         _ => None,
     };
     // What reads no architecture has nothing to change.
@@ -244,7 +245,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explore { arch, theme }) => context.explore(arch, theme),
         Some(Command::List) => list::run(&context),
         Some(Command::Show(args)) => show::run(&context, &args),
-        Some(Command::Check { files }) => check::run(&context, &files),
+        Some(Command::Check(args)) => check::run(&context, &args),
         Some(Command::Explain(args)) => explain::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
         Some(Command::Kernels(args)) => kernels::run(&context, &args),
@@ -271,6 +272,11 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `16GB` (10⁹ each), `16GiB` (2³⁰ each), `20M`, or a number.
+fn amount(text: &str) -> Result<u64, String> {
+    budget::amount(text).ok_or_else(|| format!("expected {}", budget::AMOUNT))
 }
 
 /// Why work that does not fit into memory is refused, and the way round it.
@@ -380,12 +386,18 @@ impl Context {
         style.map_or(bar.clone(), |style| bar.with_style(style))
     }
 
+    /// What keeps an architecture from being read.
+    fn say_problem(&self, error: &LoadError) {
+        match error {
+            LoadError::Invalid(report) => output::styled_message(&output::render(report, self.colours())),
+            error @ LoadError::Foreign { .. } => output::lines(&format!("error: {error}")),
+            other => output::message(&format!("error: {other}")),
+        }
+    }
+
     fn say_failure(&self, failure: &Failure) {
         match failure {
-            Failure::Load(LoadError::Invalid(report)) => {
-                output::styled_message(&output::render(report, self.colours()))
-            }
-            Failure::Load(error @ LoadError::Foreign { .. }) => output::lines(&format!("error: {error}")),
+            Failure::Load(error) => self.say_problem(error),
             Failure::Lines(lines) => output::lines(&format!("error: {lines}")),
             other => output::message(&format!("error: {other}")),
         }

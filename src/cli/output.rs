@@ -132,7 +132,7 @@ pub fn print(
             }
         }
         // Refused before any work for all but the commands that print them themselves.
-        Format::Table | Format::Jsonl | Format::Png => {
+        Format::Table | Format::Jsonl | Format::Png | Format::Github => {
             for line in table.text(terminal_width()).iter().chain(footer) {
                 writeln!(stdout, "{line}")?;
             }

@@ -31,7 +31,7 @@ pub struct ShowArgs {
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerName>,
     /// Say the largest mini-batch whose training fits: `16GB`, `512MiB`
-    #[arg(long, value_name = "SIZE", value_parser = byte_size)]
+    #[arg(long, value_name = "SIZE", value_parser = super::amount)]
     memory: Option<u64>,
 }
 
@@ -61,31 +61,6 @@ impl OptimizerName {
             OptimizerName::Momentum => OptimizerState::Momentum,
             OptimizerName::Adam => OptimizerState::Adam,
         }
-    }
-}
-
-/// `16GB` (10⁹ each), `16GiB` (2³⁰ each), or bytes.
-fn byte_size(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 9] = [
-        ("kib", 1 << 10),
-        ("mib", 1 << 20),
-        ("gib", 1 << 30),
-        ("tib", 1 << 40),
-        ("kb", 1000),
-        ("mb", 1_000_000),
-        ("gb", 1_000_000_000),
-        ("tb", 1_000_000_000_000),
-        ("b", 1),
-    ];
-    let lower = text.trim().to_lowercase();
-    let unit = UNITS.iter().find_map(|(name, size)| lower.strip_suffix(name).map(|number| (number, *size)));
-    let (number, size) = unit.unwrap_or((&lower, 1));
-    let value: Option<f64> = number.trim().parse().ok();
-    match value {
-        Some(value) if value.is_finite() && value >= 0.0 && value * size as f64 <= 1e18 => {
-            Ok((value * size as f64) as u64)
-        }
-        _ => Err("expected a size such as `16GB` or `512MiB`".to_string()),
     }
 }
 

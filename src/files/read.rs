@@ -89,7 +89,20 @@ pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
 
 /// The text of a file that has no more than `limit` bytes, without the byte order mark that some editors begin it with.
 pub fn text(path: &Path, limit: u64) -> Result<String, ReadError> {
-    let bytes = bytes(path, limit)?;
+    as_text(bytes(path, limit)?)
+}
+
+/// What arrives on standard input until its end, a text as of a file.
+pub fn standard_input(limit: u64) -> Result<String, ReadError> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(ReadError::TooLarge { limit }),
+        false => as_text(bytes),
+    }
+}
+
+fn as_text(bytes: Vec<u8>) -> Result<String, ReadError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     String::from_utf8(bytes).map_err(|error| ReadError::NotText { at: error.utf8_error().valid_up_to() })
 }

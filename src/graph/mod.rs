@@ -1,5 +1,6 @@
 //! From a description to layers with every number. Pure and exact: integers, no files, no clock, no tensors.
 
+pub mod budget;
 mod build;
 pub mod compare;
 pub mod conventions;

@@ -1,5 +1,6 @@
 //! Words that the schema allows at a place of a text that is being typed and need not be sound yet.
 
+use super::budget;
 use super::bundled::BUNDLED;
 use super::kinds::{
     ACTIVATIONS, CONTAINER_KEYS, CONTAINERS, KINDS, Kind, SHORTCUTS, TOP_LEVEL, Takes, container, kind,
@@ -113,6 +114,7 @@ fn offered(before: &str, around: &[String]) -> Vec<Candidate> {
             kinds.map(|kind| candidate(format!("{}: ", kind.name), kind.about)).collect()
         }
         Some("train") => keys(recipe::KEYS),
+        Some("budget") => keys(budget::KEYS),
         Some("augment") => plain(recipe::AUGMENTS),
         Some("preprocess") => keys(super::kinds::PREPROCESS),
         Some("weights") => keys(super::kinds::WEIGHTS),

@@ -1,5 +1,6 @@
 //! The checked description of an architecture: what the YAML says, with defaults filled in and names given.
 
+use super::budget::Budget;
 use super::node::Mark;
 use super::recipe::Recipe;
 use super::renaming::Renaming;
@@ -27,6 +28,7 @@ pub struct Architecture {
     /// Published weights, where some are known.
     pub weights: Option<Published>,
     pub train: Recipe,
+    pub budget: Budget,
 }
 
 impl Architecture {
@@ -39,6 +41,7 @@ impl Architecture {
         of(self) == of(other)
             && self.preprocess == other.preprocess
             && self.train == other.train
+            && self.budget == other.budget
             && self.weights == other.weights
             && same_items(&self.items, &other.items)
     }

@@ -326,6 +326,7 @@ pub const TOP_LEVEL: &[&str] = &[
     "labels",
     "weights",
     "train",
+    "budget",
 ];
 
 /// What `labels` calls the names of ImageNet's thousand classes, which come with the program.

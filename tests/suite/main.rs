@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make the files they read")]
 
 mod arithmetic;
+mod budgets;
 mod commands;
 mod common;
 mod drawing;

@@ -132,7 +132,7 @@ impl<'a> Report<'a> {
             Format::Json | Format::Csv | Format::Markdown => {
                 let _ = self.print_steps(&finish);
             }
-            Format::Table | Format::Png => {}
+            Format::Table | Format::Png | Format::Github => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod values;
 
 pub use sections::train;
 
+use super::budget::Budget;
 use super::describe::{Architecture, Preprocess};
 use super::extend::Document;
 use super::kinds::{self, CONTAINERS, KINDS, TOP_LEVEL};
@@ -60,6 +61,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
         find("preprocess").map_or_else(Preprocess::default, |node| sections::preprocess(node, channels, problems));
     let weights = find("weights").map(|node| sections::weights(node, problems));
     let train = find("train").map_or_else(Recipe::default, |node| train(node, problems));
+    let budget = find("budget").map_or_else(Budget::default, |node| sections::budget(node, problems));
     let defaults = defaults(find("defaults"), problems);
     let items = match find("layers") {
         Some(node) => layers::LayerReader::new(defaults, classes, &document.overrides, problems).read(node),
@@ -88,6 +90,7 @@ pub fn lower(document: &Document, id: &str, problems: &mut Problems) -> Option<A
         labels_mark: find("labels").map(|node| node.mark),
         weights,
         train,
+        budget,
     })
 }
 

@@ -1,7 +1,8 @@
-//! The smaller sections of a file: `input`, `preprocess`, `weights`, `train`.
+//! The smaller sections of a file: `input`, `preprocess`, `weights`, `train`, `budget`.
 
 use super::operation::check_doubles;
 use super::values;
+use crate::spec::budget::{self, Budget};
 use crate::spec::describe::{ChannelOrder, Input, Preprocess, Published};
 use crate::spec::kinds::{PREPROCESS, WEIGHTS};
 use crate::spec::limits;
@@ -105,6 +106,40 @@ pub fn preprocess(node: &Node, channels: Option<u64>, problems: &mut Problems) -
         }
     }
     preprocess
+}
+
+/// What the network may cost.
+pub fn budget(node: &Node, problems: &mut Problems) -> Budget {
+    let mut own = Budget::default();
+    for entry in entries("budget", node, budget::KEYS, problems) {
+        let value = &entry.value;
+        let text = match &value.value {
+            Value::Integer(count) => count.to_string(),
+            Value::Float(count) => count.to_string(),
+            Value::Text(text) => text.clone(),
+            _ => String::new(),
+        };
+        let mut fitting = |is_read: bool, expected: &str| {
+            if !is_read {
+                let problem = format!("{} does not fit here", value.value.describe());
+                problems.push(Problem::new(value.mark, problem, format!("expected {expected}")));
+            }
+        };
+        let amount = budget::amount(&text);
+        match entry.key.as_str() {
+            "params" => (own.params, _) = (amount, fitting(amount.is_some(), budget::AMOUNT)),
+            "macs" => (own.macs, _) = (amount, fitting(amount.is_some(), budget::AMOUNT)),
+            "train_memory" => (own.train_memory, _) = (amount, fitting(amount.is_some(), budget::AMOUNT)),
+            "batch" => own.batch = values::count(value, problems),
+            "ms" => own.ms = values::number(value, "a number above 0", |ms| ms > 0.0, problems),
+            "field" => {
+                let bounds = budget::bounds(&text);
+                (own.field, _) = (bounds, fitting(bounds.is_some(), budget::BOUNDS));
+            }
+            _ => {}
+        }
+    }
+    own
 }
 
 /// One number for all channels, or a list with one for each.

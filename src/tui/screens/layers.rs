@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
+use super::gauges;
 use super::text::{bar, fitting_title, frame, left, plain_line, plain_span, right, styled_line, styled_span};
 use crate::graph::figures::{self, bytes, grouped, short};
 use crate::graph::formulas;
@@ -149,6 +150,7 @@ fn draw_table(
         (None, None) => format!(" {name} "),
     };
     let block = frame(fitting_title(&title, area), theme, has_keys);
+    let block = gauges::line(network, theme).map_or(block.clone(), |gauges| block.title_bottom(gauges));
     let inside = block.inner(area);
     let lanes = entry.lanes();
     // The lanes, and a place for the mark of what feeds the selected row.

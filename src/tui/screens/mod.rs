@@ -5,6 +5,7 @@ pub mod compare;
 pub mod edit;
 pub mod field;
 pub mod forward;
+mod gauges;
 pub mod kernels;
 pub mod layers;
 pub mod list;

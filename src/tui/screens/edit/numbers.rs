@@ -11,6 +11,7 @@ use crate::graph::compare::{Cell, Row};
 use crate::graph::figures::{self, field_text, grouped, short};
 use crate::graph::memory::{self, OptimizerState};
 use crate::graph::{Graph, Shape};
+use crate::tui::screens::gauges;
 use crate::tui::screens::text::{fitting_title, frame, left, right, styled_span, tail};
 use crate::tui::state::{Editor, Entry, Pane, State};
 use crate::tui::theme::Theme;
@@ -174,6 +175,7 @@ pub fn draw_totals(state: &State, editor: &Editor, frame_: &mut Frame, area: Rec
         frame_.render_widget(block, area);
         return;
     };
+    let block = gauges::line(now, theme).map_or(block.clone(), |gauges| block.title_bottom(gauges));
     let percent = |old: u64, new: u64| {
         if old == 0 || old == new {
             String::new()
