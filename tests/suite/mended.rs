@@ -88,7 +88,8 @@ fn empty_stacks_long_lines_and_missing_folders_are_refused() {
     );
     fails(&["check", &net], 1, "3 groups");
     fails(&["--dir", "/nonexistent", "list"], 1, "no such folder");
-    fails(&["check", "."], 1, "it is a folder");
+    fails(&["check", "."], 1, "there is no .yaml file in .");
+    fails(&["show", "."], 1, "it is a folder");
     fails(&["list", "--format", "jsonl"], 2, "for `train`");
     fails(&["train", "tinyvgg", "--lr", "-1"], 2, "above 0");
     // A picture of one column scaled to 256 on its shorter side would be five million rows long.
