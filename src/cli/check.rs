@@ -85,7 +85,10 @@ impl From<Gauge> for Judged {
 
 impl Judged {
     fn json(&self) -> Value {
-        json!({"key": self.key, "taken": self.taken, "least": self.least, "most": self.most, "ok": self.over.is_none(),
+        // Counts are whole, for programs too; only what was measured is not.
+        let number = |value: f64| if self.key == "ms" { json!(value) } else { json!(value as u64) };
+        let (least, most) = (self.least.map(number), self.most.map(number));
+        json!({"key": self.key, "taken": number(self.taken), "least": least, "most": most, "ok": self.over.is_none(),
             "message": self.over, "costs": self.costs, "way": self.way})
     }
 

@@ -347,12 +347,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
         notes.push("the schedule follows the new length from here on".into());
     }
     let (augment, _) = Augment::new(&recipe.augment, &sets.train);
-    let how = How {
-        algorithm: recipe.algorithm,
-        weight_decay: recipe.weight_decay,
-        frozen: frozen(&network, &recipe)?,
-        ema: recipe.ema,
-    };
+    let how = how(&network, &recipe)?;
     let (compiled, optimizer, average) = reopened.checkpoint.restore(folder, &network, how)?;
     super::train::check(&compiled, &sets, &recipe, change.processes)?;
     let estimate = needed(&network, &sets, &recipe, recipe.micro_batch);
@@ -406,6 +401,12 @@ fn frozen(network: &Graph, recipe: &Recipe) -> Result<Vec<bool>, TrainError> {
         let layers = network.layers.iter().filter(|layer| layer.params() > 0).map(|layer| layer.name.clone());
         TrainError::NothingToFreeze { pattern, layers: visible_names(&layers.collect::<Vec<_>>()) }
     })
+}
+
+/// What a recipe's checkpoints hold state of.
+fn how(network: &Graph, recipe: &Recipe) -> Result<How, TrainError> {
+    let frozen = frozen(network, recipe)?;
+    Ok(How { algorithm: recipe.algorithm, weight_decay: recipe.weight_decay, frozen, ema: recipe.ema })
 }
 
 /// Why a run ended before its last epoch.
@@ -571,12 +572,7 @@ pub struct HandedOver {
 impl HandedOver {
     /// What its checkpoints hold state of.
     pub fn how(&self) -> Result<How, TrainError> {
-        Ok(How {
-            algorithm: self.recipe.algorithm,
-            weight_decay: self.recipe.weight_decay,
-            frozen: frozen(&self.network, &self.recipe)?,
-            ema: self.recipe.ema,
-        })
+        how(&self.network, &self.recipe)
     }
 }
 

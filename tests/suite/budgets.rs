@@ -63,7 +63,7 @@ fn a_network_over_its_budget_fails_with_where_it_goes_and_what_would_help() {
         budget.as_array().expect("a list").iter().map(|own| (own["key"].as_str(), own["ok"].as_bool())).collect();
     let keys: Vec<_> = keys.into_iter().map(|(key, ok)| (key.expect("a key"), ok.expect("a word"))).collect();
     assert_eq!(keys, [("params", true), ("macs", false), ("train_memory", true), ("field", true)]);
-    assert_eq!((budget[1]["taken"].as_f64(), budget[1]["most"].as_f64()), (Some(15_470_264_320.0), Some(5e9)));
+    assert_eq!((budget[1]["taken"].as_u64(), budget[1]["most"].as_u64()), (Some(15_470_264_320), Some(5_000_000_000)));
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn signal(number: i32) -> String {
     let name = match number {
         6 => "SIGABRT",
         7 => "SIGBUS",
-        9 => "SIGKILL, as where memory runs out",
+        9 => "SIGKILL, as the system does when memory runs out",
         11 => "SIGSEGV",
         15 => "SIGTERM",
         number => return format!("by signal {number}"),
@@ -68,7 +68,7 @@ pub fn reason(log: &str, processes: usize) -> Option<String> {
     let lost = |reason: &&str| ["onnection", "gloo", "NCCL"].iter().any(|word| reason.contains(word));
     if let (Some((number, reason)), true) = (said.first(), said.iter().all(|(_, reason)| lost(reason))) {
         let who = of(number - 1);
-        return Some(format!("{who} has lost another one, whose own machine knows why ({reason})"));
+        return Some(format!("{who} lost its connection to another one; that one's machine says why ({reason})"));
     }
     let first = said.iter().find(|(_, reason)| !lost(reason));
     if let Some((number, reason)) = first {
@@ -110,7 +110,7 @@ Root Cause (first observed failure):
     fn a_process_that_was_killed_is_the_reason_and_not_those_that_lost_it() {
         assert_eq!(
             reason(REPORT, 2).as_deref(),
-            Some("process 2 of 2 was killed by SIGKILL, as where memory runs out")
+            Some("process 2 of 2 was killed by SIGKILL, as the system does when memory runs out")
         );
         let own = "x\n[rank1]:convlens: process 2 of 2: the loss is nan at step 3\n";
         let log = format!("{}{own}", &REPORT.replace("exitcode  : -9", "exitcode  : 1"));

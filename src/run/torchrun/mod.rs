@@ -73,7 +73,7 @@ impl Launch {
             gpus => format!("there are {gpus} GPUs only: on the CPU, over gloo"),
         };
         let machines = self.machines.as_ref().map_or_else(String::new, |own| {
-            format!(" on machine {} of {}, which meet at {}:{}", own.own, own.count, own.host, own.port)
+            format!(" on machine {} of {}, meeting at {}:{}", own.own, own.count, own.host, own.port)
         });
         format!("PyTorch {} trains in {processes}{machines} ({on})", self.python.torch)
     }
