@@ -46,6 +46,11 @@ SHARE = 100
 MOST_DROPS = 3
 
 
+def visible(text):
+    """Text of others for a terminal: what would steer it stands as an escape."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 class TrainError(Exception):
     """Why training could not go on, as a sentence."""
 
@@ -240,7 +245,7 @@ class Training:
         if self.prints and (event["event"] != "step" or time.monotonic() - self.printed > BETWEEN_LINES):
             self.printed = time.monotonic()
             figures = ((key, own) for key, own in event.items() if isinstance(own, (int, float)))
-            print(event["event"], *(f"{key} {own:.6g}" for key, own in figures), event.get("text", ""), flush=True)
+            print(event["event"], *(f"{key} {own:.6g}" for key, own in figures), visible(event.get("text", "")), flush=True)
 
     def keep(self):
         self.count_time()
@@ -675,7 +680,7 @@ def begin(training, network, source, args):
     if pathlib.Path(args.weights).exists():
         training.model.load_state_dict(load_file(args.weights))
     else:
-        print(f"{args.weights} is not there: weights are drawn as PyTorch does", file=sys.stderr)
+        print(f"{visible(args.weights)} is not there: weights are drawn as PyTorch does", file=sys.stderr)
     names = images.open_sets(source, network, training.recipe)[3]
     folder = Folder.begin(args.out, network, source, training.recipe, training.sets, names)
     folder.summary["total_steps"] = int(training.total)
@@ -684,7 +689,7 @@ def begin(training, network, source, args):
 
 def reason_of(error):
     text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
+    return visible(text[0]) if text else type(error).__name__
 
 
 def main(given=None):
