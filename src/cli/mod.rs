@@ -2,6 +2,7 @@
 
 mod check;
 mod compare;
+mod diff;
 mod evaluate;
 mod explain;
 mod export;
@@ -116,6 +117,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Put two to four architectures side by side
     Compare(compare::CompareArgs),
+    /// What changed from one architecture to another, files or revisions of git: layer by layer, in words and numbers
+    Diff(diff::DiffArgs),
     /// Compare one large kernel with small ones of the same receptive field
     Kernels(kernels::KernelsArgs),
     /// What a unit depends on: its theoretical field beside the gradient's
@@ -248,6 +251,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::run(&context, &args),
         Some(Command::Explain(args)) => explain::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
+        Some(Command::Diff(args)) => diff::run(&context, &args),
         Some(Command::Kernels(args)) => kernels::run(&context, &args),
         Some(Command::Field(args)) => field::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
@@ -321,16 +325,23 @@ struct Context {
 impl Context {
     fn load(&self, name: &str) -> Result<Loaded, LoadError> {
         let loaded = self.library.load(name, &self.common.sets)?;
+        self.tell_sources(&loaded);
+        Ok(loaded)
+    }
+
+    fn tell_sources(&self, loaded: &Loaded) {
         if self.common.verbose {
             for source in &loaded.sources.texts {
                 self.say(&format!("read {}", source.name));
             }
         }
-        Ok(loaded)
     }
 
+    /// A network of which nothing is needed but its numbers, so that it may be named at a revision of git too.
     fn network(&self, name: &str) -> Result<Graph, LoadError> {
-        let network = graph::analyse(&self.load(name)?).map_err(LoadError::Invalid)?;
+        let loaded = self.library.load_at(name, &self.common.sets)?;
+        self.tell_sources(&loaded);
+        let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
         self.warn(&network);
         Ok(network)
     }

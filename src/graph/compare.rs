@@ -3,6 +3,7 @@
 //! Rows are aligned by edit distance (Needleman & Wunsch 1970), first the blocks, then the layers inside two blocks that
 //! were matched, so that a layer more or less does not shift the rest.
 
+use super::align::{Step, align};
 use super::figures::field_text;
 use super::{Graph, Layer, Shape};
 
@@ -94,53 +95,6 @@ fn cell(layers: &[Layer]) -> Option<Cell> {
     })
 }
 
-/// Which elements of two lists belong together.
-enum Step {
-    Both(usize, usize),
-    Left(usize),
-    Right(usize),
-}
-
-/// The cheapest alignment; leaving an element alone costs 2, putting two together what `cost` says (`None`: never).
-fn align<T, U>(left: &[T], right: &[U], cost: impl Fn(&T, &U) -> Option<u64>) -> Vec<Step> {
-    const ALONE: u64 = 2;
-    let width = right.len() + 1;
-    let mut costs = vec![0u64; (left.len() + 1) * width];
-    for i in (0..=left.len()).rev() {
-        for j in (0..=right.len()).rev() {
-            if i == left.len() || j == right.len() {
-                costs[i * width + j] = ALONE * (left.len() - i + right.len() - j) as u64;
-                continue;
-            }
-            let both = cost(&left[i], &right[j]).map(|cost| cost + costs[(i + 1) * width + j + 1]);
-            let alone = ALONE + costs[(i + 1) * width + j].min(costs[i * width + j + 1]);
-            costs[i * width + j] = both.map_or(alone, |both| both.min(alone));
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut steps = Vec::new();
-    while i < left.len() || j < right.len() {
-        let here = costs[i * width + j];
-        let both = (i < left.len() && j < right.len())
-            .then(|| cost(&left[i], &right[j]).map(|cost| cost + costs[(i + 1) * width + j + 1]))
-            .flatten();
-        if both == Some(here) {
-            steps.push(Step::Both(i, j));
-            (i, j) = (i + 1, j + 1);
-        } else if i < left.len() && (j == right.len() || ALONE + costs[(i + 1) * width + j] == here) {
-            steps.push(Step::Left(i));
-            i += 1;
-        } else {
-            steps.push(Step::Right(j));
-            j += 1;
-        }
-    }
-    steps
-}
-
-/// Lists longer than this are put together place by place: the table of costs grows with the product.
-const LONGEST: usize = 1000;
-
 fn merge_sections(left: Vec<Section>, right: Vec<Section>, count: usize) -> Vec<Section> {
     let cost = |left: &Section, right: &Section| match (
         left.block == right.block,
@@ -150,10 +104,7 @@ fn merge_sections(left: Vec<Section>, right: Vec<Section>, count: usize) -> Vec<
         (false, true) => None,
         (false, false) => Some(1),
     };
-    let steps = match left.len().max(right.len()) > LONGEST {
-        false => align(&left, &right, cost),
-        true => place_by_place(left.len(), right.len()),
-    };
+    let steps = align(&left, &right, cost);
     let mut merged = Vec::new();
     for step in steps {
         match step {
@@ -172,12 +123,6 @@ fn merge_sections(left: Vec<Section>, right: Vec<Section>, count: usize) -> Vec<
     merged
 }
 
-fn place_by_place(left: usize, right: usize) -> Vec<Step> {
-    let both = left.min(right);
-    let rest = (both..left).map(Step::Left).chain((both..right).map(Step::Right));
-    (0..both).map(|at| Step::Both(at, at)).chain(rest).collect()
-}
-
 fn with(mut row: Vec<Option<Cell>>, cell: Option<Cell>) -> Vec<Option<Cell>> {
     row.push(cell);
     row
@@ -194,10 +139,7 @@ fn merge_rows(left: &[Vec<Option<Cell>>], right: &[Vec<Option<Cell>>], count: us
         let differs = [own.kernel != other.kernel, own.output != other.output, own.params != other.params];
         Some(differs.into_iter().filter(|&differs| differs).count() as u64)
     };
-    let steps = match left.len().max(right.len()) > LONGEST {
-        false => align(left, right, cost),
-        true => place_by_place(left.len(), right.len()),
-    };
+    let steps = align(left, right, cost);
     steps
         .into_iter()
         .map(|step| match step {

@@ -1,9 +1,11 @@
 //! From a description to layers with every number. Pure and exact: integers, no files, no clock, no tensors.
 
+mod align;
 pub mod budget;
 mod build;
 pub mod compare;
 pub mod conventions;
+pub mod diff;
 pub mod field;
 pub mod figures;
 pub mod formulas;

@@ -6,6 +6,7 @@
 
 pub mod cell;
 pub mod comparison;
+pub mod difference;
 pub mod layers;
 pub mod table;
 

@@ -2,6 +2,7 @@
 //! and the bundled set, in that order.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use etcetera::BaseStrategy;
 
@@ -16,6 +17,7 @@ use super::node::{self, Mark, ParseError, Value};
 use super::origin::Origin;
 use super::problem::{Diagnostic, Problem, Problems, Report, Sources, nearest};
 use super::scan::scan;
+use crate::files::git::{GitError, Revision};
 use crate::files::{ReadError, read};
 use crate::visible::visible;
 
@@ -65,6 +67,8 @@ pub enum LoadError {
     #[error("no architecture is called `{name}`{} `convlens list` shows them all", suggest(.nearest))]
     Unknown { name: String, nearest: Option<String> },
     #[error("{0}")]
+    Revision(#[from] GitError),
+    #[error("{0}")]
     Invalid(Report),
 }
 
@@ -84,6 +88,8 @@ pub struct Loaded {
 #[derive(Debug, Clone)]
 pub struct Library {
     folders: Vec<PathBuf>,
+    /// Read files as they stand there, and not as they lie on the disk.
+    revision: Option<Arc<Revision>>,
 }
 
 impl Library {
@@ -92,7 +98,57 @@ impl Library {
         let config =
             etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("convlens").join("architectures"));
         let folders = dir.into_iter().chain([PathBuf::from("architectures")]).chain(config).collect();
-        Library { folders }
+        Library { folders, revision: None }
+    }
+
+    /// The same places at a revision of the git repository around the current folder.
+    pub fn at(&self, revision: Revision) -> Library {
+        Library { folders: self.folders.clone(), revision: Some(Arc::new(revision)) }
+    }
+
+    /// An architecture that may be named at a revision of git, `HEAD~1:architectures/own.yaml`; one that is there by its whole
+    /// name is that one.
+    pub fn load_at(&self, name: &str, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
+        match name.split_once(':') {
+            Some((revision, path)) if !revision.is_empty() && !path.is_empty() && !Path::new(name).exists() => {
+                self.at(Revision::find(revision)?).load(path, sets)
+            }
+            _ => self.load(name, sets),
+        }
+    }
+
+    /// The text at an origin; of a file as it stands at the revision, where there is one.
+    fn read(&self, origin: &Origin, sets: &[(String, String)]) -> Result<String, LoadError> {
+        match (&self.revision, origin) {
+            (Some(revision), Origin::File(path)) => Ok(revision.read(path, limits::FILE_BYTES)?),
+            (Some(revision), Origin::Foreign(path)) => Err(LoadError::Foreign {
+                path: visible(&path.display().to_string()).into_owned(),
+                reason: format!("at the revision {} only .yaml files are read", visible(revision.name())),
+            }),
+            _ => origin.read_with(sets),
+        }
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        match &self.revision {
+            Some(revision) => revision.is_file(path),
+            None => path.is_file(),
+        }
+    }
+
+    fn files_in(&self, folder: &Path) -> Vec<PathBuf> {
+        match &self.revision {
+            Some(revision) => revision.files(folder),
+            None => std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect(),
+        }
+    }
+
+    /// What a file is called in messages.
+    fn shown(&self, origin: &Origin) -> String {
+        match (&self.revision, origin) {
+            (Some(revision), Origin::File(_)) => format!("{}:{}", revision.name(), origin.display()),
+            _ => origin.display(),
+        }
     }
 
     /// The folders that are looked in, there or not.
@@ -112,9 +168,8 @@ impl Library {
         let mut origins: Vec<Origin> = Vec::new();
         let mut files: Vec<PathBuf> = Vec::new();
         for folder in &self.folders {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let mut found: Vec<PathBuf> =
-                entries.map(|entry| entry.path()).filter(|path| is_known(path) && path.is_file()).collect();
+            let entries = self.files_in(folder).into_iter();
+            let mut found: Vec<PathBuf> = entries.filter(|path| is_known(path) && self.is_file(path)).collect();
             found.sort();
             files.extend(found);
         }
@@ -123,7 +178,8 @@ impl Library {
         let is_copy = |path: &PathBuf| {
             let id = Origin::File(path.clone()).id();
             !foreign::is_foreign(path)
-                && bundled::text(&id).is_some_and(|text| read_file(path).is_ok_and(|copy| copy == text))
+                && bundled::text(&id)
+                    .is_some_and(|text| self.read(&Origin::File(path.clone()), &[]).is_ok_and(|copy| copy == text))
         };
         let own: Vec<Origin> = files.into_iter().filter(|path| !is_copy(path)).map(origin_at).collect();
         for origin in bundled {
@@ -150,12 +206,13 @@ impl Library {
         if let Some(origin) = origins.iter().find(|origin| origin.id() == name) {
             return Ok(origin.clone());
         }
-        let named: Vec<(Vec<String>, &Origin)> = origins.iter().map(|origin| (aliases_of(origin), origin)).collect();
+        let named: Vec<(Vec<String>, &Origin)> =
+            origins.iter().map(|origin| (self.aliases_of(origin), origin)).collect();
         let alias = named.iter().find(|(aliases, _)| aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)));
         if let Some((_, origin)) = alias {
             return Ok((*origin).clone());
         }
-        if path.exists() {
+        if self.is_file(path) || self.revision.is_none() && path.exists() {
             return Ok(Origin::File(path.to_path_buf()));
         }
         let known = origins.iter().map(Origin::id).collect::<Vec<_>>();
@@ -170,7 +227,8 @@ impl Library {
     /// The text of an architecture that needs no other file: what it extends merged in, `--set` changes made.
     pub fn resolved(&self, origin: &Origin, sets: &[(String, String)]) -> Result<String, LoadError> {
         let (mut sources, mut problems) = (Sources::default(), Problems::default());
-        let mut document = self.changed_document(origin, origin.read_with(sets)?, sets, &mut sources, &mut problems)?;
+        let mut document =
+            self.changed_document(origin, self.read(origin, sets)?, sets, &mut sources, &mut problems)?;
         // Elsewhere a path beside the file would lead nowhere.
         let labels = document.entries.iter_mut().find(|entry| entry.key == "labels");
         if let Some(labels) = labels
@@ -205,7 +263,7 @@ impl Library {
     }
 
     pub fn load_origin(&self, origin: &Origin, sets: &[(String, String)]) -> Result<Loaded, LoadError> {
-        let text = origin.read_with(sets)?;
+        let text = self.read(origin, sets)?;
         self.load_text(origin, text, sets)
     }
 
@@ -268,7 +326,7 @@ impl Library {
                 false => LoadError::TooMuch { path },
             });
         }
-        let source = sources.add(origin.display(), text, Some(origin.clone()));
+        let source = sources.add(self.shown(origin), text, Some(origin.clone()));
         let text = &sources.texts[usize::from(source)].text;
         let node = match node::parse(text, source) {
             Ok(node) => node,
@@ -308,7 +366,7 @@ impl Library {
             refuse(format!("`extends` goes in a circle: {} → {}", links.join(" → "), base.id()), problems);
             return Ok(document);
         }
-        let text = match base.read() {
+        let text = match self.read(&base, &[]) {
             Ok(text) => text,
             Err(error) => {
                 refuse(error.to_string(), problems);
@@ -319,6 +377,21 @@ impl Library {
         document.incomplete = false;
         let base = self.document(&base, text, chain, sources, problems)?;
         Ok(document.on_top_of(base))
+    }
+
+    fn aliases_of(&self, origin: &Origin) -> Vec<String> {
+        // A file of another format has none.
+        let text = match origin {
+            Origin::Foreign(_) => None,
+            own => self.read(own, &[]).ok().filter(|text| !is_large(text)),
+        };
+        let Some(node) = text.and_then(|text| node::parse(&text, 0).ok()) else {
+            return Vec::new();
+        };
+        let mut problems = Problems::default();
+        let document = Document::new(node, &mut problems);
+        let aliases = document.find("aliases");
+        aliases.map_or(Vec::new(), |node| lower::aliases(node, &mut problems))
     }
 
     /// The file that `extends: name` in `from` means: one beside it, else an id.
@@ -334,7 +407,7 @@ impl Library {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 let names = [name.to_string(), format!("{name}.yaml"), format!("{name}.yml")];
                 for candidate in names.iter().map(|name| folder.join(name)) {
-                    if is_yaml(&candidate) && candidate.is_file() {
+                    if is_yaml(&candidate) && self.is_file(&candidate) {
                         let beside = Origin::File(candidate);
                         // A user's own vgg16.yaml may extend the bundled vgg16.
                         let itself = same_place(&beside, from);
@@ -366,21 +439,6 @@ fn same_place(one: &Origin, other: &Origin) -> bool {
 /// Whether reading a text would take longer than a moment.
 fn is_large(text: &str) -> bool {
     text.len() > limits::LISTED_BYTES || scan(text).is_ok_and(|values| values > limits::LISTED_VALUES)
-}
-
-fn aliases_of(origin: &Origin) -> Vec<String> {
-    // A file of another format has none.
-    let text = match origin {
-        Origin::Foreign(_) => None,
-        own => own.read().ok().filter(|text| !is_large(text)),
-    };
-    let Some(node) = text.and_then(|text| node::parse(&text, 0).ok()) else {
-        return Vec::new();
-    };
-    let mut problems = Problems::default();
-    let document = Document::new(node, &mut problems);
-    let aliases = document.find("aliases");
-    aliases.map_or(Vec::new(), |node| lower::aliases(node, &mut problems))
 }
 
 /// Whether a file's name says that it is an architecture.

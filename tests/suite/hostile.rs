@@ -166,6 +166,8 @@ fn all_commands_are_clean(text: &str) {
         vec!["explain", "net.yaml"],
         vec!["explain", "net.yaml", text],
         vec!["compare", "net.yaml", "other.yaml"],
+        vec!["diff", "net.yaml", "other.yaml"],
+        vec!["diff", "--textconv", "bad9.yaml"],
         vec!["list"],
         vec!["check", "net.yaml", "architectures"],
         vec!["show", text],

@@ -6,6 +6,7 @@ mod arithmetic;
 mod budgets;
 mod commands;
 mod common;
+mod diff;
 mod drawing;
 mod edges;
 mod evidence;
