@@ -46,6 +46,21 @@ pub fn visible_styled(text: &str) -> String {
     safe + &visible_lines(rest)
 }
 
+/// One line for XML and HTML, with their signs as entities.
+pub fn xml(text: &str) -> String {
+    let mut own = String::with_capacity(text.len());
+    for letter in visible(text).chars() {
+        match letter {
+            '&' => own.push_str("&amp;"),
+            '<' => own.push_str("&lt;"),
+            '>' => own.push_str("&gt;"),
+            '"' => own.push_str("&quot;"),
+            letter => own.push(letter),
+        }
+    }
+    own
+}
+
 /// JSON text that holds the same values in characters that can be shown: what the format lets stand raw is written `\u009b`.
 pub fn json(text: &str) -> Cow<'_, str> {
     // Outside of strings JSON has line breaks alone, so every other such character stands in one.

@@ -16,6 +16,7 @@ mod kinds;
 mod list;
 mod lr_find;
 mod output;
+mod roofline;
 mod runs;
 mod show;
 mod train;
@@ -125,6 +126,8 @@ enum Command {
     Field(field::FieldArgs),
     /// Run the network on images or on noise; several networks in turn, to compare their times
     Forward(forward::args::ForwardArgs),
+    /// Each layer against what this machine could do: FLOPs per byte, the time it needs at least, the time it took
+    Roofline(roofline::RooflineArgs),
     /// Judge trained weights on labelled images: accuracy, classes one by one, what is taken for what
     Evaluate(evaluate::EvaluateArgs),
     /// Train the network, or go on with a run
@@ -255,6 +258,7 @@ pub fn main() -> ExitCode {
         Some(Command::Kernels(args)) => kernels::run(&context, &args),
         Some(Command::Field(args)) => field::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
+        Some(Command::Roofline(args)) => roofline::run(&context, &args),
         Some(Command::Evaluate(args)) => evaluate::run(&context, &args),
         Some(Command::Train(args)) => train::run(&context, &args),
         Some(Command::LrFind(args)) => lr_find::run(&context, &args),
@@ -337,13 +341,18 @@ impl Context {
         }
     }
 
+    /// The network of what was read.
+    fn analysed(&self, loaded: &Loaded) -> Result<Graph, LoadError> {
+        let network = graph::analyse(loaded).map_err(LoadError::Invalid)?;
+        self.warn(&network);
+        Ok(network)
+    }
+
     /// A network of which nothing is needed but its numbers, so that it may be named at a revision of git too.
     fn network(&self, name: &str) -> Result<Graph, LoadError> {
         let loaded = self.library.load_at(name, &self.common.sets)?;
         self.tell_sources(&loaded);
-        let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
-        self.warn(&network);
-        Ok(network)
+        self.analysed(&loaded)
     }
 
     /// What is legal and nearly always a slip is told whatever was asked for.

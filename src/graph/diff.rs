@@ -71,7 +71,7 @@ pub fn sides(graph: &Graph) -> Vec<Side> {
 /// Layers that are not what they were, in order, those that are gone where they stood.
 pub fn layers(before: &Graph, after: &Graph) -> Vec<Row> {
     let (old, new) = (written(before), written(after));
-    let steps = align(&old, &new, |one, other| cost(one, other));
+    let steps = align(&old, &new, cost);
     // What a layer reads is the same where both were found to be one.
     let mut now: HashMap<Source, Source> = HashMap::from([(Source::Input, Source::Input)]);
     for step in &steps {

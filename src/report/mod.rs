@@ -8,6 +8,8 @@ pub mod cell;
 pub mod comparison;
 pub mod difference;
 pub mod layers;
+pub mod plot;
+pub mod roofline;
 pub mod table;
 
 pub use cell::Cell;

@@ -10,6 +10,13 @@ fn kilobytes(file: &str, key: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
+/// The processor's name, as the system gives it; its kind where that is unknown.
+pub fn processor() -> String {
+    let table = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = table.lines().find_map(|line| line.strip_prefix("model name")?.trim().strip_prefix(':'));
+    name.map_or_else(|| std::env::consts::ARCH.to_string(), |name| name.trim().to_string())
+}
+
 /// Bytes that can still be allocated without swapping; unknown outside Linux. In a container its own limit counts.
 pub fn available_bytes() -> Option<u64> {
     let free = kilobytes("/proc/meminfo", "MemAvailable:")?;

@@ -167,6 +167,7 @@ fn all_commands_are_clean(text: &str) {
         vec!["explain", "net.yaml", text],
         vec!["compare", "net.yaml", "other.yaml"],
         vec!["diff", "net.yaml", "other.yaml"],
+        vec!["roofline", "net.yaml", "--runs", "1", "--svg", "roof.svg"],
         vec!["diff", "--textconv", "bad9.yaml"],
         vec!["list"],
         vec!["check", "net.yaml", "architectures"],

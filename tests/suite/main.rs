@@ -27,6 +27,7 @@ mod pseudo_terminal;
 mod published;
 mod pytorch;
 mod readme;
+mod roofline;
 mod runs;
 mod train;
 mod training_screen;

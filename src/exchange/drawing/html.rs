@@ -5,13 +5,14 @@ use std::fmt::Write;
 
 use super::parts::Part;
 use super::shade::Shade;
-use super::{escaped, svg};
+use super::svg;
 use crate::graph::conventions::Convention;
 use crate::graph::figures::{bytes, field_text, grouped, short};
 use crate::graph::lints::lints;
 use crate::graph::memory::{self, OptimizerState};
 use crate::graph::{Graph, Layer, formulas};
 use crate::report::layers::layers;
+use crate::visible::xml;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #d0d7de; --dim: #57606a; --bar: #5b9bd5; --back: #ffffff; --text: #1b1f24; --soft: #f6f8fa }
@@ -36,12 +37,12 @@ dl { margin: .3rem 0; display: grid; grid-template-columns: auto 1fr; gap: 0 .6r
 /// The whole page.
 pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
     let architecture = &network.architecture;
-    let name = escaped(&architecture.name);
+    let name = xml(&architecture.name);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{name}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>\n"
     );
-    let about = [&architecture.summary, &architecture.source].into_iter().flatten().map(|own| escaped(own));
+    let about = [&architecture.summary, &architecture.source].into_iter().flatten().map(|own| xml(own));
     let about: Vec<String> = about.collect();
     if !about.is_empty() {
         let _ = writeln!(page, "<p class=\"dim\">{}</p>", about.join("<br>"));
@@ -75,7 +76,7 @@ fn cards(network: &Graph, page: &mut String) {
     let _ = writeln!(page, "<div class=\"cards\">{}</div>", cards.concat());
     // Where the number of parameters comes from, block by block.
     let part =
-        |(name, params): (&str, u64)| format!("{}&nbsp;<span class=\"dim\">{}</span>", grouped(params), escaped(name));
+        |(name, params): (&str, u64)| format!("{}&nbsp;<span class=\"dim\">{}</span>", grouped(params), xml(name));
     let parts: Vec<String> = parts_of(network).into_iter().map(part).collect();
     if parts.len() > 1 {
         let _ = writeln!(page, "<p>{} = <b>{}</b> parameters</p>", parts.join(" + "), grouped(totals.params));
@@ -128,7 +129,7 @@ fn charts(network: &Graph, page: &mut String) {
                     "<rect x=\"{}.08\" y=\"{:.4}\" width=\"0.84\" height=\"{height:.4}\"><title>{}: {}</title></rect>",
                     layer.index,
                     1.0 - height,
-                    escaped(&layer.name),
+                    xml(&layer.name),
                     grouped(value(layer) as u64)
                 );
             }
@@ -155,7 +156,7 @@ fn rows(network: &Graph, page: &mut String) {
         _ => "",
     };
     for (at, column) in table.columns().iter().enumerate() {
-        let _ = write!(page, "<th{}>{}</th>", class(at), escaped(&column.name));
+        let _ = write!(page, "<th{}>{}</th>", class(at), xml(&column.name));
     }
     page.push_str("</tr></thead>\n<tbody>\n");
     for (layer, row) in network.layers.iter().zip(table.rows()) {
@@ -169,12 +170,12 @@ fn rows(network: &Graph, page: &mut String) {
             ("memory", own.memory),
         ];
         let lines = lines.iter().filter(|(_, text)| !text.is_empty());
-        let lines: String = lines.map(|(word, text)| format!("<dt>{word}</dt><dd>{}</dd>", escaped(text))).collect();
+        let lines: String = lines.map(|(word, text)| format!("<dt>{word}</dt><dd>{}</dd>", xml(text))).collect();
         page.push_str("<tr>");
         for (at, cell) in row.iter().enumerate() {
             let cell = match at {
-                0 => format!("<details><summary>{}</summary><dl>{lines}</dl></details>", escaped(cell)),
-                _ => escaped(cell),
+                0 => format!("<details><summary>{}</summary><dl>{lines}</dl></details>", xml(cell)),
+                _ => xml(cell),
             };
             let _ = write!(page, "<td{}>{cell}</td>", class(at));
         }
@@ -198,9 +199,9 @@ fn advice(network: &Graph, page: &mut String) {
         let _ = writeln!(
             page,
             "<li><b>{}</b>: {}. <span class=\"dim\">{}</span></li>",
-            escaped(&lint.layer),
-            escaped(lint.message.trim_end_matches('.')),
-            escaped(lint.advice)
+            xml(&lint.layer),
+            xml(lint.message.trim_end_matches('.')),
+            xml(lint.advice)
         );
     }
     page.push_str("</ul>\n");

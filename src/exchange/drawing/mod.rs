@@ -92,18 +92,3 @@ pub fn write(network: &Graph, format: Format, shade: &Shade, path: &Path) -> Res
     let written = write::write_text(path, &text(network, format, shade));
     written.map_err(|error| format!("cannot write {}: {}", path.display(), reason(&error)))
 }
-
-/// A text for XML and HTML.
-fn escaped(text: &str) -> String {
-    let mut own = String::with_capacity(text.len());
-    for letter in crate::visible::visible(text).chars() {
-        match letter {
-            '&' => own.push_str("&amp;"),
-            '<' => own.push_str("&lt;"),
-            '>' => own.push_str("&gt;"),
-            '"' => own.push_str("&quot;"),
-            letter => own.push(letter),
-        }
-    }
-    own
-}

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::escaped;
 use super::label::Family;
 use super::layout::{Drawing, Shape, Style, drawing, width_of};
 use super::parts::Part;
 use super::shade::{Painter, Shade, colour, heat};
 use crate::graph::Graph;
 use crate::graph::figures::short;
+use crate::visible::xml;
 
 const MARGIN: f64 = 20.0;
 const HEADING: f64 = 46.0;
@@ -39,9 +39,9 @@ pub fn text(network: &Graph, parts: &[Part], shade: &Shade) -> String {
          role=\"img\" aria-label=\"{}\">\n<style>{STYLE}</style>\n<defs><marker id=\"a\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" \
          markerWidth=\"6\" markerHeight=\"6\" orient=\"auto-start-reverse\"><path d=\"M0,0.5L7.5,4L0,7.5z\" fill=\"#57606a\"/></marker></defs>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-        escaped(title)
+        xml(title)
     );
-    let _ = writeln!(text, "<text class=\"t\" x=\"{MARGIN}\" y=\"{}\">{}</text>", MARGIN + 10.0, escaped(title));
+    let _ = writeln!(text, "<text class=\"t\" x=\"{MARGIN}\" y=\"{}\">{}</text>", MARGIN + 10.0, xml(title));
     let _ = writeln!(text, "<text class=\"g\" x=\"{MARGIN}\" y=\"{}\">{totals}</text>", MARGIN + 26.0);
     let _ = writeln!(text, "<g transform=\"translate({left:.1},{:.1})\">", MARGIN + HEADING);
     shapes(network, &own, &mut text);
@@ -58,11 +58,8 @@ fn shapes(network: &Graph, drawing: &Drawing, text: &mut String) {
                     network.layers.get(layers.0..layers.1.min(network.layers.len()).max(layers.0)).unwrap_or(&[]);
                 let names: Vec<&str> = title.iter().map(|layer| layer.name.as_str()).collect();
                 // What stands there by name, where a pointer rests on it.
-                let names = if names.is_empty() {
-                    String::new()
-                } else {
-                    format!("<title>{}</title>", escaped(&names.join(", ")))
-                };
+                let names =
+                    if names.is_empty() { String::new() } else { format!("<title>{}</title>", xml(&names.join(", "))) };
                 writeln!(
                     text,
                     "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"#57606a\" \
@@ -80,7 +77,7 @@ fn shapes(network: &Graph, drawing: &Drawing, text: &mut String) {
                     Style::Small => "s",
                     Style::Group => "g",
                 };
-                writeln!(text, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(own))
+                writeln!(text, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", xml(own))
             }
             Shape::Line { from: (x, y), to: (to_x, to_y), arrow } => {
                 let end = if *arrow { " marker-end=\"url(#a)\"" } else { "" };
