@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::train::positive;
+use super::budget::BudgetArgs;
 use super::{Context, Failure, Format, output};
 use crate::files::read;
 use crate::graph::budget::{Gauge, gauges};
@@ -14,7 +14,6 @@ use crate::graph::figures::grouped;
 use crate::graph::{self, Graph};
 use crate::report::{Cell, Column, Table};
 use crate::run::measure;
-use crate::spec::budget::{self, Bounds, Budget};
 use crate::spec::limits;
 use crate::spec::problem::Diagnostic;
 use crate::spec::{LoadError, Loaded, Origin};
@@ -26,28 +25,8 @@ pub struct CheckArgs {
     /// Files, folders (their .yaml files), ids, or `-` for standard input
     #[arg(required = true)]
     files: Vec<String>,
-    /// Parameters at most: `20M`
-    #[arg(long, value_name = "N", value_parser = super::amount)]
-    max_params: Option<u64>,
-    /// Multiply-adds for one image at most: `5G`
-    #[arg(long, value_name = "N", value_parser = super::amount)]
-    max_macs: Option<u64>,
-    /// Memory of a training step at most: `16GB`
-    #[arg(long, value_name = "SIZE", value_parser = super::amount)]
-    max_train_memory: Option<u64>,
-    /// Images of that training step [1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
-    batch: Option<u64>,
-    /// Pixels that a unit of the last map sees: `100..224`, `100..`, `..224`
-    #[arg(long, value_name = "FROM..TO", value_parser = bounds)]
-    field: Option<Bounds>,
-    /// Milliseconds of a forward run at most, measured here
-    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = positive)]
-    max_ms: Option<f64>,
-}
-
-fn bounds(text: &str) -> Result<Bounds, String> {
-    budget::bounds(text).ok_or_else(|| format!("expected {}", budget::BOUNDS))
+    #[command(flatten)]
+    budget: BudgetArgs,
 }
 
 /// What one file came to.
@@ -179,14 +158,7 @@ fn check(context: &Context, args: &CheckArgs, file: String) -> Result<Checked, F
         Err(error) => return Ok(Checked { file, result: Err(error) }),
     };
     context.warn(&network);
-    let said = Budget {
-        params: args.max_params,
-        macs: args.max_macs,
-        train_memory: args.max_train_memory,
-        batch: args.batch,
-        field: args.field,
-        ms: args.max_ms,
-    };
+    let said = args.budget.said();
     let budget = said.over(loaded.architecture.budget);
     let at = |height: u64, width: u64| {
         let input = format!("[{},{height},{width}]", network.architecture.input.channels);

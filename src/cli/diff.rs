@@ -34,6 +34,13 @@ pub struct DiffArgs {
     textconv: Option<std::path::PathBuf>,
 }
 
+impl DiffArgs {
+    /// Whether it prints what another program sets side by side.
+    pub fn is_textconv(&self) -> bool {
+        self.textconv.is_some()
+    }
+}
+
 pub fn run(context: &Context, args: &DiffArgs) -> Result<(), Failure> {
     if let Some(file) = &args.textconv {
         return textconv(context, file);

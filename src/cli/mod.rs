@@ -1,5 +1,6 @@
 //! The command line: results on stdout, messages on stderr, an exit code for scripts.
 
+mod budget;
 mod check;
 mod compare;
 mod diff;
@@ -19,6 +20,7 @@ mod output;
 mod roofline;
 mod runs;
 mod show;
+mod sweep;
 mod train;
 mod trained;
 mod weights;
@@ -32,7 +34,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::exchange::weights::WeightsError;
 use crate::files::{Inputs, OutputError};
 use crate::graph::{self, Graph, lints};
-use crate::spec::{Library, LoadError, Loaded, Origin, budget, foreign};
+use crate::spec::{Library, LoadError, Loaded, Origin, foreign};
 use crate::tui::{ExploreError, Opening, theme};
 use crate::visible::visible;
 
@@ -120,6 +122,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// What changed from one architecture to another, files or revisions of git: layer by layer, in words and numbers
     Diff(diff::DiffArgs),
+    /// Many variants of a network: what each costs, takes or learns, and which nothing betters
+    Sweep(Box<sweep::SweepArgs>),
     /// Compare one large kernel with small ones of the same receptive field
     Kernels(kernels::KernelsArgs),
     /// What a unit depends on: its theoretical field beside the gradient's
@@ -230,6 +234,7 @@ pub fn main() -> ExitCode {
         Some(Command::Completions { .. }) => Some("`completions`"),
         Some(Command::Export(_)) => Some("`export`"),
         Some(Command::Import(_)) => Some("`import`"),
+        Some(Command::Diff(args)) if args.is_textconv() => Some("`diff --textconv`"),
         Some(Command::Runs(args)) if args.writes_files() => Some("`runs tensorboard`"),
         _ => None,
     };
@@ -255,6 +260,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
         Some(Command::Diff(args)) => diff::run(&context, &args),
+        Some(Command::Sweep(args)) => sweep::run(&context, &args),
         Some(Command::Kernels(args)) => kernels::run(&context, &args),
         Some(Command::Field(args)) => field::run(&context, &args),
         Some(Command::Forward(args)) => forward::run(&context, &args),
@@ -280,11 +286,6 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// `16GB` (10⁹ each), `16GiB` (2³⁰ each), `20M`, or a number.
-fn amount(text: &str) -> Result<u64, String> {
-    budget::amount(text).ok_or_else(|| format!("expected {}", budget::AMOUNT))
 }
 
 /// Why work that does not fit into memory is refused, and the way round it.

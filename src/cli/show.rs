@@ -31,7 +31,7 @@ pub struct ShowArgs {
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerName>,
     /// Say the largest mini-batch whose training fits: `16GB`, `512MiB`
-    #[arg(long, value_name = "SIZE", value_parser = super::amount)]
+    #[arg(long, value_name = "SIZE", value_parser = super::budget::amount)]
     memory: Option<u64>,
 }
 

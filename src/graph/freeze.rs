@@ -32,7 +32,7 @@ pub fn paths(layer: &Layer) -> Vec<&str> {
 }
 
 /// Whether a text is what a pattern stands for. Steps back to the last `*` where it is not, so that no pattern takes long.
-fn fits(pattern: &str, text: &str) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut place, mut star) = (0, 0, None);
     while place < text.len() {

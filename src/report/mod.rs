@@ -10,6 +10,7 @@ pub mod difference;
 pub mod layers;
 pub mod plot;
 pub mod roofline;
+pub mod sweep;
 pub mod table;
 
 pub use cell::Cell;

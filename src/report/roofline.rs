@@ -30,6 +30,7 @@ pub fn plot(title: String, ceilings: Ceilings, dots: &[Dot]) -> Plot {
         y: dot.gflops,
         name: dot.name.clone(),
         mark: if dot.is_long { Mark::Large } else { Mark::Small },
+        series: 0,
     });
     let axis = |name: &str| Axis { name: name.into(), is_logarithmic: true, write: plain };
     Plot {
@@ -38,6 +39,7 @@ pub fn plot(title: String, ceilings: Ceilings, dots: &[Dot]) -> Plot {
         y: axis("GFLOP/s"),
         lines: vec![Line { name: "what this machine could reach".into(), points: roof.to_vec() }],
         points: points.collect(),
+        series: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod preprocess;
 pub mod roofline;
 pub mod runs;
 pub mod session;
+pub mod sweep;
 pub mod tensors;
 pub mod torchrun;
 pub mod train;

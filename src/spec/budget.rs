@@ -1,7 +1,9 @@
 //! What a network may cost: `budget:` in a file, and the same words on the command line.
 
+use serde::{Deserialize, Serialize};
+
 /// Allowances; what is not said is not looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     /// Parameters at most.
     pub params: Option<u64>,
@@ -18,7 +20,7 @@ pub struct Budget {
 }
 
 /// From the least to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     pub least: Option<u64>,
     pub most: Option<u64>,

@@ -51,6 +51,8 @@ bundled![
     "shufflenet_v2_x1_0",
     "efficientnet_b0",
     "unet",
+    "one-5x5",
+    "two-3x3",
 ];
 
 /// The text of a bundled architecture.

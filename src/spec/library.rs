@@ -226,9 +226,13 @@ impl Library {
 
     /// The text of an architecture that needs no other file: what it extends merged in, `--set` changes made.
     pub fn resolved(&self, origin: &Origin, sets: &[(String, String)]) -> Result<String, LoadError> {
+        self.resolved_text(origin, self.read(origin, sets)?, sets)
+    }
+
+    /// As [`Library::resolved`], of a text that stands (or will stand) at `origin`.
+    pub fn resolved_text(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<String, LoadError> {
         let (mut sources, mut problems) = (Sources::default(), Problems::default());
-        let mut document =
-            self.changed_document(origin, self.read(origin, sets)?, sets, &mut sources, &mut problems)?;
+        let mut document = self.changed_document(origin, text, sets, &mut sources, &mut problems)?;
         // Elsewhere a path beside the file would lead nowhere.
         let labels = document.entries.iter_mut().find(|entry| entry.key == "labels");
         if let Some(labels) = labels

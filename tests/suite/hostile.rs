@@ -167,6 +167,8 @@ fn all_commands_are_clean(text: &str) {
         vec!["explain", "net.yaml", text],
         vec!["compare", "net.yaml", "other.yaml"],
         vec!["diff", "net.yaml", "other.yaml"],
+        vec!["sweep", "net.yaml", "other.yaml", "--vary", set.as_str()],
+        vec!["sweep", "net.yaml", "other.yaml", "--set", set.as_str(), "--all"],
         vec!["roofline", "net.yaml", "--runs", "1", "--svg", "roof.svg"],
         vec!["diff", "--textconv", "bad9.yaml"],
         vec!["list"],

@@ -29,6 +29,7 @@ mod pytorch;
 mod readme;
 mod roofline;
 mod runs;
+mod sweep;
 mod train;
 mod training_screen;
 mod weights;

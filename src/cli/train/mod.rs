@@ -430,7 +430,7 @@ fn train(context: &Context, args: &TrainArgs, session: Session, launch: Option<&
 
 /// Set by the first Ctrl-C, which ends training after its step and keeps what was learned; the second ends at once. So do
 /// a request to end and a terminal that is closed.
-fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
     use signal_hook::consts::SIGINT;
     let flag = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&flag)).map_err(Failure::because)?;

@@ -17,6 +17,8 @@ pub struct Plot {
     /// Drawn below the points.
     pub lines: Vec<Line>,
     pub points: Vec<Point>,
+    /// What the points' series are called; none where there is one.
+    pub series: Vec<String>,
 }
 
 /// A line through points, in their order.
@@ -32,6 +34,8 @@ pub struct Point {
     pub y: f64,
     pub name: String,
     pub mark: Mark,
+    /// Which series it belongs to, with a sign and a colour of its own.
+    pub series: usize,
 }
 
 /// How much a point is meant to be seen.

@@ -11,12 +11,14 @@ const LEFT: f64 = 86.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 52.0;
 const BOTTOM: f64 = 58.0;
+/// Of the series, in turn; told apart by those who see no red and green too (Okabe & Ito).
+const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 /// What our pictures begin with, by which they are told from others'.
 pub const MARK: &str = "<!-- convlens -->\n";
 const STYLE: &str = "text{font-family:Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif;fill:#1b1f24;font-size:11px}\
 .t{font-size:16px;font-weight:700}.x{text-anchor:middle}.y{text-anchor:end}.n{font-size:12px;fill:#57606a}\
 .g{stroke:#d8dee4;stroke-width:1}.l{fill:none;stroke:#57606a;stroke-width:1.5}\
-.s{fill:#8c959f;fill-opacity:0.55}.p{fill:#0969da;stroke:#ffffff;stroke-width:1}";
+.s{fill-opacity:0.35}.p{stroke:#ffffff;stroke-width:1}";
 
 impl Plot {
     /// The whole file.
@@ -61,11 +63,17 @@ impl Plot {
             for own in points {
                 let (class, radius) = if own.mark == Mark::Large { ("p", 5.0) } else { ("s", 3.0) };
                 let (x, y, name) = (across(own.x), up(own.y), xml(&own.name));
+                let colour = COLOURS[own.series % COLOURS.len()];
                 let _ = writeln!(
                     text,
-                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"><title>{name}</title></circle>"
+                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\"><title>{name}</title></circle>"
                 );
             }
+        }
+        for (at, name) in self.series.iter().enumerate() {
+            let (x, colour) = (LEFT + 150.0 * at as f64 + 220.0, COLOURS[at % COLOURS.len()]);
+            let _ = writeln!(text, "<circle class=\"p\" cx=\"{x}\" cy=\"40\" r=\"5\" fill=\"{colour}\"/>");
+            let _ = writeln!(text, "<text class=\"n\" x=\"{}\" y=\"44\">{}</text>", x + 10.0, xml(name));
         }
         let (middle, low) = ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14.0);
         let _ = writeln!(text, "<text class=\"x n\" x=\"{middle}\" y=\"{low}\">{}</text>", xml(&self.x.name));

@@ -36,10 +36,15 @@ impl Plot {
         points.sort_by_key(|point| point.mark);
         for point in points {
             if self.x.can_show(point.x) && self.y.can_show(point.y) {
-                field.mark(x.place(point.x), y.place(point.y), point.mark);
+                field.mark(x.place(point.x), y.place(point.y), (point.mark, point.series));
             }
         }
-        let mut lines = vec![title, format!(" {}", visible(&self.y.name))];
+        let signs = self
+            .series
+            .iter()
+            .enumerate()
+            .map(|(at, name)| format!("   {}{} {}", sign(Mark::Large, at), sign(Mark::Small, at), visible(name)));
+        let mut lines = vec![title + &signs.collect::<String>(), format!(" {}", visible(&self.y.name))];
         for (row, text) in field.rows().into_iter().enumerate() {
             let label = labels.iter().find(|(own, _)| *own == row).map_or("", |(_, label)| label.as_str());
             let sign = if label.is_empty() { '│' } else { '┤' };
@@ -75,13 +80,23 @@ fn row_of(scale: &Scale, value: f64, rows: usize) -> usize {
     ((1.0 - scale.place(value)) * (rows.max(2) - 1) as f64).round().max(0.0) as usize
 }
 
+/// The sign of a series, for what is looked for and for the rest.
+fn sign(mark: Mark, series: usize) -> char {
+    const LARGE: [char; 4] = ['●', '▲', '■', '◆'];
+    const SMALL: [char; 4] = ['∙', '▵', '▫', '◇'];
+    match mark {
+        Mark::Large => LARGE[series % LARGE.len()],
+        Mark::Small => SMALL[series % SMALL.len()],
+    }
+}
+
 /// The dots of a Braille character, by row and column (Unicode, block U+2800).
 const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 
 struct Field {
     size: Size,
     dots: Vec<u8>,
-    marks: Vec<Option<Mark>>,
+    marks: Vec<Option<(Mark, usize)>>,
 }
 
 impl Field {
@@ -112,7 +127,7 @@ impl Field {
         self.dots[row / 4 * self.size.columns + column / 2] |= DOTS[row % 4][column % 2];
     }
 
-    fn mark(&mut self, x: f64, y: f64, mark: Mark) {
+    fn mark(&mut self, x: f64, y: f64, mark: (Mark, usize)) {
         if !(-1e-9..=1.0 + 1e-9).contains(&x) || !(-1e-9..=1.0 + 1e-9).contains(&y) {
             return;
         }
@@ -124,8 +139,7 @@ impl Field {
 
     fn rows(&self) -> Vec<String> {
         let cell = |at: usize| match (self.marks[at], self.dots[at]) {
-            (Some(Mark::Large), _) => '●',
-            (Some(Mark::Small), _) => '∙',
+            (Some((mark, series)), _) => sign(mark, series),
             (None, 0) => ' ',
             (None, dots) => char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' '),
         };
@@ -142,7 +156,7 @@ mod tests {
     #[test]
     fn points_stand_where_their_numbers_say() {
         let axis = |name: &str| Axis { name: name.into(), is_logarithmic: false, write: |value| value.to_string() };
-        let point = |x: f64, y: f64, mark| Point { x, y, name: String::new(), mark };
+        let point = |x: f64, y: f64, mark| Point { x, y, name: String::new(), mark, series: 0 };
         let plot = Plot {
             title: "a plot".into(),
             x: axis("across"),
@@ -154,6 +168,7 @@ mod tests {
                 point(0.0, 100.0, Mark::Large),
                 point(f64::NAN, 3.0, Mark::Large),
             ],
+            series: Vec::new(),
         };
         let lines = plot.text(28, 6);
         assert_eq!(

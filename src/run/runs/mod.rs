@@ -25,7 +25,7 @@ pub mod history;
 mod keeper;
 mod lines;
 mod list;
-mod lock;
+pub mod lock;
 pub mod norms;
 mod reopened;
 pub mod series;
