@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use crate::exchange::weights as exchange;
 use crate::files::Kind;
 use crate::graph::figures::grouped;
 use crate::graph::{self, Graph, memory};
+use crate::network::Compiled;
+use crate::network::compress::{self, Changed, Precision};
 use crate::report::{Cell, Column, Table};
 use crate::run::data::{self, DataSet, Sets, Source, Wanted};
 use crate::run::evaluate::figures::{Figures, Judging, judge, picture};
@@ -57,6 +60,13 @@ pub struct EvaluateArgs {
     /// Write what is taken for what, as a picture (.png) or a table (.csv): rows are true classes
     #[arg(long, value_name = "FILE")]
     confusion: Option<PathBuf>,
+    /// Judge the weights of convs and linear layers also as this format would hold them: `int8` with a factor for each output
+    /// channel; arithmetic stays in f32
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    quantise: Option<Precision>,
+    /// Judge also without the smallest of those weights, so large a part of all of them together: 0.5
+    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = super::train::below_one)]
+    prune: Option<f64>,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -103,6 +113,8 @@ impl EvaluateArgs {
             flip_test: false,
             labels: None,
             confusion: None,
+            quantise: None,
+            prune: None,
             threads: None,
             force: true,
         }
@@ -233,7 +245,26 @@ fn evaluate(context: &Context, args: &EvaluateArgs, work: &Work) -> Result<(), F
         write_confusion(path, &judged, &name)?;
         context.say(&format!("wrote {}", path.display()));
     }
-    let told = Told { network, data: &work.data, split, judged: &judged, seconds, name: &name };
+    let mut what_ifs = Vec::new();
+    let mut what_if = |words: String, changed: Changed, compiled: &mut Compiled| {
+        let again = judge(compiled, &set, how, |_| true);
+        what_ifs.extend(again.map(|judged| WhatIf { words, changed, judged }));
+    };
+    // Pruned first, as what is kept is what is then rounded.
+    let mut pruned = Changed::default();
+    if let Some(part) = args.prune {
+        pruned = compress::prune(&mut compiled, part);
+        what_if(format!("{part} pruned"), pruned, &mut compiled);
+    }
+    if let Some(precision) = args.quantise {
+        let changed = compress::quantise(&mut compiled, precision).after(pruned);
+        let words = match args.prune {
+            Some(part) => format!("{part} pruned, in {}", precision.name()),
+            None => format!("in {}", precision.name()),
+        };
+        what_if(words, changed, &mut compiled);
+    }
+    let told = Told { network, data: &work.data, split, judged: &judged, seconds, name: &name, what_ifs };
     told.print(context)
 }
 
@@ -270,6 +301,23 @@ fn write_confusion(path: &Path, judged: &Figures, name: &dyn Fn(usize) -> String
         .map_err(|error| Failure::Message(format!("cannot write {}: {}", path.display(), crate::files::reason(&error))))
 }
 
+/// The same images judged by changed weights.
+struct WhatIf {
+    words: String,
+    changed: Changed,
+    judged: Figures,
+}
+
+impl ValueEnum for Precision {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Precision::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
 /// What was found, to be told.
 struct Told<'a> {
     network: &'a Graph,
@@ -278,6 +326,7 @@ struct Told<'a> {
     judged: &'a Figures,
     seconds: f64,
     name: &'a dyn Fn(usize) -> String,
+    what_ifs: Vec<WhatIf>,
 }
 
 /// Pairs that JSON has.
@@ -328,6 +377,19 @@ impl Told<'_> {
             ),
             format!("{:.1} s, {:.0} images/s", self.seconds, judged.images as f64 / self.seconds.max(1e-9)),
         ];
+        for own in &self.what_ifs {
+            lines.push(format!(
+                "{}: top-1 {} ({} points), top-{top} {}, loss {:.4}; weights off by {:.2}%, {} of {} are 0",
+                own.words,
+                percent(own.judged.top1),
+                format!("{:+.2}", 100.0 * (own.judged.top1 - judged.top1)).replace('-', "−"),
+                percent(own.judged.top.1),
+                own.judged.loss,
+                100.0 * own.changed.relative_error,
+                grouped(own.changed.zeros),
+                grouped(own.changed.weights)
+            ));
+        }
         let pairs = judged.confused(LISTED);
         if !pairs.is_empty() {
             lines.push(String::new());
@@ -357,6 +419,10 @@ impl Told<'_> {
         let classes = judged.classes.iter().enumerate().map(|(class, own)| {
             json!({"name": (self.name)(class), "count": own.count, "precision": own.precision, "recall": own.recall})
         });
+        let what_ifs = self.what_ifs.iter().map(|own| {
+            json!({"what": own.words, "top1": own.judged.top1, "top5": own.judged.top5, "loss": own.judged.loss,
+                "relative_error": own.changed.relative_error, "weights": own.changed.weights, "zeros": own.changed.zeros})
+        });
         let confused = judged.confused(MOST_PAIRS);
         let confused = confused
             .iter()
@@ -369,6 +435,6 @@ impl Told<'_> {
             "images": judged.images, "top1": judged.top1, "top5": judged.top5,
             "top_n": {"n": judged.top.0, "accuracy": judged.top.1}, "loss": judged.loss, "seconds": self.seconds,
             "classes": classes.collect::<Vec<_>>(), "confusion": judged.confusion,
-            "confused": confused.collect::<Vec<_>>(), "worst": worst.collect::<Vec<_>>(), "left_out": judged.broken.len()})
+            "what_ifs": what_ifs.collect::<Vec<_>>(), "confused": confused.collect::<Vec<_>>(), "worst": worst.collect::<Vec<_>>(), "left_out": judged.broken.len()})
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod average;
 mod compiled;
+pub mod compress;
 mod fold;
 pub mod init;
 pub mod kernels;

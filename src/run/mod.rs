@@ -21,5 +21,6 @@ pub mod sweep;
 pub mod tensors;
 pub mod torchrun;
 pub mod train;
+pub mod weight_figures;
 
 pub use forward::{Forward, LayerRun, Statistics};

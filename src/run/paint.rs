@@ -160,6 +160,28 @@ pub fn feature_grid(values: &[f32], (channels, height, width): (usize, usize, us
     grid
 }
 
+/// Filters `[outputs, 1 or 3, H, W]` side by side, each in its own colours (one channel: in gray) from its smallest to its largest value.
+pub fn filter_grid(values: &[f32], [outputs, inputs, height, width]: [usize; 4]) -> RgbImage {
+    let (rows, columns) = (height.max(1) as u32, width.max(1) as u32);
+    let factor = 48u32.div_ceil(rows.max(columns)).max(1);
+    let (tile_width, tile_height) = (columns * factor + 2, rows * factor + 2);
+    let across = ((outputs as f64).sqrt().ceil() as u32).clamp(1, (LARGEST_GRID / tile_width).max(1));
+    let down = (outputs as u32).div_ceil(across).min((LARGEST_GRID / tile_height).max(1));
+    let mut grid = RgbImage::from_pixel(across * tile_width + 2, down * tile_height + 2, Rgb([24, 24, 48]));
+    let area = height * width;
+    for (at, filter) in values.chunks((inputs * area).max(1)).take((across * down) as usize).enumerate() {
+        // One range for all channels, so that a colour is what the filter looks for.
+        let shades = grays(filter);
+        let (left, top) = (at as u32 % across * tile_width + 2, at as u32 / across * tile_height + 2);
+        for (y, x) in (0..rows * factor).flat_map(|y| (0..columns * factor).map(move |x| (y, x))) {
+            let place = (y / factor) as usize * width + (x / factor) as usize;
+            let pixel = [0, 1, 2].map(|part| shades.get((if inputs == 3 { part * area } else { 0 }) + place));
+            grid.put_pixel(left + x, top + y, Rgb(pixel.map(|shade| shade.copied().unwrap_or(0))));
+        }
+    }
+    grid
+}
+
 /// A plane from black, its smallest value, to white, its largest; an even plane is black, what is not finite too.
 pub fn grays(plane: &[f32]) -> Vec<u8> {
     let finite = || plane.iter().copied().filter(|value| value.is_finite());
@@ -211,6 +233,15 @@ mod tests {
         assert_eq!(grid.get_pixel(40, 40).0, [255; 3]);
         assert_eq!(grid.get_pixel(41 + 40, 41 + 40).0, [255; 3]);
         assert_eq!(grid.get_pixel(2 * 41 + 1, 41 + 1).0, [24, 24, 48], "there is no sixth");
+    }
+
+    #[test]
+    fn filters_stand_in_their_colours() {
+        // Two filters of 3×1×2: red at the left, blue at the right; and all even.
+        let grid = filter_grid(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0], [2, 3, 1, 2]);
+        assert_eq!(grid.dimensions(), (2 * 50 + 2, 26 + 2));
+        assert_eq!((grid.get_pixel(2, 2).0, grid.get_pixel(49, 25).0), ([255, 0, 0], [0, 0, 255]));
+        assert_eq!((grid.get_pixel(1, 1).0, grid.get_pixel(60, 9).0), ([24, 24, 48], [0; 3]));
     }
 
     #[test]

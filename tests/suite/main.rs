@@ -33,4 +33,5 @@ mod sweep;
 mod train;
 mod training_screen;
 mod weights;
+mod what_if;
 mod zoo;

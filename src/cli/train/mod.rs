@@ -174,7 +174,7 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "a number of at least 0", |value| value >= 0.0)
 }
 
-fn below_one(text: &str) -> Result<f64, String> {
+pub(super) fn below_one(text: &str) -> Result<f64, String> {
     number(text, "a number from 0 to below 1", |value| (0.0..1.0).contains(&value))
 }
 

@@ -1,20 +1,23 @@
 //! `convlens weights FILE [ARCH]`: what a weights file holds, and how it fits an architecture; `convlens weights get ARCH`: those
 //! that are published.
 
+mod stats;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output;
 use super::trained::{Names, fetched};
-use super::{Context, Failure, Format};
+use super::{Context, Failure, Format, output};
 use crate::exchange::hub::VerifiedBy;
 use crate::exchange::weights::names::slots;
 use crate::exchange::weights::{Plan, TensorFile, dims, plan};
+use crate::files::{Inputs, Kind};
 use crate::graph::figures::{bytes, grouped};
 use crate::report::{Cell, Column, Table};
-use crate::run::runs;
+use crate::run::weight_figures::first_filters;
+use crate::run::{paint, runs};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -29,6 +32,15 @@ pub struct WeightsArgs {
     arch: Option<String>,
     #[command(flatten)]
     names: Names,
+    /// Look into the values: mean, deviation, extremes, zeros, a histogram, dead channels, what is no number; sizes in other formats
+    #[arg(long, requires = "file", conflicts_with_all = ["arch", "names"])]
+    stats: bool,
+    /// Write the filters of the first conv, the one that reads the picture, as a picture
+    #[arg(long, value_name = "FILE.png", requires = "file")]
+    filters: Option<PathBuf>,
+    /// Replace a file of another kind
+    #[arg(long, requires = "filters")]
+    force: bool,
 }
 
 #[derive(Subcommand)]
@@ -76,6 +88,12 @@ fn show(context: &Context, args: &WeightsArgs, path: &Path) -> Result<(), Failur
         None => path.to_path_buf(),
     };
     let file = TensorFile::open(&path).map_err(Failure::weights)?;
+    if let Some(picture) = &args.filters {
+        write_filters(context, args, &file, &path, picture)?;
+    }
+    if args.stats {
+        return stats::print(context, &file);
+    }
     let network = args.arch.as_ref().map(|arch| context.network(arch)).transpose()?;
     let rules = args.names.rules()?;
     if rules.is_some() && network.is_none() {
@@ -128,6 +146,27 @@ fn show(context: &Context, args: &WeightsArgs, path: &Path) -> Result<(), Failur
         }
         _ => Ok(()),
     }
+}
+
+/// The filters of the conv that reads the picture.
+fn write_filters(
+    context: &Context,
+    args: &WeightsArgs,
+    file: &TensorFile,
+    path: &Path,
+    to: &Path,
+) -> Result<(), Failure> {
+    let mut inputs = Inputs::default();
+    inputs.add(path, "the weights");
+    inputs.check(to, Kind::Png, args.force).map_err(super::unwritable(to))?;
+    let none = "no tensor is a conv on a picture: four axes, of which the second is 1 or 3";
+    let entry = first_filters(file).ok_or_else(|| Failure::Message(none.into()))?;
+    let &[outputs, channels, height, width] = entry.shape.as_slice() else { return Err(Failure::Message(none.into())) };
+    let values = file.read(entry).map_err(Failure::weights)?;
+    let picture = paint::filter_grid(&values, [outputs, channels, height, width]);
+    paint::save(&picture, to).map_err(Failure::because)?;
+    context.say(&format!("wrote {}: {} filters of `{}`", to.display(), grouped(outputs as u64), entry.name));
+    Ok(())
 }
 
 fn words(file: &TensorFile, plan: Option<&Plan>, arch: Option<&str>) -> Vec<String> {
