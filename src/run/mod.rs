@@ -20,6 +20,7 @@ pub mod session;
 pub mod sweep;
 pub mod tensors;
 pub mod torchrun;
+pub mod trace;
 pub mod train;
 pub mod weight_figures;
 

@@ -170,6 +170,7 @@ fn all_commands_are_clean(text: &str) {
         vec!["sweep", "net.yaml", "other.yaml", "--vary", set.as_str()],
         vec!["sweep", "net.yaml", "other.yaml", "--set", set.as_str(), "--all"],
         vec!["weights", "w.safetensors", "--stats", "--filters", "filters.png"],
+        vec!["forward", "net.yaml", "--trace", "--weights", "trained.safetensors"],
         vec!["roofline", "net.yaml", "--runs", "1", "--svg", "roof.svg"],
         vec!["diff", "--textconv", "bad9.yaml"],
         vec!["list"],

@@ -30,6 +30,7 @@ mod readme;
 mod roofline;
 mod runs;
 mod sweep;
+mod trace;
 mod train;
 mod training_screen;
 mod weights;

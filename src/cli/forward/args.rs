@@ -45,6 +45,9 @@ pub struct ForwardArgs {
     /// Class names: one a line, a JSON list, or ImageNet's class index; without it those that the weights carry
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Name the first layer whose values are no numbers, outgrow f16, vanish or are all 0, and why
+    #[arg(long)]
+    pub trace: bool,
     /// Print every logit
     #[arg(long)]
     pub logits: bool,

@@ -19,7 +19,7 @@ use crate::graph::{self, Graph, Layer, memory};
 use crate::network::Compiled;
 use crate::network::init::Init;
 use crate::network::kernels::conv::Algorithm;
-use crate::run::forward::{self, Gathered, LayerRun};
+use crate::run::forward::{self, Gathered, LayerRun, Statistics};
 use crate::run::keep::{self, Activations};
 use crate::run::labels::{self, LabelFiles};
 use crate::run::picture::Picture;
@@ -41,6 +41,7 @@ pub fn run(context: &Context, args: &ForwardArgs) -> Result<(), Failure> {
             ("--save-activations", args.save_activations.is_some()),
             ("--save-features", args.save_features.is_some()),
             ("--logits", args.logits),
+            ("--trace", args.trace),
         ];
         if let Some((flag, _)) = own.iter().find(|(_, set)| *set) {
             let words = format!("`{flag}` is for one network; several are timed on noise, with random weights");
@@ -77,6 +78,8 @@ struct Work<'a> {
     batch: usize,
     /// What is read, and so is not written over.
     inputs: files::Inputs,
+    /// What all inputs together are like, where `--trace` asks.
+    read: Option<Statistics>,
 }
 
 /// Where inputs come from.
@@ -150,7 +153,7 @@ impl<'a> Work<'a> {
         };
         let labels = labels::names(&label_files, of_weights.as_deref(), classes).map_err(Failure::because)?;
         compiled.conv_algorithm = args.conv_algorithm.wanted();
-        Ok(Work { context, args, network, compiled, matched, weights, labels, source, batch, inputs })
+        Ok(Work { context, args, network, compiled, matched, weights, labels, source, batch, inputs, read: None })
     }
 
     fn run(mut self) -> Result<(), Failure> {
@@ -187,6 +190,10 @@ impl<'a> Work<'a> {
             let inputs = self.inputs(start, self.batch.min(count - start), &mut broken, &bar)?;
             if inputs.names.is_empty() {
                 continue;
+            }
+            if self.args.trace {
+                let own = Statistics::of(&inputs.values);
+                self.read = Some(self.read.map_or(own, |read| read.merged(&own)));
             }
             let batch = self.compiled.batch(inputs.values.clone());
             if gathered.is_empty() && warmup > 0 {

@@ -7,8 +7,9 @@ use crate::cli::output;
 use crate::cli::{Failure, Format};
 use crate::graph::figures::{bytes, grouped};
 use crate::report::{Cell, Column, Table};
-use crate::run::forward::Forward;
+use crate::run::forward::{Forward, LayerRun};
 use crate::run::machine;
+use crate::run::trace::{self, Finding};
 
 impl Work<'_> {
     pub fn print(&self, first: &Forward, timed: usize, answers: &[Answer], images: usize) -> Result<(), Failure> {
@@ -80,12 +81,36 @@ impl Work<'_> {
                 lines.push(format!("  logits  {}", logits.join(" ")));
             }
         }
-        if let Some(began) = first.layers.iter().find(|run| run.statistics.non_finite > 0) {
+        if self.args.trace {
+            lines.push(String::new());
+            let findings = self.findings(first);
+            lines.extend(
+                findings.iter().map(|own| format!("trace: {} at `{}`: {}", own.what.word(), own.layer, own.words)),
+            );
+            if findings.is_empty() {
+                lines.push(self.sound(first));
+            }
+        } else if let Some(began) = first.layers.iter().find(|run| run.statistics.non_finite > 0) {
             let of = if answers.len() > 1 { " of some of these inputs" } else { "" };
             let layer = &self.network.layers[began.index].name;
             lines.extend([String::new(), format!("values{of} stop being finite at `{layer}`")]);
         }
         lines
+    }
+
+    fn findings(&self, first: &Forward) -> Vec<Finding> {
+        let input = self.read.unwrap_or_default();
+        trace::findings(&self.network, &self.compiled, &first.layers, input)
+    }
+
+    /// That nothing is wrong, with how near it is.
+    fn sound(&self, first: &Forward) -> String {
+        let size = |run: &LayerRun| run.statistics.max.abs().max(run.statistics.min.abs());
+        let largest = first.layers.iter().max_by(|one, other| size(one).total_cmp(&size(other)));
+        let largest = largest.map_or_else(String::new, |run| {
+            format!(" (largest {:.3} behind `{}`)", size(run), self.network.layers[run.index].name)
+        });
+        format!("trace: every value is finite and within f16's range{largest}; no layer's values vanish")
     }
 
     /// How long a mini-batch took, and what that is the median of.
@@ -143,6 +168,12 @@ impl Work<'_> {
                 classes.map(entry).collect::<Vec<_>>()
             });
             value["top"] = json!(top.collect::<Vec<_>>());
+        }
+        if self.args.trace {
+            let findings = self.findings(first);
+            let all =
+                findings.iter().map(|own| json!({"layer": own.layer, "what": own.what.word(), "words": own.words}));
+            value["trace"] = json!(all.collect::<Vec<_>>());
         }
         if self.args.logits {
             value["logits"] = json!(answers.iter().map(|answer| &answer.logits).collect::<Vec<_>>());

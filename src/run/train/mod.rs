@@ -27,6 +27,7 @@ pub use recipe::{Recipe, Schedule};
 use super::data::{Augment, DataSet, Sets};
 use super::evaluate::{Evaluation, Looked, evaluate};
 use super::runs::{Keeper, Learned, RunError};
+use super::trace::Broken;
 use crate::network::Compiled;
 use crate::network::average::Average;
 use crate::network::optimizer::Optimizer;
@@ -58,8 +59,8 @@ pub enum TrainError {
     SingleValue { layer: String, batch: usize },
     #[error("`{layer}` pools a map of more than 2^32 values a channel, too large to train")]
     LargePlane { layer: String },
-    #[error("the loss is {loss} at step {step}{}; try a lower `--lr`, or gradient clipping (`--clip 1`)", began(.layer))]
-    NotFinite { step: u64, loss: f32, layer: Option<String> },
+    #[error("the loss is {loss} at step {step}{}; try a lower `--lr`, or gradient clipping (`--clip 1`)", began(.place))]
+    NotFinite { step: u64, loss: f32, place: Option<Broken> },
     #[error(
         "`{layer}` has parameters that are not finite after step {step}, which are not kept; try a lower `--lr`, or `--clip 1`"
     )]
@@ -74,8 +75,8 @@ pub enum TrainError {
     Run(#[from] RunError),
 }
 
-fn began(layer: &Option<String>) -> String {
-    layer.as_ref().map_or_else(String::new, |layer| format!(" (values stop being finite at `{layer}`)"))
+fn began(place: &Option<Broken>) -> String {
+    place.as_ref().map_or_else(String::new, |place| format!(" ({place})"))
 }
 
 /// A run: what it learns, from what, and where it stands.

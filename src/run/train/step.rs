@@ -11,8 +11,9 @@ use crate::network::kernels::view;
 use crate::network::ops::cross_entropy::cross_entropy;
 use crate::network::optimizer::{Optimizer, Squares, add_gradients, clip_gradients};
 use crate::network::random::mix;
-use crate::network::{Compiled, Mode, Values};
+use crate::network::{Compiled, Mode};
 use crate::run::evaluate::accuracy::accuracy;
+use crate::run::trace::broken;
 
 /// What a step came to, before its update.
 pub struct Taken {
@@ -56,8 +57,8 @@ pub fn take(
         let passed = pass(network, inputs, (labels, mixed), (recipe.label_smoothing, share), seed)?;
         if !passed.loss.is_finite() {
             let inputs = network.batch(batch.inputs[part * micro * one..][..labels.len() * one].to_vec());
-            let layer = first_not_finite(network, &inputs);
-            return Err(TrainError::NotFinite { step, loss: passed.loss, layer });
+            let place = broken(network, &inputs);
+            return Err(TrainError::NotFinite { step, loss: passed.loss, place });
         }
         loss += f64::from(passed.loss) * share;
         right += passed.accuracy * share;
@@ -141,19 +142,6 @@ fn by_layer(network: &Compiled, squares: &[Squares]) -> Vec<LayerNorms> {
         (norm.weight, norm.gradient, norm.update) = (norm.weight.sqrt(), norm.gradient.sqrt(), norm.update.sqrt());
     }
     norms
-}
-
-/// The first layer whose output is not finite any more.
-fn first_not_finite(network: &mut Compiled, batch: &Values) -> Option<String> {
-    let mut found = None;
-    network.forward(batch.clone(), Mode::Evaluate, false, |index, output| {
-        if view::values(output).iter().all(|value| value.is_finite()) {
-            return ControlFlow::Continue(());
-        }
-        found = Some(index);
-        ControlFlow::Break(())
-    });
-    found.map(|index| network.layers[index].name.clone())
 }
 
 /// The first layer with a parameter or a running statistic that is not finite.

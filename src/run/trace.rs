@@ -1,0 +1,168 @@
+//! Where in a network values stop being numbers, outgrow a format, or vanish: the first layer, and what is known of why.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use super::forward::{LayerRun, Statistics};
+use crate::graph::{Graph, Operation, Source, liveness};
+use crate::network::kernels::view;
+use crate::network::{Compiled, Mode, Values};
+
+/// The largest number of IEEE 754's half precision.
+pub const F16_MOST: f32 = 65_504.0;
+/// The smallest one of full precision.
+pub const F16_LEAST: f32 = 6.103_515_6e-5;
+/// A part of the input's deviation below which a signal has vanished, and its inverse.
+const FAR: f64 = 1e-3;
+
+/// What happens first at a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    NotFinite,
+    /// Beyond the range of f16.
+    Overflow,
+    /// All values are 0.
+    Dead,
+    /// All values are below what f16 holds in full, or differ a thousand times less than the input's.
+    Vanished,
+    /// They differ a thousand times more than the input's.
+    Grown,
+}
+
+impl What {
+    pub fn word(self) -> &'static str {
+        match self {
+            What::NotFinite => "not_finite",
+            What::Overflow => "overflow",
+            What::Dead => "dead",
+            What::Vanished => "vanished",
+            What::Grown => "grown",
+        }
+    }
+}
+
+/// The first layer at which something happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    pub layer: String,
+    pub what: What,
+    pub words: String,
+}
+
+/// What happens to a mini-batch on its way, each thing where it is first seen. `input` is what the mini-batch itself is like.
+pub fn findings(network: &Graph, compiled: &Compiled, runs: &[LayerRun], input: Statistics) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    // What a gate gives is small by design, and probabilities are.
+    let leads = liveness::main_path(&network.layers);
+    let of = |index: usize| runs.iter().find(|run| run.index == index).map(|run| run.statistics);
+    for run in runs {
+        let (layer, own) = (&network.layers[run.index], run.statistics);
+        let mut add = |what: What, words: String| {
+            if !found.iter().any(|other| other.what == what) {
+                found.push(Finding { layer: layer.name.clone(), what, words });
+            }
+        };
+        if own.non_finite > 0 {
+            let cause = cause(network, compiled, run.index, &|source| match source {
+                Source::Input => Some(input),
+                Source::Layer(from) => of(from),
+            });
+            add(What::NotFinite, format!("{} of {} values are no numbers{cause}", own.non_finite, own.count));
+            // All that follows comes from this.
+            break;
+        }
+        let largest = own.max.abs().max(own.min.abs());
+        let is_probability = matches!(layer.operation, Operation::Softmax);
+        if largest > F16_MOST {
+            add(What::Overflow, format!("values reach {largest:.3e}, beyond f16's 65,504"));
+        }
+        if !leads[run.index] || is_probability {
+            continue;
+        }
+        let ratio = own.std / input.std.max(f64::MIN_POSITIVE);
+        if largest == 0.0 {
+            add(What::Dead, "every value is 0".into());
+        } else if largest < F16_LEAST || ratio < FAR {
+            let times = crate::graph::figures::grouped((1.0 / ratio.max(1e-30)).min(1e30) as u128);
+            add(What::Vanished, format!("values reach {largest:.1e} and differ {times} times less than the input's"));
+        } else if ratio > 1.0 / FAR {
+            let times = crate::graph::figures::grouped(ratio.min(1e30) as u128);
+            add(What::Grown, format!("values reach {largest:.1e} and differ {times} times more than the input's"));
+        }
+    }
+    found
+}
+
+/// Why a layer gives what is no number, as far as one can see: its parameters, or what it reads.
+fn cause(network: &Graph, compiled: &Compiled, index: usize, of: &dyn Fn(Source) -> Option<Statistics>) -> String {
+    let bad = |values: &[f32]| values.iter().filter(|value| !value.is_finite()).count();
+    for parameter in compiled.parameters.iter().filter(|own| own.layer == index) {
+        let count = bad(&view::values(&parameter.values));
+        if count > 0 {
+            return format!(": {count} values of `{}` are none", parameter.name);
+        }
+    }
+    if let Some(own) = compiled.running.iter().find(|own| own.layer == index)
+        && bad(&own.statistics.mean) + bad(&own.statistics.variance) > 0
+    {
+        return format!(": running statistics of `{}` are none", own.name);
+    }
+    for source in &network.layers[index].inputs {
+        let Some(own) = of(*source) else { continue };
+        let name = match source {
+            Source::Input => "the input".to_string(),
+            Source::Layer(_) => format!("`{}`", network.name_of(*source)),
+        };
+        if own.non_finite > 0 {
+            return format!(": {} of the values of {name} are none", own.non_finite);
+        }
+        let largest = own.max.abs().max(own.min.abs());
+        if largest > 1e15 {
+            return format!(": what it reads of {name} reaches {largest:.1e}, and f32 ends at 3.4e38");
+        }
+    }
+    String::new()
+}
+
+/// The layer at which values of a mini-batch stop being numbers, and how large they were before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken {
+    pub layer: String,
+    /// The largest magnitude in the layer before it that was still sound, and that layer.
+    before: Option<(String, f32)>,
+    /// A parameter of the layer that is none itself.
+    parameter: Option<String>,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "values stop being finite at `{}`", self.layer)?;
+        match (&self.parameter, &self.before) {
+            (Some(parameter), _) => write!(formatter, ", whose `{parameter}` is not finite"),
+            (None, Some((layer, largest))) if *largest > F16_MOST => {
+                write!(formatter, "; behind `{layer}` they reached {largest:.1e}")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Follows a mini-batch to where its values stop being numbers.
+pub fn broken(network: &mut Compiled, batch: &Values) -> Option<Broken> {
+    let (mut found, mut before) = (None, None);
+    network.forward(batch.clone(), Mode::Evaluate, false, |index, output| {
+        let values = view::values(output);
+        if values.iter().all(|value| value.is_finite()) {
+            before = Some((index, values.iter().fold(0f32, |most, value| most.max(value.abs()))));
+            return ControlFlow::Continue(());
+        }
+        found = Some(index);
+        ControlFlow::Break(())
+    });
+    let index = found?;
+    let name = |index: usize| network.layers[index].name.clone();
+    let is_bad = |values: &[f32]| values.iter().any(|value| !value.is_finite());
+    let mut own = network.parameters.iter().filter(|own| own.layer == index);
+    let parameter = own.find(|own| is_bad(&view::values(&own.values))).map(|own| own.name.clone());
+    Some(Broken { layer: name(index), before: before.map(|(index, most)| (name(index), most)), parameter })
+}
