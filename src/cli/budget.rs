@@ -30,7 +30,7 @@ pub struct BudgetArgs {
     #[command(flatten)]
     counted: Counted,
     /// Milliseconds of a forward run at most, measured here
-    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = super::train::positive)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = super::numbers::positive)]
     max_ms: Option<f64>,
 }
 

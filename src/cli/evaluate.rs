@@ -65,7 +65,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FORMAT", value_enum)]
     quantise: Option<Precision>,
     /// Judge also without the smallest of those weights, so large a part of all of them together: 0.5
-    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = super::train::below_one)]
+    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = super::numbers::below_one)]
     prune: Option<f64>,
     /// Threads; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]

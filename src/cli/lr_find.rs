@@ -6,7 +6,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
-use super::train::{failure, not_negative, positive};
+use super::numbers::{not_negative, positive};
+use super::train::failure;
 use super::trained::Trained;
 use super::{Context, Failure, output};
 use crate::graph;

@@ -2,7 +2,9 @@
 
 mod budget;
 mod check;
+mod command;
 mod compare;
+mod completing;
 mod diff;
 mod evaluate;
 mod explain;
@@ -16,9 +18,12 @@ mod keys;
 mod kinds;
 mod list;
 mod lr_find;
+mod man;
+mod numbers;
 mod output;
 mod roofline;
 mod runs;
+mod schema;
 mod show;
 mod sweep;
 mod train;
@@ -28,7 +33,7 @@ mod weights;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exchange::weights::WeightsError;
@@ -75,11 +80,12 @@ enum Format {
     Json,
     Csv,
     Markdown,
-    /// One event a line, for `train`
+    // Of one command each, which says so itself.
+    #[value(hide = true)]
     Jsonl,
-    /// A picture, for `field`
+    #[value(hide = true)]
     Png,
-    /// Annotations of a workflow, for `check`
+    #[value(hide = true)]
     Github,
 }
 
@@ -150,7 +156,11 @@ enum Command {
     Kinds,
     /// List every key of the explorer, and how to change them
     Keys,
-    /// Print a completion script for a shell
+    /// Print the architecture file as JSON Schema, for editors
+    Schema,
+    /// Print a page for `man`, or write all of them
+    Man(man::ManArgs),
+    /// Print a script that makes a shell complete commands, flags, and names of architectures, layers and runs
     Completions { shell: clap_complete::Shell },
 }
 
@@ -194,12 +204,13 @@ impl Failure {
 
 /// Parses the arguments, runs the command and turns its end into an exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    completing::answer(command::command);
+    let cli = match command::parse_from(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             // What was typed stands in the message among its colours: told of arguments that no terminal obeys.
-            let shown = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned());
-            let error = Cli::try_parse_from(shown).err().unwrap_or(error);
+            let shown = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned().into());
+            let error = command::parse_from(shown).err().unwrap_or(error);
             output::usage(&error);
             return ExitCode::from(error.exit_code() as u8);
         }
@@ -220,6 +231,8 @@ pub fn main() -> ExitCode {
         Some(Command::Kinds) => Some("kinds"),
         Some(Command::Keys) => Some("keys"),
         Some(Command::Completions { .. }) => Some("completions"),
+        Some(Command::Schema) => Some("schema"),
+        Some(Command::Man(_)) => Some("man"),
         Some(Command::Weights(args)) if args.reads_none() => Some("weights FILE"),
         _ => None,
     };
@@ -232,6 +245,8 @@ pub fn main() -> ExitCode {
     let prints_none = match &cli.command {
         None | Some(Command::Explore { .. }) => Some("the explorer"),
         Some(Command::Completions { .. }) => Some("`completions`"),
+        Some(Command::Schema) => Some("`schema`"),
+        Some(Command::Man(_)) => Some("`man`"),
         Some(Command::Export(_)) => Some("`export`"),
         Some(Command::Import(_)) => Some("`import`"),
         Some(Command::Diff(args)) if args.is_textconv() => Some("`diff --textconv`"),
@@ -275,6 +290,8 @@ pub fn main() -> ExitCode {
         Some(Command::Kinds) => kinds::run(&context),
         Some(Command::Keys) => keys::run(&context),
         Some(Command::Completions { shell }) => completions(shell),
+        Some(Command::Schema) => schema::run(),
+        Some(Command::Man(args)) => man::run(&args),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -315,10 +332,7 @@ fn on_threads<T: Send>(threads: Option<u32>, work: impl FnOnce() -> Result<T, Fa
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
-    // Into memory first: the generator panics where a pipe is closed.
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "convlens", &mut script);
-    Ok(output::write_bytes(&script)?)
+    Ok(output::write_bytes(&completing::script(shell)?)?)
 }
 
 /// What every command needs.

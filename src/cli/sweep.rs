@@ -68,7 +68,7 @@ pub struct SweepArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: u32,
     /// Begin nothing new after so many minutes, and keep what there is
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::train::positive)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::numbers::positive)]
     max_minutes: Option<f64>,
     /// Keep results in this folder [sweeps/ARCH-N with `--measure` or `--train`, else nowhere]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]

@@ -22,6 +22,7 @@ pub mod recipe;
 mod recipe_text;
 pub mod renaming;
 mod scan;
+pub mod schema;
 pub mod variant;
 
 pub use describe::Architecture;

@@ -147,13 +147,7 @@ fn weights_that_do_not_fit_are_named_tensor_by_tensor() {
 }
 
 #[test]
-fn completions_know_every_command() {
-    for shell in ["bash", "fish", "zsh"] {
-        let script = stdout(&["completions", shell]);
-        for command in ["show", "explain", "compare", "kernels", "forward", "train", "weights"] {
-            assert!(script.contains(command), "{command} in {shell}");
-        }
-    }
+fn a_shell_that_is_not_known_is_refused() {
     fails(&["completions", "tcsh"], 2, &["bash"]);
 }
 

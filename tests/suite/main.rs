@@ -9,6 +9,7 @@ mod common;
 mod diff;
 mod drawing;
 mod edges;
+mod editors;
 mod evidence;
 mod explorer;
 mod files;

@@ -13,6 +13,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 
+use super::numbers::{below_one, not_negative, positive};
 use super::trained::Trained;
 use super::{Context, Failure, Format, output};
 use crate::exchange::weights;
@@ -160,22 +161,6 @@ struct Own {
     /// Use the first N training images only
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-}
-
-fn number(text: &str, words: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
-    text.parse().ok().filter(|value: &f64| value.is_finite() && fits(*value)).ok_or_else(|| format!("expected {words}"))
-}
-
-pub(super) fn positive(text: &str) -> Result<f64, String> {
-    number(text, "a number above 0", |value| value > 0.0)
-}
-
-pub(super) fn not_negative(text: &str) -> Result<f64, String> {
-    number(text, "a number of at least 0", |value| value >= 0.0)
-}
-
-pub(super) fn below_one(text: &str) -> Result<f64, String> {
-    number(text, "a number from 0 to below 1", |value| (0.0..1.0).contains(&value))
 }
 
 impl TrainArgs {
