@@ -8,15 +8,13 @@ use serde_json::{Value, json};
 
 use super::budget::BudgetArgs;
 use super::{Context, Failure, Format, output};
-use crate::files::read;
 use crate::graph::budget::{Gauge, gauges};
 use crate::graph::figures::grouped;
 use crate::graph::{self, Graph};
 use crate::report::{Cell, Column, Table};
 use crate::run::measure;
-use crate::spec::limits;
 use crate::spec::problem::Diagnostic;
-use crate::spec::{LoadError, Loaded, Origin};
+use crate::spec::{LoadError, Loaded};
 
 /// A budget in a file, `budget: {params: 20M, macs: 5G, train_memory: 16GB, batch: 32, field: 100..224, ms: 150}`, is looked at too;
 /// what is said here goes before it.
@@ -137,18 +135,8 @@ fn files(named: &[String]) -> Result<Vec<String>, Failure> {
 }
 
 fn check(context: &Context, args: &CheckArgs, file: String) -> Result<Checked, Failure> {
-    let text = match file.as_str() {
-        "-" => Some(read::standard_input(limits::FILE_BYTES).map_err(|error| Failure::Message(format!("-: {error}")))?),
-        _ => None,
-    };
-    let load = |sets: &[(String, String)]| match &text {
-        Some(text) => context.library.load_text(&Origin::File("-".into()), text.clone(), sets),
-        None => context.library.load(&file, sets),
-    };
-    let loaded = match text {
-        Some(_) => load(&context.common.sets),
-        None => context.load(&file),
-    };
+    let load = |sets: &[(String, String)]| context.library.load(&file, sets);
+    let loaded = context.load(&file);
     let analysed = |loaded: Loaded| {
         let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
         Ok((loaded, network))

@@ -20,10 +20,17 @@ pub fn command() -> Command {
     completing::with_names(command).mut_subcommands(|own| fitted(own, &shared))
 }
 
-pub fn parse_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
+/// What was typed, and the names of the command and of the one in it: `runs show`.
+pub fn parse_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<(Cli, String), clap::Error> {
     let mut command = command();
     let mut matches = command.try_get_matches_from_mut(arguments)?;
-    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    let (mut names, mut inside) = (Vec::new(), &matches);
+    while let Some((name, own)) = inside.subcommand() {
+        names.push(name.to_string());
+        inside = own;
+    }
+    let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, names.join(" ")))
 }
 
 /// A flag that is said at a command itself goes before the one that all share: it is read the same, and shown as fits here.

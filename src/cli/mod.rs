@@ -205,8 +205,8 @@ impl Failure {
 /// Parses the arguments, runs the command and turns its end into an exit code.
 pub fn main() -> ExitCode {
     completing::answer(command::command);
-    let cli = match command::parse_from(std::env::args_os()) {
-        Ok(cli) => cli,
+    let (cli, name) = match command::parse_from(std::env::args_os()) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // What was typed stands in the message among its colours: told of arguments that no terminal obeys.
             let shown = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned().into());
@@ -265,7 +265,7 @@ pub fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     foreign::read_by(crate::exchange::onnx::read::text);
-    let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common };
+    let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common, command: name };
     let ended = match cli.command {
         None => context.explore(None, ThemeName::Auto),
         Some(Command::Explore { arch, theme }) => context.explore(arch, theme),
@@ -339,6 +339,8 @@ fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
 struct Context {
     library: Library,
     common: Common,
+    /// The command's name, `runs show`.
+    command: String,
 }
 
 impl Context {
@@ -378,6 +380,9 @@ impl Context {
     }
 
     fn explore(&self, arch: Option<String>, theme: ThemeName) -> Result<(), Failure> {
+        if arch.as_deref() == Some("-") {
+            return Err(Failure::Message("the explorer's keys come from standard input, so no file can".into()));
+        }
         let theme = match theme {
             ThemeName::Auto => None,
             ThemeName::Dark => Some(theme::DARK),

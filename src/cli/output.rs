@@ -7,6 +7,8 @@ use std::io::{self, StdoutLock, Write};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use serde_json::Value;
+
 use super::{Context, Failure, Format};
 use crate::report::Table;
 use crate::spec::problem::Report;
@@ -50,7 +52,7 @@ pub fn write_bytes(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A value for programs, on one line.
-pub fn json_line(value: &serde_json::Value) -> io::Result<()> {
+pub fn json_line(value: &Value) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{}", visible::json(&value.to_string()))?;
     stdout.flush()
@@ -109,16 +111,11 @@ pub fn blank_line() -> Result<(), Failure> {
 }
 
 /// Prints a table as text with lines below it, as CSV or Markdown, or the JSON that stands for it.
-pub fn print(
-    context: &Context,
-    table: &Table,
-    json: impl FnOnce() -> serde_json::Value,
-    footer: &[String],
-) -> Result<(), Failure> {
+pub fn print(context: &Context, table: &Table, json: impl FnOnce() -> Value, footer: &[String]) -> Result<(), Failure> {
     let mut stdout = page();
     match context.common.format {
         Format::Json => {
-            let text = serde_json::to_string_pretty(&json()).map_err(|error| Failure::Message(error.to_string()))?;
+            let text = serde_json::to_string_pretty(&enveloped(context, json())).map_err(Failure::because)?;
             stdout.write_all(visible::json(&text).as_bytes())?;
             writeln!(stdout)?;
         }
@@ -139,6 +136,22 @@ pub fn print(
         }
     }
     Ok(())
+}
+
+/// The version of what JSON's keys mean: keys are added, and none is renamed or taken away within one.
+const JSON_VERSION: u64 = 1;
+
+/// What every command's JSON begins with: whose it is, and of which command.
+fn enveloped(context: &Context, own: Value) -> Value {
+    let mut all = serde_json::Map::new();
+    all.insert("convlens".into(), JSON_VERSION.into());
+    all.insert("command".into(), context.command.as_str().into());
+    if let Value::Object(own) = own {
+        all.extend(own);
+    } else {
+        debug_assert!(false, "a command's JSON has keys");
+    }
+    Value::Object(all)
 }
 
 /// All problems of a report, each with its source line and a caret. What is quoted is made visible before the caret is placed

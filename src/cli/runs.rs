@@ -176,7 +176,7 @@ fn list(context: &Context, parent: &Path) -> Result<(), Failure> {
     });
     let rows: Vec<Vec<Cell>> = rows.collect();
     let table = Table::new(words.into_iter().chain(numbers), rows);
-    output::print(context, &table, || found.iter().map(found_json).collect::<Vec<_>>().into(), &[])?;
+    output::print(context, &table, || json!({"runs": found.iter().map(found_json).collect::<Vec<_>>()}), &[])?;
     if found.is_empty() {
         context.say(&format!("no runs in {}; `convlens train ARCH` makes one", parent.display()));
     }
@@ -269,8 +269,7 @@ fn steps(context: &Context, run: &Found) -> Result<(), Failure> {
             .collect()
     });
     let table = Table::new(names.map(Column::number), rows);
-    let json = || serde_json::to_value(&steps).unwrap_or_default();
-    output::print(context, &table, json, &[])
+    output::print(context, &table, || json!({"steps": steps}), &[])
 }
 
 fn compare(context: &Context, found: &[Found]) -> Result<(), Failure> {
@@ -313,7 +312,7 @@ fn compare(context: &Context, found: &[Found]) -> Result<(), Failure> {
                 recipe_of(run).ok().and_then(|recipe| serde_json::to_value(recipe).ok()).unwrap_or_default();
             value
         });
-        runs.collect::<Vec<_>>().into()
+        json!({"runs": runs.collect::<Vec<_>>()})
     };
     output::print(context, &Table::new(columns, rows), json, &[])
 }

@@ -2,8 +2,9 @@
 //! device may never end.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Seek};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Largest file of settings, recipes and the like, in bytes.
 pub const SMALL: u64 = 1 << 20;
@@ -60,8 +61,55 @@ pub fn kind_of(metadata: &Metadata) -> Option<&'static str> {
     Some("a device")
 }
 
-/// Opens a regular file.
+/// Whether a name means what arrives on standard input: `-`. A file that is called so is `./-`.
+pub fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// What has arrived on standard input, in a file without a name: it is read once, and may be opened as often as a file.
+static ARRIVED: Mutex<Option<File>> = Mutex::new(None);
+
+/// Most of standard input that is taken in.
+const MOST_ARRIVED: u64 = 4 << 30;
+
+/// Standard input as a file that is read from its beginning.
+fn arrived(limit: u64) -> Result<File, ReadError> {
+    let mut kept = ARRIVED.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = match &mut *kept {
+        Some(file) => file,
+        none => {
+            let mut file = tempfile::tempfile()?;
+            let most = limit.min(MOST_ARRIVED);
+            if io::copy(&mut io::stdin().lock().take(most.saturating_add(1)), &mut file)? > most {
+                return Err(ReadError::TooLarge { limit: most });
+            }
+            none.insert(file)
+        }
+    };
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        // With a place of its own to read at, which a duplicate would share.
+        if let Ok(own) = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+            return Ok(own);
+        }
+    }
+    let mut own = tempfile::tempfile()?;
+    file.rewind()?;
+    io::copy(file, &mut own)?;
+    own.rewind()?;
+    Ok(own)
+}
+
+/// Opens a regular file, or what arrives on standard input.
 pub fn open(path: &Path) -> Result<File, ReadError> {
+    open_within(path, u64::MAX)
+}
+
+fn open_within(path: &Path, limit: u64) -> Result<File, ReadError> {
+    if is_standard_input(path) {
+        return arrived(limit);
+    }
     let check = |metadata: Metadata| kind_of(&metadata).map_or(Ok(()), |kind| Err(ReadError::NotAFile(kind)));
     check(fs::metadata(path)?)?;
     let mut options = File::options();
@@ -80,7 +128,7 @@ pub fn open(path: &Path) -> Result<File, ReadError> {
 /// All bytes of a file that has no more than `limit` of them.
 pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
-    open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    open_within(path, limit)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > limit {
         true => Err(ReadError::TooLarge { limit }),
         false => Ok(bytes),
@@ -90,16 +138,6 @@ pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
 /// The text of a file that has no more than `limit` bytes, without the byte order mark that some editors begin it with.
 pub fn text(path: &Path, limit: u64) -> Result<String, ReadError> {
     as_text(bytes(path, limit)?)
-}
-
-/// What arrives on standard input until its end, a text as of a file.
-pub fn standard_input(limit: u64) -> Result<String, ReadError> {
-    let mut bytes = Vec::new();
-    io::stdin().lock().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit {
-        true => Err(ReadError::TooLarge { limit }),
-        false => as_text(bytes),
-    }
 }
 
 fn as_text(bytes: Vec<u8>) -> Result<String, ReadError> {

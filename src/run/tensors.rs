@@ -26,7 +26,11 @@ pub enum TensorError {
 
 /// Values in the order [N, C, H, W], a whole number of the network's inputs.
 pub fn read(path: &Path, input: Input) -> Result<Vec<f32>, TensorError> {
-    let is_numpy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
+    // What arrives has no name to go by.
+    let is_numpy = match crate::files::read::is_standard_input(path) {
+        true => begins_as_numpy(path)?,
+        false => path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")),
+    };
     let (values, shape) = if is_numpy { read_numpy(path)? } else { read_safetensors(path)? };
     let sizes = [input.channels, input.height, input.width].map(|size| size as usize);
     // One image alone may come without N; flat features are a 1×1 map.
@@ -35,6 +39,16 @@ pub fn read(path: &Path, input: Input) -> Result<Vec<f32>, TensorError> {
         return Err(TensorError::Shape { path: path.display().to_string(), found: dims(&shape), wanted: dims(&sizes) });
     }
     Ok(values)
+}
+
+/// Whether the first bytes are those of a `.npy`.
+fn begins_as_numpy(path: &Path) -> Result<bool, TensorError> {
+    use std::io::Read;
+    let unreadable = |reason: String| TensorError::Unreadable { path: path.display().to_string(), reason };
+    let file = crate::files::read::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut start = Vec::new();
+    file.take(6).read_to_end(&mut start).map_err(|error| unreadable(error.to_string()))?;
+    Ok(start == b"\x93NUMPY")
 }
 
 fn read_safetensors(path: &Path) -> Result<(Vec<f32>, Vec<usize>), TensorError> {

@@ -198,6 +198,9 @@ impl Library {
     /// The architecture that `name` means: a path, an id, or an alias.
     pub fn find(&self, name: &str) -> Result<Origin, LoadError> {
         let path = Path::new(name);
+        if read::is_standard_input(path) {
+            return Ok(Origin::File(path.to_path_buf()));
+        }
         // The id of a file of another format has its ending too.
         if name.contains(['/', '\\']) || is_known(path) && (path.exists() || !foreign::is_foreign(path)) {
             return Ok(origin_at(path.to_path_buf()));
@@ -466,7 +469,7 @@ fn foreign_text(path: &Path, sets: &[(String, String)]) -> Result<String, LoadEr
 
 /// Reads a text file within the limit of size.
 fn read_file(path: &Path) -> Result<String, LoadError> {
-    let name = path.display().to_string();
+    let name = Origin::File(path.to_path_buf()).display();
     read::text(path, limits::FILE_BYTES).map_err(|error| match error {
         ReadError::TooLarge { .. } => LoadError::TooLarge { path: name },
         ReadError::NotText { at } => LoadError::NotText { path: name, at },

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::files::read::is_standard_input;
+
 /// Where one architecture's text is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Origin {
@@ -19,6 +21,7 @@ impl Origin {
             Origin::Foreign(path) => {
                 path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
             }
+            Origin::File(path) if is_standard_input(path) => "stdin".into(),
             Origin::File(path) => path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
         }
     }
@@ -26,6 +29,7 @@ impl Origin {
     pub fn display(&self) -> String {
         match self {
             Origin::Bundled(id) => format!("{id}.yaml (bundled)"),
+            Origin::File(path) if is_standard_input(path) => "standard input".into(),
             Origin::File(path) | Origin::Foreign(path) => path.display().to_string(),
         }
     }

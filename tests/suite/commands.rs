@@ -233,3 +233,32 @@ fn keys_are_listed_by_the_names_that_change_them() {
     assert_eq!(quit.expect("listed")["keys"], serde_json::json!(["q", "ctrl-c"]));
     assert!(stdout(&["keys"]).contains("keys.yaml changes them"));
 }
+
+#[test]
+fn a_dash_is_standard_input_wherever_a_file_is_read() {
+    let text = std::fs::read(project("architectures/lenet5.yaml")).expect("a file");
+    let with = |arguments: &[&str], input: &[u8]| {
+        let mut command = convlens(arguments);
+        let output = command.write_stdin(input.to_vec()).output().expect("started");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned(), output.stderr)
+    };
+    let shown = with(&["show", "-"], &text);
+    assert!(shown.0 && shown.1.contains("parameters 61,706"), "{}", shown.1);
+    for arguments in [
+        &["explain", "-", "c1"][..],
+        &["check", "-"],
+        &["compare", "-", "tinyvgg"],
+        &["diff", "lenet5", "-"],
+        &["sweep", "-", "--vary", "c1.out=2,3"],
+        &["forward", "-"],
+        &["train", "-", "--steps", "1", "--no-out"],
+    ] {
+        assert!(with(arguments, &text).0, "{arguments:?}");
+    }
+    let wrong = with(&["show", "-"], b"input: [3, 8, 8]\nlayers: [konv]\n");
+    assert!(String::from_utf8_lossy(&wrong.2).contains("--> standard input:2:10"));
+    let weights = std::fs::read(project("tests/fixtures/plain3x3.safetensors")).expect("a file");
+    let stats = with(&["weights", "-", "--stats"], &weights);
+    assert!(stats.0 && stats.1.contains("in int8"), "{}", stats.1);
+    assert!(!with(&["explore", "-"], &text).0);
+}

@@ -19,6 +19,7 @@ mod forward;
 mod fuzz;
 mod hostile;
 mod hub;
+mod json_page;
 mod mended;
 mod numbers;
 mod onnx;

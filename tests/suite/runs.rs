@@ -478,10 +478,10 @@ fn runs_are_listed_shown_compared_and_exported() {
         sound(at, &["train", "net.yaml", "--data", "idx:idx", "--epochs", "2", "--lr", lr]);
     }
     let list: Value = serde_json::from_str(&sound(at, &["runs", "list", "--format", "json"])).expect("JSON");
-    let ids: Vec<&str> = list.as_array().expect("runs").iter().filter_map(|run| run["id"].as_str()).collect();
+    let ids: Vec<&str> = list["runs"].as_array().expect("runs").iter().filter_map(|run| run["id"].as_str()).collect();
     assert_eq!(ids.len(), 2);
     assert!(ids.contains(&"net-1") && ids.contains(&"net-2"));
-    assert_eq!(list[0]["status"], "finished");
+    assert_eq!(list["runs"][0]["status"], "finished");
     let shown: Value = serde_json::from_str(&sound(at, &["runs", "show", "net-2", "--format", "json"])).expect("JSON");
     assert_eq!(shown["recipe"]["train"]["lr"], 0.02);
     assert_eq!(shown["epochs_done"].as_array().expect("epochs").len(), 2);

@@ -48,6 +48,10 @@ impl TensorFile {
         // A header's length may look like anything, but its text begins with a brace.
         if start.get(8) != Some(&b'{') {
             if foreign::is_pytorch(&start) {
+                if read::is_standard_input(path) {
+                    let reason = "PyTorch's files are read from a disk, not from standard input".into();
+                    return Err(WeightsError::Unreadable { path: name, reason });
+                }
                 let (pickled, entries) = Pickled::open(path, &name)?;
                 let (on_disk, texts) = (path.to_path_buf(), HashMap::new());
                 return Ok(TensorFile {
