@@ -164,7 +164,13 @@ impl Over {
 
 /// Reads data and weights, makes the run's folder; nothing is written before all of the rest is known to be sound.
 pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError> {
-    let loaded = library.load_origin(&wanted.origin, &wanted.sets)?;
+    let text = wanted.origin.read_with(&wanted.sets)?;
+    begin_text(library, wanted, text)
+}
+
+/// As [`begin`], of a text that stands, or would, at the origin.
+pub fn begin_text(library: &Library, wanted: &Begin, text: String) -> Result<Session, SessionError> {
+    let loaded = library.load_text(&wanted.origin, text.clone(), &wanted.sets)?;
     let mut network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     if let Some(id) = &wanted.id {
         network.architecture.id.clone_from(id);
@@ -213,7 +219,7 @@ pub fn begin(library: &Library, wanted: &Begin) -> Result<Session, SessionError>
     let optimizer = Optimizer::new(recipe.algorithm, recipe.weight_decay, &compiled).map_err(TrainError::from)?;
     let start = start_event(&network, &sets, &recipe, &wanted.data.absolute(), estimate);
     super::train::check(&compiled, &sets, &recipe, wanted.processes)?;
-    let architecture = library.resolved(&wanted.origin, &wanted.sets)?;
+    let architecture = library.resolved_text(&wanted.origin, text, &wanted.sets)?;
     let about = || -> Result<About, SessionError> {
         Ok(About {
             architecture: architecture.clone(),

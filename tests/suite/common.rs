@@ -21,7 +21,7 @@ pub fn data(path: &str) -> Option<PathBuf> {
 }
 
 /// Notes that a test had nothing to test: told by name at the end of the run, where it is seen, by the target `zz_skipped`.
-fn skipped(wanting: &str) {
+pub fn skipped(wanting: &str) {
     use std::io::Write;
     let list = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skipped.txt");
     let test = std::thread::current().name().unwrap_or("a test").to_string();

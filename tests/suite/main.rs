@@ -20,6 +20,7 @@ mod fuzz;
 mod hostile;
 mod hub;
 mod json_page;
+mod library;
 mod mended;
 mod numbers;
 mod onnx;

@@ -135,7 +135,7 @@ fn learned(run: &Path) -> (Vec<(String, Vec<u8>)>, Value) {
 fn losses(folder: &Path, run: &str) -> Vec<(u64, f64)> {
     let text = sound(folder, &["runs", "show", run, "--steps", "--format", "json"]);
     let steps: Value = serde_json::from_str(&text).expect("JSON");
-    let steps = steps.as_array().expect("steps");
+    let steps = steps["steps"].as_array().expect("steps");
     steps.iter().map(|step| (step["step"].as_u64().expect("a step"), step["loss"].as_f64().expect("a loss"))).collect()
 }
 

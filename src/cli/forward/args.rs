@@ -54,10 +54,10 @@ pub struct ForwardArgs {
     /// Write every layer's output over all inputs: a tensor for each layer
     #[arg(long, value_name = "FILE.safetensors")]
     pub save_activations: Option<PathBuf>,
-    /// Write feature maps as pictures: DIR/<input>/<layer>.png
+    /// Write feature maps as pictures: `DIR/<input>/<layer>.png`
     #[arg(long, value_name = "DIR")]
     pub save_features: Option<PathBuf>,
-    /// Write where the network looks in each photo for its class: DIR/<photo>.png
+    /// Write where the network looks in each photo for its class: `DIR/<photo>.png`
     #[arg(long, value_name = "DIR", requires = "image")]
     pub save_looks: Option<PathBuf>,
     /// How it is told where it looks

@@ -37,7 +37,7 @@ pub struct TrainArgs {
     /// An id, an alias or a file; not with `--resume`
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     arch: Option<String>,
-    /// `synthetic[:CLASSES]`, `idx:DIR` (MNIST's family), `cifar10:DIR`, `folder:DIR` (train/<class>/*, val/<class>/*) or
+    /// `synthetic[:CLASSES]`, `idx:DIR` (MNIST's family), `cifar10:DIR`, `folder:DIR` (`train/<class>/*`, `val/<class>/*`) or
     /// `tensors:FILE.safetensors` (`input` [N,C,H,W], `labels` [N]) [synthetic]
     #[arg(long, value_name = "SPEC")]
     data: Option<Source>,
