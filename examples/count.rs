@@ -1,5 +1,7 @@
 //! Counts a network: `cargo run --release --example count -- vgg16`.
 
+#![allow(clippy::disallowed_macros, reason = "a program of its own prints as it likes")]
+
 use convlens::Network;
 
 fn main() -> Result<(), convlens::Error> {

@@ -1,5 +1,7 @@
 //! Runs a network on a grey picture, with drawn weights or a file's: `cargo run --release --example run -- lenet5 [WEIGHTS]`.
 
+#![allow(clippy::disallowed_macros, reason = "a program of its own prints as it likes")]
+
 use std::path::Path;
 
 use convlens::Network;

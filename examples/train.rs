@@ -1,5 +1,7 @@
 //! Trains a network on generated patterns: `cargo run --release --example train -- tinyvgg`.
 
+#![allow(clippy::disallowed_macros, reason = "a program of its own prints as it likes")]
+
 use std::ops::ControlFlow;
 
 use convlens::Network;

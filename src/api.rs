@@ -297,13 +297,13 @@ pub struct Outcome {
 impl Training {
     /// What it learns from, as `--data` takes it: `synthetic` (without it), `idx:DIR`, `cifar10:DIR`, `folder:DIR`, `tensors:FILE.safetensors`.
     pub fn data(mut self, data: &str) -> Result<Training, Error> {
-        self.data = data.parse().map_err(|reason| Error::Training(format!("{reason}")))?;
+        self.data = data.parse().map_err(|reason| Error::Training(reason.to_string()))?;
         Ok(self)
     }
 
     /// How it learns, as words: `epochs=3 batch=64 lr=0.05 optimizer=adam`.
     pub fn recipe(mut self, words: &str) -> Result<Training, Error> {
-        self.recipe = Recipe::from_words(words).map_err(|reason| Error::Training(format!("{reason}")))?;
+        self.recipe = Recipe::from_words(words).map_err(|reason| Error::Training(reason.to_string()))?;
         Ok(self)
     }
 
