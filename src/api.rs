@@ -8,6 +8,7 @@ use crate::exchange::weights::{self, Rest, WeightsError};
 use crate::graph::{self, Graph, formulas};
 use crate::network::Compiled;
 use crate::network::init::Init;
+use crate::reason::Reason;
 use crate::run::data::Source;
 use crate::run::forward;
 use crate::run::session::{self, Begin, Out, SessionError};
@@ -297,7 +298,7 @@ pub struct Outcome {
 impl Training {
     /// What it learns from, as `--data` takes it: `synthetic` (without it), `idx:DIR`, `cifar10:DIR`, `folder:DIR`, `tensors:FILE.safetensors`.
     pub fn data(mut self, data: &str) -> Result<Training, Error> {
-        self.data = data.parse().map_err(|reason| Error::Training(reason.to_string()))?;
+        self.data = data.parse().map_err(|reason: Reason| Error::Training(reason.to_string()))?;
         Ok(self)
     }
 

@@ -40,6 +40,8 @@ pub mod graph;
 #[cfg_attr(not(doc_all), doc(hidden))]
 pub mod network;
 #[cfg_attr(not(doc_all), doc(hidden))]
+pub mod reason;
+#[cfg_attr(not(doc_all), doc(hidden))]
 pub mod report;
 #[cfg_attr(not(doc_all), doc(hidden))]
 pub mod run;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Rooms from the ground up: each may know those before it.
-const ROOMS: [&str; 8] = ["visible", "files", "spec", "graph", "report", "network", "exchange", "run"];
+const ROOMS: [&str; 9] = ["visible", "reason", "files", "spec", "graph", "report", "network", "exchange", "run"];
 
 /// Every module's path (`graph::ops::conv`) with its text, without comments and tests.
 fn modules() -> BTreeMap<String, String> {

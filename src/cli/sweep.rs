@@ -104,7 +104,7 @@ fn two_figures(text: &str) -> Result<[Figure; 2], String> {
 }
 
 fn words(text: &str) -> Result<Recipe, String> {
-    Recipe::from_words(text)
+    Recipe::from_words(text).map_err(|reason| reason.to_string())
 }
 
 /// Rows that are listed without being asked for.
@@ -366,7 +366,7 @@ impl Told<'_> {
                 Ok(figures) if !figures.is_within => "over its budget".into(),
                 Ok(_) if *on_front => "●".into(),
                 Ok(_) => Cell::Blank,
-                Err(reason) => reason.as_str().into(),
+                Err(reason) => reason.to_string().into(),
             });
             row
         });

@@ -2,9 +2,14 @@
 
 use super::{Graph, Layer};
 
+/// A pattern that names no layer with something to be learned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no layer that learns")]
+pub struct NamesNone(pub String);
+
 /// For each layer whether one of the patterns names it and it has something to be learned or followed. `*` stands for any text, `?`
 /// for any character; the path of a block names all in it, a layer's own name all that are called so. The error is the first pattern that names no such layer.
-pub fn frozen(network: &Graph, patterns: &[String]) -> Result<Vec<bool>, String> {
+pub fn frozen(network: &Graph, patterns: &[String]) -> Result<Vec<bool>, NamesNone> {
     let mut frozen = vec![false; network.layers.len()];
     for pattern in patterns {
         let mut names_any = false;
@@ -15,7 +20,7 @@ pub fn frozen(network: &Graph, patterns: &[String]) -> Result<Vec<bool>, String>
             }
         }
         if !names_any {
-            return Err(pattern.clone());
+            return Err(NamesNone(pattern.clone()));
         }
     }
     Ok(frozen)
@@ -82,7 +87,7 @@ mod tests {
         let network = graph::analyse(&loaded).expect("fits");
         let frozen = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|own| own.to_string()).collect();
-            let frozen = frozen(&network, &patterns)?;
+            let frozen = frozen(&network, &patterns).map_err(|NamesNone(pattern)| pattern)?;
             let names = network.layers.iter().filter(|layer| frozen[layer.index]).map(|layer| layer.name.clone());
             Ok::<Vec<String>, String>(names.collect())
         };

@@ -11,6 +11,7 @@ use super::kernels::view;
 use super::ops::Row;
 use super::ops::batch_norm::Statistics;
 use super::parameters::row;
+use crate::reason::Reason;
 
 /// Averages of one network. What is frozen is not averaged.
 pub struct Average {
@@ -85,7 +86,7 @@ impl Average {
         steps: u64,
         network: &Compiled,
         mut read: impl FnMut(&str) -> Option<Vec<f32>>,
-    ) -> Result<Average, String> {
+    ) -> Result<Average, Reason> {
         let mut average = Average::new(decay, network);
         average.steps = steps;
         let mut fitting = |name: String, length: usize| read(&name).filter(|values| values.len() == length).ok_or(name);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::files::read;
+use crate::reason::Reason;
 use crate::spec::kinds::IMAGENET_LABELS;
 use crate::spec::{Architecture, Loaded, Origin};
 
@@ -87,7 +88,7 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<String>, LabelsError> {
     let text = read::text(path, LARGEST).map_err(|error| unreadable(error.to_string()))?;
     let labels = match text.trim_start().starts_with(['[', '{']) {
         true => match serde_json::from_str::<Value>(&text) {
-            Ok(value) => from_json(&value).map_err(unreadable)?,
+            Ok(value) => from_json(&value).map_err(|reason| unreadable(reason.0))?,
             // A class may be called `[none]`.
             Err(_) if text.trim_start().starts_with('[') && !is_json(path) => from_lines(&text),
             Err(error) => return Err(unreadable(format!("it is not JSON: {error}"))),
@@ -108,7 +109,7 @@ fn from_lines(text: &str) -> Vec<String> {
     text.trim_end().lines().map(|line| line.trim().to_string()).collect()
 }
 
-fn from_json(value: &Value) -> Result<Vec<String>, String> {
+fn from_json(value: &Value) -> Result<Vec<String>, Reason> {
     let word = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         // `["n01440764", "tench"]`
@@ -117,14 +118,16 @@ fn from_json(value: &Value) -> Result<Vec<String>, String> {
     };
     match value {
         Value::Array(items) => {
-            let words =
-                items.iter().enumerate().map(|(at, item)| word(item).ok_or_else(|| format!("entry {at} is no text")));
+            let words = items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| word(item).ok_or_else(|| format!("entry {at} is no text").into()));
             words.collect()
         }
         Value::Object(entries) => (0..entries.len())
             .map(|class| {
                 let entry = entries.get(&class.to_string()).ok_or_else(|| format!("it has no class `{class}`"))?;
-                word(entry).ok_or_else(|| format!("class `{class}` has no text as its name"))
+                word(entry).ok_or_else(|| format!("class `{class}` has no text as its name").into())
             })
             .collect(),
         _ => Err("it is neither a list of names nor a map from numbers to names".into()),

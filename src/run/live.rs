@@ -21,6 +21,7 @@ use crate::network::kernels::conv::Algorithm;
 use crate::network::kernels::view;
 use crate::network::parameters::{Parameter, Role};
 use crate::network::{Compiled, Mode};
+use crate::reason::Reason;
 
 /// Where parameters come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +169,7 @@ impl Live {
         &mut self,
         request: &Request,
         after: impl FnMut(&LayerRun) -> ControlFlow<()> + Send,
-    ) -> Result<Option<Ran>, String> {
+    ) -> Result<Option<Ran>, Reason> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(request.threads.unwrap_or(0)).build();
         let pool = pool.map_err(|error| error.to_string())?;
         let network = &request.network;
@@ -182,7 +183,7 @@ impl Live {
         Ok(ran)
     }
 
-    fn prepare(&mut self, request: &Request) -> Result<(), String> {
+    fn prepare(&mut self, request: &Request) -> Result<(), Reason> {
         // Weights that were trained on meanwhile are other weights.
         let written = written(&request.weights);
         let same = |kept: &Kept| {
@@ -217,7 +218,7 @@ impl Live {
         unit: (u64, u64),
         samples: usize,
         after: impl FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Option<Effective>, String> {
+    ) -> Result<Option<Effective>, Reason> {
         let network = &request.network;
         let seen = network.layers.get(layer).map(|own| unit::seen(network, own, unit.0, unit.1));
         let spans = seen.ok_or("there is no such layer")?.map_err(|error| error.to_string())?;
@@ -240,10 +241,10 @@ impl Live {
     }
 
     /// Where the network of a run looks for a class.
-    pub fn look(&mut self, request: &Request, input: Vec<f32>, class: usize, method: Method) -> Result<Heat, String> {
+    pub fn look(&mut self, request: &Request, input: Vec<f32>, class: usize, method: Method) -> Result<Heat, Reason> {
         self.prepare(request)?;
         let kept = self.kept.as_mut().ok_or("run the network first")?;
-        attention::look(&mut kept.compiled, input, class, method).map_err(|error| error.to_string())
+        attention::look(&mut kept.compiled, input, class, method).map_err(Reason::of)
     }
 }
 
@@ -256,7 +257,7 @@ struct Taken {
     images: usize,
 }
 
-fn one_input(request: &Request) -> Result<Taken, String> {
+fn one_input(request: &Request) -> Result<Taken, Reason> {
     let architecture = &request.network.architecture;
     let sizes = architecture.input;
     let one = (sizes.channels * sizes.height * sizes.width) as usize;
@@ -442,6 +443,6 @@ mod tests {
         assert_ne!(means[0], means[1]);
         request.weights = Weights::File("nowhere.safetensors".into());
         let wrong = live.run(&request, |_| ControlFlow::Continue(())).expect_err("no such file");
-        assert!(wrong.contains("nowhere.safetensors"), "{wrong}");
+        assert!(wrong.0.contains("nowhere.safetensors"), "{wrong}");
     }
 }

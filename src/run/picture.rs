@@ -11,6 +11,7 @@ use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
 
 use super::machine;
 use crate::files;
+use crate::reason::Reason;
 
 /// Red, green and blue in 0..1, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -202,7 +203,7 @@ pub fn read(path: &Path, asked: u64) -> Result<Picture, PictureError> {
         true => jpeg(&bytes),
         false => other(bytes),
     };
-    let picture = decoded.map_err(|reason| PictureError::Undecodable { path: name(), reason })?;
+    let picture = decoded.map_err(|reason| PictureError::Undecodable { path: name(), reason: reason.0 })?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     if width == 0 || height == 0 {
         let reason = format!("it has no pixels ({width}×{height})");
@@ -258,7 +259,7 @@ fn reduced(picture: DynamicImage, factor: usize) -> Picture {
 
 /// A decoder that gives libjpeg-turbo's bytes: the ones that PIL, and so the training of nearly every published
 /// network, saw. Others differ by up to 3 of 255, which is enough to move a probability by one in a hundred.
-fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
+fn jpeg(bytes: &[u8]) -> Result<DynamicImage, Reason> {
     let limits = DecodeLimits {
         max_width: SIDE as usize,
         max_height: SIDE as usize,
@@ -279,8 +280,8 @@ fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
     Ok(picture)
 }
 
-fn other(bytes: Vec<u8>) -> Result<DynamicImage, String> {
-    let decode = || -> Result<Result<DynamicImage, String>, image::ImageError> {
+fn other(bytes: Vec<u8>) -> Result<DynamicImage, Reason> {
+    let decode = || -> Result<Result<DynamicImage, Reason>, image::ImageError> {
         let mut limits = Limits::default();
         limits.max_image_width = Some(SIDE);
         limits.max_image_height = Some(SIDE);
@@ -303,11 +304,12 @@ fn other(bytes: Vec<u8>) -> Result<DynamicImage, String> {
 }
 
 /// Refuses more pixels than a picture may have.
-fn within(width: u64, height: u64) -> Result<(), String> {
+fn within(width: u64, height: u64) -> Result<(), Reason> {
     match width * height <= PIXELS {
         true => Ok(()),
         false => {
-            Err(format!("{width}×{height} pixels are more than {} million; scale it down first", PIXELS / 1_000_000))
+            Err(format!("{width}×{height} pixels are more than {} million; scale it down first", PIXELS / 1_000_000)
+                .into())
         }
     }
 }

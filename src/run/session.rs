@@ -20,6 +20,7 @@ use crate::graph::{self, Graph, freeze};
 use crate::network::Compiled;
 use crate::network::average::Average;
 use crate::network::optimizer::Optimizer;
+use crate::reason::Reason;
 use crate::spec::recipe::{Recipe as Given, RunRecipe};
 use crate::spec::{Library, LoadError, Origin};
 use crate::visible::visible_names;
@@ -265,7 +266,7 @@ fn begin_anew(folder: &Path, own: RunRecipe, change: &Change) -> Result<Session,
         sets: Vec::new(),
         data: match &change.data {
             Some(source) => source.clone(),
-            None => own.data.parse().map_err(damaged)?,
+            None => own.data.parse().map_err(|reason: Reason| damaged(reason.0))?,
         },
         recipe: change.of(own.train),
         weights: own.weights.map(PathBuf::from),
@@ -312,7 +313,7 @@ pub fn resume(folder: &Path, change: &Change) -> Result<Session, SessionError> {
     own.train = change.of(own.train);
     let source: Source = match &change.data {
         Some(source) => source.absolute(),
-        None => own.data.parse().map_err(damaged)?,
+        None => own.data.parse().map_err(|reason: Reason| damaged(reason.0))?,
     };
     own.data = source.to_string();
     let recipe = Recipe::new(&own.train);
@@ -403,7 +404,7 @@ fn open_data(network: &Graph, source: &Source, recipe: &Recipe) -> Result<Sets, 
 
 /// Which layers the recipe keeps still.
 fn frozen(network: &Graph, recipe: &Recipe) -> Result<Vec<bool>, TrainError> {
-    freeze::frozen(network, &recipe.freeze).map_err(|pattern| {
+    freeze::frozen(network, &recipe.freeze).map_err(|freeze::NamesNone(pattern)| {
         let layers = network.layers.iter().filter(|layer| layer.params() > 0).map(|layer| layer.name.clone());
         TrainError::NothingToFreeze { pattern, layers: visible_names(&layers.collect::<Vec<_>>()) }
     })

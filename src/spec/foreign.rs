@@ -1,11 +1,12 @@
 //! Files of other formats that stand where an architecture may: what reads them lies in a room above, and says so at the start.
 
+use crate::reason::Reason;
 use std::path::Path;
 use std::sync::OnceLock;
 
 /// Makes an architecture's text of a file, for inputs of these sizes (channels, rows, columns) where it leaves them open. The error
 /// is the reason, with nothing in it that a terminal obeys.
-pub type Reader = fn(&Path, Option<[u64; 3]>) -> Result<String, String>;
+pub type Reader = fn(&Path, Option<[u64; 3]>) -> Result<String, Reason>;
 
 static READER: OnceLock<Reader> = OnceLock::new();
 
@@ -28,7 +29,7 @@ pub fn is_large(path: &Path) -> bool {
 }
 
 /// The text of such a file, or why there is none.
-pub fn read(path: &Path, sets: &[(String, String)]) -> Result<String, String> {
+pub fn read(path: &Path, sets: &[(String, String)]) -> Result<String, Reason> {
     match READER.get() {
         Some(reader) => reader(path, sizes(sets)),
         None => Err("it is of a format that is not read here".into()),

@@ -464,7 +464,7 @@ fn is_yaml(path: &Path) -> bool {
 
 fn foreign_text(path: &Path, sets: &[(String, String)]) -> Result<String, LoadError> {
     let path_shown = || visible(&path.display().to_string()).into_owned();
-    foreign::read(path, sets).map_err(|reason| LoadError::Foreign { path: path_shown(), reason })
+    foreign::read(path, sets).map_err(|reason| LoadError::Foreign { path: path_shown(), reason: reason.0 })
 }
 
 /// Reads a text file within the limit of size.

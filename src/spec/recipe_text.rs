@@ -4,11 +4,12 @@ use super::lower;
 use super::node::{self, Value};
 use super::problem::{Problems, Sources};
 use super::recipe::{NAMED, Recipe, RunRecipe, VERSION};
+use crate::reason::Reason;
 
 impl Recipe {
     /// Reads `epochs=3 lr=0.01 augment=flip,crop` or `paper batch=64`: words as someone types them into a line. The error is
     /// a sentence.
-    pub fn from_words(text: &str) -> Result<Recipe, String> {
+    pub fn from_words(text: &str) -> Result<Recipe, Reason> {
         let mut named = Recipe::default();
         let mut own = Vec::new();
         for word in text.split_whitespace() {
@@ -30,9 +31,11 @@ impl Recipe {
             sources.add("recipe".into(), text, None);
             let report = problems.into_report(&sources);
             let first = report.diagnostics.first();
-            return Err(first.map_or_else(String::new, |one| {
-                format!("{}: {}; {}", word_at(&one.source_line, one.place.column), one.message, one.expected)
-            }));
+            return Err(first
+                .map_or_else(String::new, |one| {
+                    format!("{}: {}; {}", word_at(&one.source_line, one.place.column), one.message, one.expected)
+                })
+                .into());
         }
         Ok(recipe.over(&named))
     }
@@ -48,31 +51,35 @@ fn word_at(line: &str, column: usize) -> String {
 
 impl RunRecipe {
     /// Reads what [`RunRecipe::to_text`] wrote. The error is a sentence without the file's name.
-    pub fn read(text: &str) -> Result<RunRecipe, String> {
+    pub fn read(text: &str) -> Result<RunRecipe, Reason> {
         let mut sources = Sources::default();
         sources.add("recipe.yaml".into(), text.to_string(), None);
         let node = node::parse(text, 0).map_err(|error| format!("it is not YAML: {error}"))?;
-        let Value::Map(entries) = &node.value else { return Err(format!("it is {}", node.value.describe())) };
+        let Value::Map(entries) = &node.value else { return Err(format!("it is {}", node.value.describe()).into()) };
         let find = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
-        let word = |key: &str| match find(key).map(|node| &node.value) {
-            Some(Value::Text(text)) => Ok(Some(text.clone())),
-            Some(Value::Integer(number)) => Ok(Some(number.to_string())),
-            Some(other) => Err(format!("`{key}` is {}, not a text", other.describe())),
-            None => Ok(None),
+        let word = |key: &str| -> Result<Option<String>, Reason> {
+            match find(key).map(|node| &node.value) {
+                Some(Value::Text(text)) => Ok(Some(text.clone())),
+                Some(Value::Integer(number)) => Ok(Some(number.to_string())),
+                Some(other) => Err(format!("`{key}` is {}, not a text", other.describe()).into()),
+                None => Ok(None),
+            }
         };
         let missing = |key: &str| format!("`{key}` is missing");
         match find("version").map(|node| &node.value) {
             Some(Value::Integer(version)) if *version == i128::from(VERSION) => {}
             Some(Value::Integer(version)) if *version > i128::from(VERSION) => {
-                return Err(format!("it was written by a newer convlens (format {version}; this one knows {VERSION})"));
+                return Err(
+                    format!("it was written by a newer convlens (format {version}; this one knows {VERSION})").into()
+                );
             }
-            _ => return Err(format!("`version` is not {VERSION}")),
+            _ => return Err(format!("`version` is not {VERSION}").into()),
         }
         let mut problems = Problems::default();
         let train = lower::train(find("train").ok_or_else(|| missing("train"))?, &mut problems);
         if !problems.is_empty() {
             let report = problems.into_report(&sources);
-            return Err(report.diagnostics.first().map_or_else(String::new, |problem| problem.message.clone()));
+            return Err(report.diagnostics.first().map_or_else(String::new, |problem| problem.message.clone()).into());
         }
         Ok(RunRecipe {
             version: VERSION,

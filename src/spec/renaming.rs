@@ -1,5 +1,6 @@
 //! How names of others follow from ours: patterns and what stands in place of what they find.
 
+use crate::reason::Reason;
 use regex::{Captures, Regex, RegexBuilder};
 
 /// Rules that are applied one after the other, each to all that its pattern finds in a tensor's name.
@@ -42,7 +43,7 @@ impl Renaming {
     }
 
     /// Adds a rule, or says what is wrong with it.
-    pub fn add(&mut self, pattern: &str, replacement: &str) -> Result<(), String> {
+    pub fn add(&mut self, pattern: &str, replacement: &str) -> Result<(), Reason> {
         let compiled = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|error| {
             let words = error.to_string();
             let last = words.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
@@ -54,7 +55,7 @@ impl Renaming {
     }
 
     /// Reads `PATTERN=REPLACEMENT`.
-    pub fn read(rules: &[String]) -> Result<Renaming, String> {
+    pub fn read(rules: &[String]) -> Result<Renaming, Reason> {
         let mut renaming = Renaming::default();
         for rule in rules {
             let (pattern, replacement) = rule.split_once('=').ok_or_else(|| {
@@ -90,7 +91,7 @@ impl Rule {
     }
 }
 
-fn parts(text: &str, groups: usize) -> Result<Vec<Part>, String> {
+fn parts(text: &str, groups: usize) -> Result<Vec<Part>, Reason> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -101,7 +102,7 @@ fn parts(text: &str, groups: usize) -> Result<Vec<Part>, String> {
         let sign = inside.find(['-', '+']);
         let at: usize = inside[..sign.unwrap_or(inside.len())].parse().map_err(|_| wrong())?;
         if at >= groups {
-            return Err(format!("`{text}` speaks of group {at}, and the pattern has {}", groups - 1));
+            return Err(format!("`{text}` speaks of group {at}, and the pattern has {}", groups - 1).into());
         }
         parts.push(match sign {
             Some(sign) => Part::Number(at, inside[sign..].parse().map_err(|_| wrong())?),
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn what_is_no_rule_is_refused() {
         let refused =
-            |pattern: &str, replacement: &str| Renaming::default().add(pattern, replacement).expect_err("refused");
+            |pattern: &str, replacement: &str| Renaming::default().add(pattern, replacement).expect_err("refused").0;
         assert!(refused("(", "a").starts_with("`(` is not a regular expression: "), "{}", refused("(", "a"));
         assert_eq!(refused("a", "{1}"), "`{1}` speaks of group 1, and the pattern has 0");
         assert!(refused("(a)", "{one}").contains("expected `{1}`"));

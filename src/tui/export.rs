@@ -34,6 +34,6 @@ pub fn write(network: &Graph, origin: &Origin, format: Format, path: &Path) -> R
         inputs.add(own, "the architecture");
     }
     inputs.check(path, format.kind(), false).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
-    drawing::write(network, format, &Shade::Kind, path)?;
+    drawing::write(network, format, &Shade::Kind, path).map_err(|reason| reason.to_string())?;
     Ok(format!("written: {}", path.display()))
 }

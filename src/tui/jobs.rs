@@ -179,7 +179,7 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
                 let run = ran.number;
                 Msg::Work(match live.look(&ran.request, ran.input.clone(), class, method) {
                     Ok(heat) => Work::Looked { run, method, class, heat },
-                    Err(why) => Work::Failed(why),
+                    Err(why) => Work::Failed(why.to_string()),
                 })
             }
             Job::Effective { request, layer, unit } => {
@@ -230,7 +230,7 @@ fn forward(live: &mut Live, request: &Request, cancel: &Cancel, progress: &(impl
     match ran {
         Ok(Some(ran)) => Work::Ran(Box::new(ran)),
         Ok(None) => Work::Stopped,
-        Err(why) => Work::Failed(why),
+        Err(why) => Work::Failed(why.to_string()),
     }
 }
 
@@ -272,7 +272,7 @@ fn judged(folder: PathBuf, cancel: &Cancel, progress: &impl Fn(Work)) -> Work {
             Work::Judged { folder, verdict: Box::new(Verdict { figures, names }) }
         }
         Ok(None) => Work::Stopped,
-        Err(why) => Work::Failed(why),
+        Err(why) => Work::Failed(why.to_string()),
     }
 }
 
@@ -296,7 +296,7 @@ fn effective(
             Work::Effective(Measured { network: request.network, layer, unit, effective: Arc::new(found) })
         }
         Ok(None) => Work::Stopped,
-        Err(why) => Work::Failed(why),
+        Err(why) => Work::Failed(why.to_string()),
     }
 }
 

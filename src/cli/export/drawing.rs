@@ -49,7 +49,7 @@ pub fn draw(context: &Context, args: &ExportArgs, format: drawing::Format) -> Re
         ShadeName::Memory => Shade::counted(&network, Measure::Memory),
         ShadeName::Time => Shade::costs(Measure::Time, measured(args, &network)?),
     };
-    drawing::write(&network, format, &shade, &path).map_err(Failure::Message)?;
+    drawing::write(&network, format, &shade, &path).map_err(Failure::because)?;
     let mut page = output::page();
     page.line(&path.display().to_string())?;
     Ok(())

@@ -280,7 +280,7 @@ fn beside(context: &Context, args: &TrainArgs, folder: &Path) -> Result<Session,
     let wanted = Begin {
         origin: Origin::File(folder.join(runs::ARCHITECTURE)),
         sets: Vec::new(),
-        data: args.data.clone().map_or_else(|| own.data.parse().map_err(Failure::Message), Ok)?,
+        data: args.data.clone().map_or_else(|| own.data.parse().map_err(Failure::because), Ok)?,
         recipe: own.train,
         weights: None,
         partial: false,

@@ -21,6 +21,7 @@ pub use shade::{Measure, Shade};
 
 use crate::files::{Kind, reason, write};
 use crate::graph::Graph;
+use crate::reason::Reason;
 
 /// What a network can be written as, for people to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +89,7 @@ pub fn text(network: &Graph, format: Format, shade: &Shade) -> String {
 }
 
 /// Writes a network to a file; the error says why not.
-pub fn write(network: &Graph, format: Format, shade: &Shade, path: &Path) -> Result<(), String> {
+pub fn write(network: &Graph, format: Format, shade: &Shade, path: &Path) -> Result<(), Reason> {
     let written = write::write_text(path, &text(network, format, shade));
-    written.map_err(|error| format!("cannot write {}: {}", path.display(), reason(&error)))
+    written.map_err(|error| format!("cannot write {}: {}", path.display(), reason(&error)).into())
 }

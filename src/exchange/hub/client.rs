@@ -11,6 +11,7 @@ use ureq::{Agent, Body};
 
 use super::cache::{is_commit, is_sha256};
 use super::{HubError, Progress, disk, go_on};
+use crate::reason::Reason;
 use crate::visible::visible;
 
 const ENDPOINT: &str = "https://huggingface.co";
@@ -51,7 +52,7 @@ impl Client {
     /// Asks for a file of a repository without fetching it. The hub itself says what the file is; where it lies, it sends on to.
     pub fn head(&self, hub: &str, revision: &str, file: &str) -> Result<Head, HubError> {
         let url = format!("{}/{hub}/resolve/{revision}/{file}", self.endpoint);
-        let failed = |reason: String| HubError::Server { url: url.clone(), reason };
+        let failed = |reason: Reason| HubError::Server { url: url.clone(), reason: reason.0 };
         let mut here = url.clone();
         for _ in 0..REDIRECTS {
             let response = self.ask("HEAD", &here, None).map_err(failed)?;
@@ -66,7 +67,7 @@ impl Client {
                 continue;
             }
             if !response.status().is_success() && !response.status().is_redirection() {
-                return Err(failed(refusal(&response, self.token.is_some())));
+                return Err(failed(refusal(&response, self.token.is_some()).into()));
             }
             let named =
                 |name: &str| header(name).map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_lowercase());
@@ -96,7 +97,7 @@ impl Client {
         on: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<u64, HubError> {
         const PIECE: usize = 256 << 10;
-        let failed = |reason: String| HubError::Server { url: head.url.clone(), reason };
+        let failed = |reason: Reason| HubError::Server { url: head.url.clone(), reason: reason.0 };
         let mut here = head.url.clone();
         let mut response = self.ask("GET", &here, Some(from)).map_err(failed)?;
         for _ in 0..REDIRECTS {
@@ -120,14 +121,14 @@ impl Client {
                 file.set_len(0).map_err(|error| disk(path, &error))?;
                 return Err(failed("what was kept is more than the server has".into()));
             }
-            _ => return Err(failed(refusal(&response, self.token.is_some()))),
+            _ => return Err(failed(refusal(&response, self.token.is_some()).into())),
         };
         let of = head.size.unwrap_or(0);
         let mut body = response.into_body().into_reader();
         let mut bytes = vec![0; PIECE];
         loop {
             go_on(on, Progress::Fetching { done, of: of.max(done) })?;
-            let count = body.read(&mut bytes).map_err(|error| failed(words(&error.to_string())))?;
+            let count = body.read(&mut bytes).map_err(|error| failed(words(&error.to_string()).into()))?;
             if count == 0 {
                 return Ok(done);
             }
@@ -135,13 +136,13 @@ impl Client {
             if head.size.is_some_and(|size| done > size) {
                 // All of it is another file's.
                 file.set_len(0).map_err(|error| disk(path, &error))?;
-                return Err(failed(format!("the server sends more than the {of} bytes that it promised")));
+                return Err(failed(format!("the server sends more than the {of} bytes that it promised").into()));
             }
             file.write_all(&bytes[..count]).map_err(|error| disk(path, &error))?;
         }
     }
 
-    fn ask(&self, method: &str, url: &str, from: Option<u64>) -> Result<Response<Body>, String> {
+    fn ask(&self, method: &str, url: &str, from: Option<u64>) -> Result<Response<Body>, Reason> {
         let mut request = if method == "HEAD" { self.agent.head(url) } else { self.agent.get(url) };
         // The token is the hub's alone: not for the servers that it sends on to.
         let is_hub = url.strip_prefix(&self.endpoint).is_some_and(|rest| rest.starts_with('/'));
@@ -153,7 +154,7 @@ impl Client {
         if let Some(from) = from {
             request = request.header("range", format!("bytes={from}-"));
         }
-        request.call().map_err(|error| words(&error.to_string()))
+        request.call().map_err(|error| words(&error.to_string()).into())
     }
 }
 
@@ -165,7 +166,7 @@ fn words(error: &str) -> String {
 }
 
 /// Where an answer sends on to. From a safe server only another safe one is believed.
-fn next(here: &str, response: &Response<Body>) -> Result<String, String> {
+fn next(here: &str, response: &Response<Body>) -> Result<String, Reason> {
     let location = response.headers().get("location").and_then(|value| value.to_str().ok());
     let location = location.ok_or("the server sends on to nowhere")?;
     let origin = here.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
@@ -173,7 +174,7 @@ fn next(here: &str, response: &Response<Body>) -> Result<String, String> {
     let is_safe = |url: &str| url.starts_with("https://");
     match is_safe(&next) || next.starts_with("http://") && !is_safe(here) {
         true => Ok(next),
-        false => Err(format!("the server sends on to `{}`, which is not safe", visible(location))),
+        false => Err(format!("the server sends on to `{}`, which is not safe", visible(location)).into()),
     }
 }
 

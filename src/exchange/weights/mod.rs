@@ -132,7 +132,7 @@ pub fn read_by(
     }
     let planned = plan.pairs.clone();
     if matches!(rest, Rest::Drawn { .. }) && !problems.is_empty() {
-        plan.in_part(&slots, &file).map_err(|reason| misfit(vec![reason]))?;
+        plan.in_part(&slots, &file).map_err(|reason| misfit(vec![reason.0]))?;
     }
     let mut compiled = match rest {
         Rest::Refused if !problems.is_empty() => return Err(misfit(problems)),

@@ -11,19 +11,21 @@ use super::names::{Slot, layer_groups, shape_fits};
 use super::parts::{counts_layers, fits_group, grouped, layer_name, part_name, part_of, skeleton};
 use super::tree;
 use crate::graph::Graph;
+use crate::reason::Reason;
 use crate::visible::visible_name;
 
 /// Index of a slot with its tensor.
 pub type Pairs<'a> = Vec<(usize, &'a Entry)>;
 
 /// Gives every slot a tensor, or says why not; and how many layers got theirs by nothing but the numbers in names.
-pub fn by_evidence<'a>(network: &Graph, slots: &[Slot], entries: &[&'a Entry]) -> Result<(Pairs<'a>, usize), String> {
+pub fn by_evidence<'a>(network: &Graph, slots: &[Slot], entries: &[&'a Entry]) -> Result<(Pairs<'a>, usize), Reason> {
     if let Some(entry) = entries.iter().find(|entry| part_name(entry) == "kernel") {
         // Keras and Flax keep kernels as (height, width, in, out) and matrices as (in, out); squares do not show it.
         return Err(format!(
             "`{}` is called as Keras calls it, whose kernels stand in another order of axes",
             entry.name
-        ));
+        )
+        .into());
     }
     by_numbers_and_shapes(network, slots, entries)
 }
@@ -32,7 +34,7 @@ fn by_numbers_and_shapes<'a>(
     network: &Graph,
     slots: &[Slot],
     entries: &[&'a Entry],
-) -> Result<(Pairs<'a>, usize), String> {
+) -> Result<(Pairs<'a>, usize), Reason> {
     let groups = grouped(entries);
     let places: Vec<Vec<&Slot>> = layer_groups(slots).map(|layer| layer.iter().collect()).collect();
     let names = |place: usize| network.layers[places[place][0].layer].name.clone();
@@ -53,7 +55,7 @@ fn by_numbers_and_shapes<'a>(
             return Ok((pairs.collect(), counted));
         }
         let (there, wanted) = (groups.len(), places.len());
-        return Err(format!("{there} layers in the file, {wanted} with parameters in the network"));
+        return Err(format!("{there} layers in the file, {wanted} with parameters in the network").into());
     }
     let order = assigned(&places, &groups, names).or_else(|reason| {
         let names: Vec<&str> = groups.iter().map(|group| layer_name(group[0])).collect();
@@ -86,7 +88,7 @@ fn assigned(
     places: &[Vec<&Slot>],
     groups: &[Vec<&Entry>],
     name_of: impl Fn(usize) -> String,
-) -> Result<Vec<usize>, String> {
+) -> Result<Vec<usize>, Reason> {
     let shapes = |place: usize| places[place].iter().map(|slot| slot.shape.clone()).collect::<Vec<_>>();
     let mut classes: Vec<(Vec<Vec<usize>>, Vec<usize>)> = Vec::new();
     for place in 0..places.len() {
@@ -108,7 +110,8 @@ fn assigned(
                 "`{}` ({}) fits no layer of the network",
                 visible_name(&first.name),
                 dims(&first.shape)
-            ));
+            )
+            .into());
         };
         found[class].push(index);
     }
@@ -117,7 +120,7 @@ fn assigned(
         let of = name_of(members[0]);
         if members.len() != found.len() {
             let (there, wanted) = (found.len(), members.len());
-            return Err(format!("{there} layers of the file have the shapes of {of}, {wanted} of the network"));
+            return Err(format!("{there} layers of the file have the shapes of {of}, {wanted} of the network").into());
         }
         if members.len() == 1 {
             given[members[0]] = found[0];
@@ -132,7 +135,8 @@ fn assigned(
                     (visible_name(layer_name(groups[found[0]][0])), visible_name(layer_name(groups[found[1]][0])));
                 return Err(format!(
                     "`{one}` and `{other}` have the same shapes, and neither their names nor numbers say which is {of}"
-                ));
+                )
+                .into());
             }
             counted.push((numbers, group));
         }
@@ -142,7 +146,8 @@ fn assigned(
                 (visible_name(layer_name(groups[found[0]][0])), visible_name(layer_name(groups[found[1]][0])));
             return Err(format!(
                 "`{one}` and `{other}` have the same shapes, and their numbers are no count of layers"
-            ));
+            )
+            .into());
         }
         counted.sort();
         for (&place, (_, group)) in members.iter().zip(counted) {
@@ -158,17 +163,19 @@ fn assigned(
             && before > numbers
         {
             let (one, other) = (visible_name(layer_name(groups[other][0])), visible_name(layer_name(groups[group][0])));
-            return Err(format!("`{one}` would come before `{other}`, so their numbers do not count the layers"));
+            return Err(format!("`{one}` would come before `{other}`, so their numbers do not count the layers").into());
         }
     }
     Ok(given)
 }
 
 /// Layers of the file given to layers of the network one after the other.
-fn pair_up<'a>(network: &Graph, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Result<Pairs<'a>, String> {
+fn pair_up<'a>(network: &Graph, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Result<Pairs<'a>, Reason> {
     let layers: Vec<&[Slot]> = layer_groups(slots).collect();
     if layers.len() != groups.len() {
-        return Err(format!("{} layers in the file, {} with parameters in the network", groups.len(), layers.len()));
+        return Err(
+            format!("{} layers in the file, {} with parameters in the network", groups.len(), layers.len()).into()
+        );
     }
     let mut pairs = Vec::new();
     let mut next = 0;
@@ -179,9 +186,13 @@ fn pair_up<'a>(network: &Graph, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Re
                 Some(entry) if shape_fits(entry, slot) => pairs.push((next, entry)),
                 Some(entry) => {
                     let (found, wanted) = (dims(&entry.shape), dims(&slot.shape));
-                    return Err(format!("`{}` is {found}, but {layer} wants {wanted}", visible_name(&entry.name)));
+                    return Err(
+                        format!("`{}` is {found}, but {layer} wants {wanted}", visible_name(&entry.name)).into()
+                    );
                 }
-                None => return Err(format!("`{}` has no {} for {layer}", visible_name(&group[0].name), slot.part)),
+                None => {
+                    return Err(format!("`{}` has no {} for {layer}", visible_name(&group[0].name), slot.part).into());
+                }
             }
             next += 1;
         }
@@ -191,7 +202,8 @@ fn pair_up<'a>(network: &Graph, slots: &[Slot], groups: &[Vec<&'a Entry>]) -> Re
                 own.len(),
                 visible_name(&group[0].name),
                 group.len()
-            ));
+            )
+            .into());
         }
     }
     Ok(pairs)

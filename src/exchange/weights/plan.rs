@@ -9,6 +9,7 @@ use super::order;
 use super::parts::{skeleton, split};
 use super::scheme::Scheme;
 use crate::graph::Graph;
+use crate::reason::Reason;
 use crate::spec::renaming::Renaming;
 use crate::visible::{visible_name, visible_names};
 
@@ -98,7 +99,7 @@ impl Plan {
 impl Plan {
     /// What of the file can be taken where the rest is drawn: whole layers only, and nothing where names count otherwise than the
     /// network's, so that what is called the same need not be the same. The error is the reason.
-    pub fn in_part(&mut self, slots: &[Slot], file: &TensorFile) -> Result<(), String> {
+    pub fn in_part(&mut self, slots: &[Slot], file: &TensorFile) -> Result<(), Reason> {
         let mut found: HashMap<usize, usize> = HashMap::new();
         self.pairs.iter().for_each(|(slot, _)| *found.entry(slots[*slot].layer).or_default() += 1);
         let wanted = |layer: usize| slots.iter().filter(|slot| slot.layer == layer).count();
@@ -127,7 +128,8 @@ impl Plan {
                 "`{}` is only on one side, so from there on `{}` and what counts with it may be other layers",
                 visible_name(name),
                 visible_name(taken)
-            )),
+            )
+            .into()),
             None => Ok(()),
         }
     }
@@ -220,9 +222,10 @@ fn plan_of(network: &Graph, slots: &[Slot], file: &TensorFile, entries: &[&Entry
                         }
                         plan
                     }
-                    None => {
-                        Plan { disorder: Some(in_vain(network, slots, entries, &reason)), ..Plan::empty(Scheme::Order) }
-                    }
+                    None => Plan {
+                        disorder: Some(in_vain(network, slots, entries, &reason.0)),
+                        ..Plan::empty(Scheme::Order)
+                    },
                 }
             }
         },

@@ -25,6 +25,7 @@ use super::tensors::{self, TensorError};
 use crate::exchange::weights::TensorFile;
 use crate::files;
 use crate::network::random::mix;
+use crate::reason::Reason;
 use crate::spec::describe::{Architecture, Input};
 use crate::visible::visible;
 
@@ -48,16 +49,16 @@ pub const FORMS: &str =
     "`synthetic`, `synthetic:CLASSES`, `idx:DIR`, `cifar10:DIR`, `folder:DIR` or `tensors:FILE.safetensors`";
 
 impl std::str::FromStr for Source {
-    type Err = String;
+    type Err = Reason;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Reason> {
         let (kind, rest) = text.split_once(':').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
         let path = rest.filter(|rest| !rest.is_empty()).map(PathBuf::from);
         match (kind, rest, path) {
             ("synthetic", None, _) => Ok(Source::Synthetic(None)),
             ("synthetic", Some(classes), _) => match classes.parse() {
                 Ok(classes @ 2..=1_000_000) => Ok(Source::Synthetic(Some(classes))),
-                _ => Err(format!("`{classes}` is not a number of classes from 2 to 1,000,000")),
+                _ => Err(format!("`{classes}` is not a number of classes from 2 to 1,000,000").into()),
             },
             ("tensors", _, Some(path)) => Ok(Source::Tensors(path)),
             ("idx", _, Some(path)) => Ok(Source::Idx(path)),
@@ -65,8 +66,9 @@ impl std::str::FromStr for Source {
             ("folder", _, Some(path)) => Ok(Source::Folder(path)),
             _ if Path::new(text).is_dir() => Err(format!(
                 "a folder needs its kind before it, such as `idx:{text}` or `folder:{text}`; expected {FORMS}"
-            )),
-            _ => Err(format!("expected {FORMS}")),
+            )
+            .into()),
+            _ => Err(format!("expected {FORMS}").into()),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::augment::{Augment, Cut};
 use crate::network::random::mix;
+use crate::reason::Reason;
 use crate::run::picture::{self, Picture};
 use crate::run::preprocess;
 use crate::spec::describe::{Architecture, Input, Preprocess};
@@ -176,7 +177,7 @@ impl DataSet {
     }
 
     /// The values of one image, `[C, H, W]`. The same `augment` seed draws the same changes for the same image.
-    pub fn sample(&self, at: usize, augment: Option<(&Augment, u64)>) -> Result<Vec<f32>, String> {
+    pub fn sample(&self, at: usize, augment: Option<(&Augment, u64)>) -> Result<Vec<f32>, Reason> {
         let index = self.places[at] as usize;
         let Store { input, how, .. } = &*self.store;
         let mut draw = augment.map(|(augment, seed)| augment.draw(mix(seed, index as u64)));
@@ -198,11 +199,11 @@ impl DataSet {
     }
 
     /// One image's pixels in 0 to 1 at the input's size, `[C, H, W]`; ready values as they are.
-    pub fn plain(&self, at: usize) -> Result<Vec<f32>, String> {
+    pub fn plain(&self, at: usize) -> Result<Vec<f32>, Reason> {
         self.pixels(self.places[at] as usize, None)
     }
 
-    fn pixels(&self, index: usize, cut: Option<Cut>) -> Result<Vec<f32>, String> {
+    fn pixels(&self, index: usize, cut: Option<Cut>) -> Result<Vec<f32>, Reason> {
         let Store { images, input, how, .. } = &*self.store;
         let own = match images {
             Images::Ready(values) => {

@@ -135,9 +135,9 @@ fn read(set: &DataSet, places: Range<usize>) -> Read {
     let (mut read, mut broken) = (Vec::with_capacity(places.len()), Vec::new());
     for at in places {
         let sample = catch_unwind(AssertUnwindSafe(|| set.sample(at, None)));
-        match sample.unwrap_or_else(|_| Err(format!("{} cannot be decoded", set.name(at)))) {
+        match sample.unwrap_or_else(|_| Err(format!("{} cannot be decoded", set.name(at)).into())) {
             Ok(values) => read.push((at, values)),
-            Err(why) => broken.push(why),
+            Err(why) => broken.push(why.0),
         }
     }
     (read, broken)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::figures::{Figures, Judging, judge};
 use crate::exchange::weights::{self, Rest};
 use crate::graph::{self, Graph};
+use crate::reason::Reason;
 use crate::run::data::{self, Source, Wanted};
 use crate::run::runs;
 use crate::run::train::Recipe;
@@ -30,7 +31,7 @@ impl RunToJudge {
         let loaded = Library::new(None).load_origin(&Origin::File(folder.join(runs::ARCHITECTURE)), &[])?;
         let mut network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
         network.architecture.id = own.architecture;
-        let data = own.data.parse().map_err(LoadOrReason::Reason)?;
+        let data = own.data.parse().map_err(|reason: Reason| LoadOrReason::Reason(reason.0))?;
         let (recipe, classes) = (Recipe::new(&own.train), runs::classes(&folder));
         Ok(RunToJudge { loaded, network, weights, data, recipe, classes })
     }
@@ -50,7 +51,7 @@ const BATCH: usize = 32;
 
 /// What a run is worth, on what it kept aside or its data's second part; on all of it where there is none. `None` if `go_on` says
 /// no, which hears how many images are done, and of how many.
-pub fn judge_run(folder: &Path, mut go_on: impl FnMut(usize, usize) -> bool) -> Result<Option<Figures>, String> {
+pub fn judge_run(folder: &Path, mut go_on: impl FnMut(usize, usize) -> bool) -> Result<Option<Figures>, Reason> {
     let run = RunToJudge::open(&folder.display().to_string()).map_err(|error| error.to_string())?;
     let read = weights::read(&run.network, &run.weights, Rest::Refused).map_err(|error| error.to_string())?;
     let mut compiled = read.compiled;

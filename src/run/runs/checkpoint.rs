@@ -226,7 +226,7 @@ impl Checkpoint {
                 let find =
                     |name: &str| self.file.find(&average_name(name)).and_then(|entry| self.file.read(entry).ok());
                 let read = Average::restored(decay, steps, &compiled, find);
-                Some(read.map_err(|name| damaged(format!("`{}` is missing", average_name(&name))))?)
+                Some(read.map_err(|name| damaged(format!("`{}` is missing", average_name(&name.0))))?)
             }
             // A run that is to be averaged from here on.
             (Some(decay), None) => Some(Average::new(decay, &compiled)),

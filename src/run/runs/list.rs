@@ -6,6 +6,7 @@ use super::lines::{Line, read_line};
 use super::lock::is_busy;
 use super::summary::{Status, Summary};
 use super::{METRICS, RECIPE, RunError};
+use crate::reason::Reason;
 
 /// A run that was found.
 #[derive(Debug, Clone)]
@@ -14,7 +15,7 @@ pub struct Found {
     /// The folder's own name.
     pub id: String,
     /// What its summary says, or why that cannot be read.
-    pub summary: Result<Summary, String>,
+    pub summary: Result<Summary, Reason>,
     /// Whether a process trains in it now.
     pub is_live: bool,
 }
@@ -22,7 +23,7 @@ pub struct Found {
 impl Found {
     pub fn open(folder: &Path) -> Found {
         let id = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
-        let mut summary = Summary::read(folder).map_err(|error| error.to_string());
+        let mut summary = Summary::read(folder).map_err(Reason::of);
         if let Ok(own) = &mut summary
             && own.status == Status::Running
         {

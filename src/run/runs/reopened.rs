@@ -57,7 +57,11 @@ impl Reopened {
                 notes = differences(folder, texts);
                 let damaged =
                     |reason| RunError::Damaged { path: file(folder, CHECKPOINT).display().to_string(), reason };
-                (RunRecipe::read(&texts.recipe).map_err(damaged)?, texts.architecture.clone(), texts.classes.clone())
+                (
+                    RunRecipe::read(&texts.recipe).map_err(|reason| damaged(reason.0))?,
+                    texts.architecture.clone(),
+                    texts.classes.clone(),
+                )
             }
             None => (recipe_of(folder)?, architecture?, Vec::new()),
         };

@@ -36,5 +36,5 @@ pub fn recipe_of(folder: &Path) -> Result<RunRecipe, RunError> {
             false => format!("{RECIPE}: {error}"),
         },
     })?;
-    RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason })
+    RunRecipe::read(&text).map_err(|reason| RunError::Damaged { path: path.display().to_string(), reason: reason.0 })
 }

@@ -25,6 +25,7 @@ use super::measure;
 use super::runs::RunError;
 use super::session::SessionError;
 use crate::graph::{self, Graph};
+use crate::reason::Reason;
 use crate::spec::budget::Budget;
 use crate::spec::recipe::RunRecipe;
 use crate::spec::{Library, LoadError, Origin, variant};
@@ -99,7 +100,7 @@ pub struct Variant {
     /// The value of each of the plan's keys.
     pub values: Vec<String>,
     /// What keeps it from being a network.
-    pub result: Result<Figures, String>,
+    pub result: Result<Figures, Reason>,
 }
 
 /// The variants of a plan.
@@ -198,7 +199,7 @@ impl Sweep {
                     number: number + 1,
                     base: places[0],
                     values: values.collect(),
-                    result: Err(String::new()),
+                    result: Err(String::new().into()),
                 };
                 own.result = sweep.figures(&own);
                 go_on(done.fetch_add(1, Ordering::Relaxed) + 1).then_some(own)
@@ -233,7 +234,7 @@ impl Sweep {
         Ok(short.unwrap_or(text))
     }
 
-    fn figures(&self, variant: &Variant) -> Result<Figures, String> {
+    fn figures(&self, variant: &Variant) -> Result<Figures, Reason> {
         let network = self.network(variant).map_err(|error| first_line(&error))?;
         Ok(Figures::of(&network, &self.plan.budget.over(network.architecture.budget)))
     }

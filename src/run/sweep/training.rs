@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Base, How, SweepError, Variant};
+use crate::reason::Reason;
 use crate::run::data::Source;
 use crate::run::runs::{ARCHITECTURE, Found, Status, Summary};
 use crate::run::session::{self, Begin, Change, Out, Session, SessionError};
@@ -74,7 +75,7 @@ impl Trainer<'_> {
             .recipe
             .data
             .parse()
-            .map_err(|reason: String| LoadError::Unreadable { path: "the data".into(), reason })?;
+            .map_err(|Reason(reason)| LoadError::Unreadable { path: "the data".into(), reason })?;
         if recipe.val_split.is_none() && matches!(data, Source::Tensors(_)) {
             recipe.val_split = Some(ASIDE);
         }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use super::error::EngineError;
+use crate::reason::Reason;
 
 /// A Python that has all that is needed.
 #[derive(Debug, Clone)]
@@ -53,19 +54,19 @@ impl Python {
                 Err(reason) => first = first.or(Some((path, reason))),
             }
         }
-        let (path, reason) = first.unwrap_or_default();
+        let (path, reason) = first.map_or_else(Default::default, |(path, Reason(reason))| (path, reason));
         Err(EngineError::NoPython { path: path.display().to_string(), reason })
     }
 }
 
-fn ask(path: &Path) -> Result<Answer, String> {
+fn ask(path: &Path) -> Result<Answer, Reason> {
     let asked = Command::new(path).args(["-c", ASK]).stdin(Stdio::null()).output();
     let output = asked.map_err(|error| crate::files::reason(&error))?;
     let last = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().lines().next_back().unwrap_or_default().to_string();
     // What modules print on their way in stands before the answer.
     serde_json::from_str(&last(&output.stdout)).map_err(|_| match last(&output.stderr) {
-        words if words.is_empty() => "it does not answer as a Python does".to_string(),
-        words => words,
+        words if words.is_empty() => "it does not answer as a Python does".into(),
+        words => words.into(),
     })
 }
 

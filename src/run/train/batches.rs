@@ -67,12 +67,12 @@ fn make(set: &DataSet, recipe: &Recipe, augment: &Augment, from: (u64, usize), s
                 // A decoder that panics on a broken file loses that file, not the run.
                 let sample = || set.sample(at, (!augment.is_nothing()).then_some((augment, seed)));
                 let sampled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(sample));
-                match sampled.unwrap_or_else(|_| Err(format!("image {at} cannot be decoded"))) {
+                match sampled.unwrap_or_else(|_| Err(format!("image {at} cannot be decoded").into())) {
                     Ok(values) => {
                         batch.inputs.extend(values);
                         batch.labels.push(set.label(at));
                     }
-                    Err(why) => batch.broken.push(why),
+                    Err(why) => batch.broken.push(why.0),
                 }
             }
             let seed = mix(mix(mix(recipe.seed, u64::MAX - 5), epoch), start as u64);

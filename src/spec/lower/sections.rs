@@ -227,7 +227,7 @@ fn renaming(node: &Node, names: &mut Renaming, problems: &mut Problems) {
     for rule in rules {
         let Some(replacement) = values::text(&rule.value, problems) else { continue };
         if let Err(why) = names.add(&rule.key, &replacement) {
-            problems.push(Problem::new(rule.key_mark, why, "expected a pattern and what takes its place"));
+            problems.push(Problem::new(rule.key_mark, why.0, "expected a pattern and what takes its place"));
         }
     }
 }

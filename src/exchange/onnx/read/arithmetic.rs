@@ -32,12 +32,12 @@ impl Reading<'_, '_> {
             return Err("its matrix is none".into());
         };
         if matrix.dims.len() != 2 || shape.get(1) != Some(&inputs) {
-            return Err(format!("its matrix takes {inputs} features, and {} arrive", shape.get(1).unwrap_or(&0)));
+            return Err(format!("its matrix takes {inputs} features, and {} arrive", shape.get(1).unwrap_or(&0)).into());
         }
         let mut tensors = vec![("weight", matrix)];
         if let Some(bias) = bias {
             if bias.count() != out {
-                return Err(format!("its bias has {} values for {out} features", bias.count()));
+                return Err(format!("its bias has {} values for {out} features", bias.count()).into());
             }
             tensors.push(("bias", bias.shaped(vec![out])));
         }

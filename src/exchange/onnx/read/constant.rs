@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use super::super::proto::{TensorProto, data_type};
+use crate::reason::Reason;
 
 /// Known values with their sizes.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ enum Data {
 
 impl Constant {
     /// A tensor of the file, with its sizes checked against its bytes.
-    pub fn of(tensor: TensorProto) -> Result<Constant, String> {
+    pub fn of(tensor: TensorProto) -> Result<Constant, Reason> {
         let dims = sizes(&tensor.dims)?;
         let count = dims.iter().try_fold(1u64, |product, &size| product.checked_mul(size));
         let count = count.filter(|&count| count <= 1 << 40).ok_or("it would have more than 2^40 values")?;
@@ -33,7 +34,8 @@ impl Constant {
             return Err(format!(
                 "its values lie in `{place}`, and other files are not read; save the model with its data inside \
                  (`onnx.save_model(model, path, save_as_external_data=False)`)"
-            ));
+            )
+            .into());
         }
         let width = match tensor.data_type {
             data_type::FLOAT | data_type::INT32 => 4,
@@ -52,11 +54,11 @@ impl Constant {
                 counts.into_iter().max().unwrap_or(0) as u64
             }
             bytes if bytes % width == 0 => bytes / width,
-            bytes => return Err(format!("its {bytes} bytes are no whole number of values")),
+            bytes => return Err(format!("its {bytes} bytes are no whole number of values").into()),
         };
         match here == count {
             true => Ok(Constant { dims, data: Data::Stored(Box::new(tensor)) }),
-            false => Err(format!("its sizes want {count} values, and {here} are there")),
+            false => Err(format!("its sizes want {count} values, and {here} are there").into()),
         }
     }
 
@@ -148,8 +150,8 @@ impl Constant {
 }
 
 /// Sizes that are none are refused.
-pub fn sizes(dims: &[i64]) -> Result<Vec<u64>, String> {
-    let size = |&size: &i64| u64::try_from(size).map_err(|_| format!("a size of it is {size}"));
+pub fn sizes(dims: &[i64]) -> Result<Vec<u64>, Reason> {
+    let size = |&size: &i64| u64::try_from(size).map_err(|_| Reason(format!("a size of it is {size}")));
     dims.iter().map(size).collect()
 }
 

@@ -3,12 +3,13 @@
 use super::super::proto::{NodeProto, data_type};
 use super::attributes::{int, ints, tensor};
 use super::constant::{Constant, sizes};
+use crate::reason::Reason;
 
 /// Longest row of known values that is worked out here.
 const MOST: u64 = 1 << 16;
 
 /// What a node gives whose inputs are all known. `None` where it is not one of those that are worked out.
-pub fn fold(node: &NodeProto, inputs: &[Option<&Constant>]) -> Option<Result<Constant, String>> {
+pub fn fold(node: &NodeProto, inputs: &[Option<&Constant>]) -> Option<Result<Constant, Reason>> {
     let first = inputs.first().copied().flatten();
     let rest = inputs.get(1).copied().flatten();
     let axes = || rest.and_then(Constant::ints).or_else(|| ints(node, "axes").map(<[i64]>::to_vec));
@@ -38,14 +39,14 @@ pub fn fold(node: &NodeProto, inputs: &[Option<&Constant>]) -> Option<Result<Con
     })
 }
 
-fn small(constant: &Constant) -> Result<(), String> {
+fn small(constant: &Constant) -> Result<(), Reason> {
     match constant.count() <= MOST {
         true => Ok(()),
-        false => Err(format!("{} known values are more than are worked out", constant.count())),
+        false => Err(format!("{} known values are more than are worked out", constant.count()).into()),
     }
 }
 
-fn constant(node: &NodeProto) -> Result<Constant, String> {
+fn constant(node: &NodeProto) -> Result<Constant, Reason> {
     if let Some(own) = tensor(node, "value") {
         return Constant::of(own.clone());
     }
@@ -55,11 +56,11 @@ fn constant(node: &NodeProto) -> Result<Constant, String> {
         "value_ints" => Ok(Constant::whole(one.ints.clone())),
         "value_float" => Ok(Constant::floats_of(Vec::new(), vec![one.f])),
         "value_floats" => Ok(Constant::floats_of(vec![one.floats.len() as u64], one.floats.clone())),
-        other => Err(format!("`{other}` is not read")),
+        other => Err(format!("`{other}` is not read").into()),
     }
 }
 
-fn constant_of_shape(node: &NodeProto, shape: &Constant) -> Result<Constant, String> {
+fn constant_of_shape(node: &NodeProto, shape: &Constant) -> Result<Constant, Reason> {
     let dims = sizes(&shape.ints().ok_or("its shape is not whole numbers")?)?;
     let made = Constant::missing(dims.clone());
     if dims.iter().try_fold(1u64, |product, &size| product.checked_mul(size)).is_none_or(|count| count > MOST) {
@@ -79,7 +80,7 @@ fn constant_of_shape(node: &NodeProto, shape: &Constant) -> Result<Constant, Str
     })
 }
 
-fn cast(node: &NodeProto, own: &Constant) -> Result<Constant, String> {
+fn cast(node: &NodeProto, own: &Constant) -> Result<Constant, Reason> {
     let to = int(node, "to").unwrap_or(0) as i32;
     match to {
         data_type::FLOAT => {
@@ -97,13 +98,13 @@ fn cast(node: &NodeProto, own: &Constant) -> Result<Constant, String> {
     }
 }
 
-fn reshaped(own: &Constant, to: Vec<i64>) -> Result<Constant, String> {
+fn reshaped(own: &Constant, to: Vec<i64>) -> Result<Constant, Reason> {
     let dims = shape_to(&own.dims, &to, false)?;
     Ok(own.clone().shaped(dims))
 }
 
 /// The sizes that a reshape to `to` gives, where -1 takes what is left and 0 what is there.
-pub fn shape_to(from: &[u64], to: &[i64], zero_is_size: bool) -> Result<Vec<u64>, String> {
+pub fn shape_to(from: &[u64], to: &[i64], zero_is_size: bool) -> Result<Vec<u64>, Reason> {
     let wrong = || {
         let words = |sizes: Vec<String>| sizes.join("×");
         let from = words(from.iter().map(u64::to_string).collect());
@@ -125,17 +126,17 @@ pub fn shape_to(from: &[u64], to: &[i64], zero_is_size: bool) -> Result<Vec<u64>
     let (all, known) = (product(from).ok_or_else(wrong)?, product(&dims).ok_or_else(wrong)?);
     if let Some(at) = open {
         if known == 0 || !all.is_multiple_of(known) {
-            return Err(wrong());
+            return Err(wrong().into());
         }
         dims[at] = all / known;
     } else if all != known {
-        return Err(wrong());
+        return Err(wrong().into());
     }
     Ok(dims)
 }
 
 /// Sizes with ones put in.
-pub fn unsqueezed_dims(from: &[u64], axes: &[i64]) -> Result<Vec<u64>, String> {
+pub fn unsqueezed_dims(from: &[u64], axes: &[i64]) -> Result<Vec<u64>, Reason> {
     let rank = (from.len() + axes.len()) as i64;
     let places: Vec<i64> = axes.iter().map(|&axis| if axis < 0 { axis + rank } else { axis }).collect();
     let mut rest = from.iter();
@@ -145,7 +146,7 @@ pub fn unsqueezed_dims(from: &[u64], axes: &[i64]) -> Result<Vec<u64>, String> {
 }
 
 /// Sizes with ones taken out: those of `axes`, or all.
-pub fn squeezed_dims(from: &[u64], axes: Option<&[i64]>) -> Result<Vec<u64>, String> {
+pub fn squeezed_dims(from: &[u64], axes: Option<&[i64]>) -> Result<Vec<u64>, Reason> {
     let rank = from.len() as i64;
     let places: Option<Vec<i64>> =
         axes.map(|axes| axes.iter().map(|&axis| if axis < 0 { axis + rank } else { axis }).collect());
@@ -156,15 +157,15 @@ pub fn squeezed_dims(from: &[u64], axes: Option<&[i64]>) -> Result<Vec<u64>, Str
     Ok((0..from.len()).filter(|&at| !is_out(at)).map(|at| from[at]).collect())
 }
 
-fn unsqueezed(own: &Constant, axes: &[i64]) -> Result<Constant, String> {
+fn unsqueezed(own: &Constant, axes: &[i64]) -> Result<Constant, Reason> {
     unsqueezed_dims(&own.dims, axes).map(|dims| own.clone().shaped(dims))
 }
 
-fn squeezed(own: &Constant, axes: Option<&[i64]>) -> Result<Constant, String> {
+fn squeezed(own: &Constant, axes: Option<&[i64]>) -> Result<Constant, Reason> {
     squeezed_dims(&own.dims, axes).map(|dims| own.clone().shaped(dims))
 }
 
-fn joined(inputs: &[Option<&Constant>]) -> Result<Constant, String> {
+fn joined(inputs: &[Option<&Constant>]) -> Result<Constant, Reason> {
     let mut whole = Vec::new();
     for input in inputs {
         let own = input.ok_or("an input of it is missing")?;
@@ -177,7 +178,7 @@ fn joined(inputs: &[Option<&Constant>]) -> Result<Constant, String> {
     Ok(Constant::whole(whole))
 }
 
-fn gathered(node: &NodeProto, own: &Constant, which: &Constant) -> Result<Constant, String> {
+fn gathered(node: &NodeProto, own: &Constant, which: &Constant) -> Result<Constant, Reason> {
     small(own)?;
     let values = own.ints().filter(|_| own.dims.len() == 1).ok_or("only whole numbers of a row are taken")?;
     if int(node, "axis").unwrap_or(0) != 0 {
@@ -192,7 +193,7 @@ fn gathered(node: &NodeProto, own: &Constant, which: &Constant) -> Result<Consta
     Ok(Constant::whole(taken.ok_or("one is taken that is not there")?).shaped(which.dims.clone()))
 }
 
-fn sliced(node: &NodeProto, own: &Constant, inputs: &[Option<&Constant>]) -> Result<Constant, String> {
+fn sliced(node: &NodeProto, own: &Constant, inputs: &[Option<&Constant>]) -> Result<Constant, Reason> {
     small(own)?;
     let values = own.ints().ok_or("only whole numbers are cut")?;
     let bound = |at: usize, name: &str| {
@@ -220,7 +221,7 @@ fn sliced(node: &NodeProto, own: &Constant, inputs: &[Option<&Constant>]) -> Res
     }
 }
 
-fn range(start: &Constant, limit: &Constant, step: &Constant) -> Result<Constant, String> {
+fn range(start: &Constant, limit: &Constant, step: &Constant) -> Result<Constant, Reason> {
     let number = |own: &Constant| own.ints().filter(|values| values.len() == 1).map(|values| values[0]);
     let (Some(start), Some(limit), Some(step)) = (number(start), number(limit), number(step)) else {
         return Err("only rows of whole numbers are counted".into());
@@ -233,7 +234,7 @@ fn range(start: &Constant, limit: &Constant, step: &Constant) -> Result<Constant
     Ok(Constant::whole(values.take_while(|&value| if step > 0 { value < limit } else { value > limit }).collect()))
 }
 
-fn elementwise(op: &str, own: &Constant, other: &Constant) -> Result<Constant, String> {
+fn elementwise(op: &str, own: &Constant, other: &Constant) -> Result<Constant, Reason> {
     small(own)?;
     small(other)?;
     let dims = if own.count() >= other.count() { own.dims.clone() } else { other.dims.clone() };
@@ -268,7 +269,7 @@ fn elementwise(op: &str, own: &Constant, other: &Constant) -> Result<Constant, S
     Ok(Constant::floats_of(dims, (0..count as usize).map(value).collect()))
 }
 
-fn unary(op: &str, own: &Constant) -> Result<Constant, String> {
+fn unary(op: &str, own: &Constant) -> Result<Constant, Reason> {
     small(own)?;
     if let Some(values) = own.ints() {
         return match op {

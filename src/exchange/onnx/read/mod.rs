@@ -34,6 +34,7 @@ use crate::exchange::weights::names::{Target, slots};
 use crate::files::read;
 use crate::graph::{self, Graph};
 use crate::network::Compiled;
+use crate::reason::Reason;
 use crate::spec::{Library, Origin};
 use crate::visible::{visible, visible_name};
 use blocks::Join;
@@ -152,8 +153,8 @@ pub fn open(path: &Path, input: Option<[u64; 3]>, partial: bool) -> Result<Impor
 }
 
 /// The architecture that a file says.
-pub fn text(path: &Path, input: Option<[u64; 3]>) -> Result<String, String> {
-    open(path, input, false).map(|imported| imported.text).map_err(|error| error.to_string())
+pub fn text(path: &Path, input: Option<[u64; 3]>) -> Result<String, Reason> {
+    open(path, input, false).map(|imported| imported.text).map_err(Reason::of)
 }
 
 impl Imported {

@@ -13,11 +13,11 @@ impl Reading<'_, '_> {
     }
 
     /// Two parameters with a value for each channel.
-    fn affine(&self, channels: u64) -> Result<[Constant; 2], String> {
+    fn affine(&self, channels: u64) -> Result<[Constant; 2], crate::reason::Reason> {
         let (weight, bias) = (self.tensor(1, "scale")?, self.tensor(2, "bias")?);
         match weight.count() == channels && bias.count() == channels {
             true => Ok([weight, bias].map(|own| own.shaped(vec![channels]))),
-            false => Err(format!("its parameters are not one for each of {channels} channels")),
+            false => Err(format!("its parameters are not one for each of {channels} channels").into()),
         }
     }
 
@@ -29,12 +29,12 @@ impl Reading<'_, '_> {
         }
         let channels = shape.get(1).copied().ok_or("nothing arrives that has channels")?;
         if !matches!(shape.len(), 2 | 4) {
-            return Err(format!("it reads a value of {} dimensions", shape.len()));
+            return Err(format!("it reads a value of {} dimensions", shape.len()).into());
         }
         let [weight, bias] = self.affine(channels)?;
         let (mean, variance) = (self.tensor(3, "mean")?, self.tensor(4, "variance")?);
         if mean.count() != channels || variance.count() != channels {
-            return Err(format!("its statistics are not one for each of {channels} channels"));
+            return Err(format!("its statistics are not one for each of {channels} channels").into());
         }
         // ONNX's momentum is the share of what was there, ours of what comes.
         let momentum = float(self.node, "momentum").unwrap_or(0.9);
@@ -72,7 +72,7 @@ impl Reading<'_, '_> {
             [weight, bias] = [each(weight), each(bias)];
         }
         if weight.count() != channels || bias.count() != channels {
-            return Err(format!("its parameters are not one for each of {channels} channels"));
+            return Err(format!("its parameters are not one for each of {channels} channels").into());
         }
         let operation = Operation::Norm(Norm::Group { groups, eps: self.epsilon() });
         let tensors = vec![("weight", weight.shaped(vec![channels])), ("bias", bias.shaped(vec![channels]))];
@@ -111,7 +111,7 @@ impl Reading<'_, '_> {
         let size = size.ok_or("it has no size")?;
         self.map()?;
         if size.is_multiple_of(2) {
-            return Err(format!("its {size} neighbours are even in number, where ONNX and PyTorch mean others"));
+            return Err(format!("its {size} neighbours are even in number, where ONNX and PyTorch mean others").into());
         }
         self.same(Operation::Norm(Norm::Lrn(Lrn { size, alpha, beta, k })))
     }

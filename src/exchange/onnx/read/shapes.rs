@@ -15,7 +15,7 @@ impl Reading<'_, '_> {
             return self.passed();
         }
         if axis != 1 {
-            return Err(format!("only channels are joined, and this joins axis {axis}"));
+            return Err(format!("only channels are joined, and this joins axis {axis}").into());
         }
         let mut shape = self.shape();
         shape[1] = 0;

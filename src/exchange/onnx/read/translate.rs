@@ -9,6 +9,7 @@ use super::fold;
 use super::net::{Net, Part, Step, Value, What};
 use super::{OnnxReadError, Unsaid};
 use crate::graph::Operation;
+use crate::reason::Reason;
 use crate::spec::describe::Activation;
 
 /// What a name of the file stands for.
@@ -21,7 +22,7 @@ pub enum Known {
 }
 
 /// What becomes of a node: its outputs, or why it cannot be said.
-pub type Said = Result<Vec<Known>, String>;
+pub type Said = Result<Vec<Known>, Reason>;
 
 pub struct Translator<'a> {
     pub net: Net,
@@ -183,7 +184,7 @@ impl<'a> Translator<'a> {
             let given = match said {
                 Ok(given) => given,
                 Err(reason) => {
-                    self.unsaid.push(Unsaid { node: called(node), reason });
+                    self.unsaid.push(Unsaid { node: called(node), reason: reason.0 });
                     let value = inputs.iter().flatten().find(|own| matches!(own, Known::Value(_)));
                     value.filter(|_| self.partial).cloned().into_iter().collect()
                 }
@@ -219,7 +220,7 @@ impl<'a> Translator<'a> {
             let inside = model.functions.iter().any(|own| own.name == node.op_type && own.domain == node.domain);
             return Err(match inside {
                 true => "it is a function of the file; export with functions inlined".into(),
-                false => format!("it is an operator of `{}`, not of ONNX", node.domain),
+                false => format!("it is an operator of `{}`, not of ONNX", node.domain).into(),
             });
         }
         let constants: Vec<Option<&Constant>> = (inputs.iter())
@@ -255,10 +256,10 @@ impl Reading<'_, '_> {
     }
 
     /// Channels, rows and columns of the map that it reads.
-    pub fn map(&self) -> Result<[u64; 3], String> {
+    pub fn map(&self) -> Result<[u64; 3], Reason> {
         match self.shape()[..] {
             [_, channels, height, width] => Ok([channels, height, width]),
-            ref other => Err(format!("it reads a value of {} dimensions, not a map", other.len())),
+            ref other => Err(format!("it reads a value of {} dimensions, not a map", other.len()).into()),
         }
     }
 
@@ -276,11 +277,11 @@ impl Reading<'_, '_> {
     }
 
     /// A parameter that must be there, in f32.
-    pub fn tensor(&self, at: usize, what: &str) -> Result<Constant, String> {
+    pub fn tensor(&self, at: usize, what: &str) -> Result<Constant, Reason> {
         let own = self.constant(at).ok_or_else(|| format!("its {what} is computed, not stored"))?;
         match own.is_f32() {
             true => Ok(own.clone()),
-            false => Err(format!("its {what} is not stored in f32")),
+            false => Err(format!("its {what} is not stored in f32").into()),
         }
     }
 
@@ -302,7 +303,7 @@ impl Reading<'_, '_> {
         shape: Vec<u64>,
         tensors: Vec<(&'static str, Constant)>,
         called_by: Option<String>,
-    ) -> Result<Known, String> {
+    ) -> Result<Known, Reason> {
         let count = shape.iter().try_fold(1u64, |product, &size| product.checked_mul(size));
         let fits = shape.iter().all(|&size| size <= crate::spec::limits::DIMENSION);
         if !fits || count.is_none_or(|count| count == 0 || count > MOST_VALUES) {
@@ -395,7 +396,7 @@ impl Reading<'_, '_> {
                 Some(exponent) if self.inputs.len() == 2 => self.same_part(Part::Power(exponent)),
                 _ => Err("only powers by a known number are read".into()),
             },
-            other => Err(format!("there is no layer for `{other}`")),
+            other => Err(format!("there is no layer for `{other}`").into()),
         }
     }
 
@@ -403,7 +404,7 @@ impl Reading<'_, '_> {
         let (alpha, beta) = (float(self.node, "alpha").unwrap_or(0.2), float(self.node, "beta").unwrap_or(0.5));
         match (alpha - 1.0 / 6.0).abs() < 1e-4 && (beta - 0.5).abs() < 1e-6 {
             true => self.same(Operation::Activation(Activation::HardSigmoid)),
-            false => Err(format!("a hard sigmoid here is x/6 + 1/2, and this one {alpha}·x + {beta}")),
+            false => Err(format!("a hard sigmoid here is x/6 + 1/2, and this one {alpha}·x + {beta}").into()),
         }
     }
 

@@ -5,10 +5,11 @@ use super::constant::Constant;
 use super::net::{Part, What};
 use super::translate::{Known, Reading, Said};
 use crate::graph::{Operation, Window, output_size};
+use crate::reason::Reason;
 use crate::spec::describe::{Pair, Sides, UpsampleMode};
 
 /// Two numbers of at least 1.
-fn pair(values: Option<&[i64]>, default: u64) -> Result<Pair, String> {
+fn pair(values: Option<&[i64]>, default: u64) -> Result<Pair, Reason> {
     let size = |value: i64| {
         let size = u64::try_from(value).ok().filter(|size| (1..=crate::spec::limits::DIMENSION).contains(size));
         size.ok_or_else(|| format!("{value} is no size"))
@@ -16,7 +17,7 @@ fn pair(values: Option<&[i64]>, default: u64) -> Result<Pair, String> {
     match values {
         None => Ok(Pair::square(default)),
         Some([height, width]) => Ok(Pair { height: size(*height)?, width: size(*width)? }),
-        Some(other) => Err(format!("it slides over {} dimensions, and maps have two", other.len())),
+        Some(other) => Err(format!("it slides over {} dimensions, and maps have two", other.len()).into()),
     }
 }
 
@@ -27,7 +28,7 @@ fn is_window(rows: u64, columns: u64) -> bool {
 
 impl Reading<'_, '_> {
     /// Kernel, stride, dilation, and the padding that is written or follows from `auto_pad`.
-    fn window(&self, kernel: Pair, [height, width]: [u64; 2]) -> Result<Window, String> {
+    fn window(&self, kernel: Pair, [height, width]: [u64; 2]) -> Result<Window, Reason> {
         let node = self.node;
         let (stride, dilation) = (pair(ints(node, "strides"), 1)?, pair(ints(node, "dilations"), 1)?);
         let auto = text(node, "auto_pad").unwrap_or("NOTSET");
@@ -41,7 +42,7 @@ impl Reading<'_, '_> {
                     };
                     Sides { top: size(top)?, left: size(left)?, bottom: size(bottom)?, right: size(right)? }
                 }
-                Some(other) => return Err(format!("it has {} paddings, and maps have four sides", other.len())),
+                Some(other) => return Err(format!("it has {} paddings, and maps have four sides", other.len()).into()),
             },
             "VALID" => Sides::NONE,
             "SAME_UPPER" | "SAME_LOWER" => {
@@ -58,13 +59,13 @@ impl Reading<'_, '_> {
                 let ((top, bottom), (left, right)) = (share(rows), share(columns));
                 Sides { top, bottom, left, right }
             }
-            other => return Err(format!("its auto_pad is `{other}`")),
+            other => return Err(format!("its auto_pad is `{other}`").into()),
         };
         Ok(Window { kernel, stride, padding, dilation })
     }
 
     /// Rows and columns that come out of a window.
-    fn slid(window: Window, [height, width]: [u64; 2], ceil: bool) -> Result<[u64; 2], String> {
+    fn slid(window: Window, [height, width]: [u64; 2], ceil: bool) -> Result<[u64; 2], Reason> {
         let axis = |n: u64, pick: fn(Pair) -> u64| {
             let (before, after) = (pick(window.padding.before()), pick(window.padding.after()));
             output_size(n, pick(window.kernel), pick(window.stride), (before, after), pick(window.dilation), ceil)
@@ -85,7 +86,7 @@ impl Reading<'_, '_> {
         let groups = u64::try_from(int(self.node, "group").unwrap_or(1)).ok().filter(|&groups| groups > 0);
         let groups = groups.ok_or("its number of groups is no whole number above 0")?;
         if inputs.checked_mul(groups) != Some(channels) || !out.is_multiple_of(groups) || !is_window(rows, columns) {
-            return Err(format!("its weights take {inputs} × {groups} channels, and {channels} arrive"));
+            return Err(format!("its weights take {inputs} × {groups} channels, and {channels} arrive").into());
         }
         let window = self.window(Pair { height: rows, width: columns }, [height, width])?;
         let [height, width] = Self::slid(window, [height, width], false)?;
@@ -94,12 +95,12 @@ impl Reading<'_, '_> {
         self.push(What::Is(operation), vec![images, out, height, width], tensors)
     }
 
-    fn weight_and_bias(&self, weight: Constant, out: u64) -> Result<Vec<(&'static str, Constant)>, String> {
+    fn weight_and_bias(&self, weight: Constant, out: u64) -> Result<Vec<(&'static str, Constant)>, Reason> {
         let mut tensors = vec![("weight", weight)];
         if let Some(Some(_)) = self.inputs.get(2) {
             let bias = self.tensor(2, "bias")?;
             if bias.count() != out {
-                return Err(format!("its bias has {} values for {out} channels", bias.count()));
+                return Err(format!("its bias has {} values for {out} channels", bias.count()).into());
             }
             tensors.push(("bias", bias.shaped(vec![out])));
         }
@@ -116,7 +117,7 @@ impl Reading<'_, '_> {
         let groups = groups.ok_or("its number of groups is no whole number above 0")?;
         let out = per_group.checked_mul(groups).ok_or("it has too many channels")?;
         if inputs != channels || !inputs.is_multiple_of(groups) || !is_window(rows, columns) {
-            return Err(format!("its weights take {inputs} channels, and {channels} arrive"));
+            return Err(format!("its weights take {inputs} channels, and {channels} arrive").into());
         }
         if ints(self.node, "output_shape").is_some() || text(self.node, "auto_pad").is_some_and(|auto| auto != "NOTSET")
         {
@@ -267,13 +268,15 @@ impl Reading<'_, '_> {
                     UpsampleMode::Nearest
                 }
                 ("half_pixel_symmetric", "round_prefer_floor") => UpsampleMode::Nearest,
-                other => return Err(format!("its nearest pixels are chosen by {} and {}", other.0, other.1)),
+                other => return Err(format!("its nearest pixels are chosen by {} and {}", other.0, other.1).into()),
             },
             "linear" | "bilinear" if matches!(place, "half_pixel" | "pytorch_half_pixel") => UpsampleMode::Bilinear,
             "linear" | "bilinear" => {
-                return Err(format!("its pixels stand at `{place}`; here they stand as with align_corners=False"));
+                return Err(
+                    format!("its pixels stand at `{place}`; here they stand as with align_corners=False").into()
+                );
             }
-            other => return Err(format!("its mode is `{other}`; nearest and linear are read")),
+            other => return Err(format!("its mode is `{other}`; nearest and linear are read").into()),
         };
         let shape = vec![self.shape()[0], channels, height * rows, width * columns];
         if rows == 1 && columns == 1 {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::graph::Graph;
 use crate::graph::figures::grouped;
+use crate::reason::Reason;
 use crate::run::data::Source;
 use crate::run::runs;
 use crate::run::session::{Begin, Change, Out};
@@ -159,14 +160,14 @@ pub fn set(state: &mut State, setting: TrainSetting, text: &str, stands: Standin
                 }
                 None => text.to_string(),
             };
-            let source: Source = text.parse()?;
+            let source: Source = text.parse().map_err(|reason: Reason| reason.to_string())?;
             if let Some(path) = source.path().filter(|_| stands == Standing::Nothing) {
                 return Err(format!("there is no {}", path.display()));
             }
             state.train.data = source;
         }
         TrainSetting::Recipe => {
-            state.train.recipe = Recipe::from_words(text)?;
+            state.train.recipe = Recipe::from_words(text).map_err(|reason| reason.to_string())?;
             state.train.words = text.to_string();
         }
     }
