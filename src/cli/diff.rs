@@ -1,11 +1,14 @@
 //! `convlens diff A B`: what changed, layer by layer; and the text that git's own diff sets side by side.
 
+use std::io::Write;
+
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output;
 use super::show::{totals_json, whole};
 use super::{Context, Failure, Format};
+use crate::files::read;
 use crate::graph::diff::{self, Key, Kind, Row, Side};
 use crate::graph::figures::{field_text, grouped};
 use crate::graph::{self, Graph, compare};
@@ -13,6 +16,8 @@ use crate::report::{Table, comparison, difference};
 use crate::spec::{LoadError, Origin};
 
 /// A is what was, B what is. A revision goes before the file, as in git: `convlens diff HEAD~1:nets/own.yaml nets/own.yaml`.
+///
+/// Paths after a revision count from the current folder, else from the repository's top.
 ///
 /// For `git diff` itself: `*.yaml diff=convlens` in .gitattributes, and once
 /// `git config diff.convlens.textconv "convlens diff --textconv"`.
@@ -46,13 +51,18 @@ pub fn run(context: &Context, args: &DiffArgs) -> Result<(), Failure> {
         return textconv(context, file);
     }
     let name = |name: &Option<String>| name.clone().unwrap_or_default();
-    let (before, after) = (context.network(&name(&args.before))?, context.network(&name(&args.after))?);
-    let found = Difference {
-        keys: diff::keys(&before.architecture, &after.architecture),
-        rows: diff::layers(&before, &after),
-        networks: [before, after],
-        shows_all: args.all,
-    };
+    let (mut before, mut after) = (context.network(&name(&args.before))?, context.network(&name(&args.after))?);
+    let keys = diff::keys(&before.architecture, &after.architecture);
+    // Two of one name, as two revisions of a file are, go by what they are here.
+    if before.architecture.id == after.architecture.id {
+        (before.architecture.id, after.architecture.id) = ("before".into(), "after".into());
+    }
+    if before.architecture.name == after.architecture.name {
+        before.architecture.name += " before";
+        after.architecture.name += " after";
+    }
+    let found =
+        Difference { keys, rows: diff::layers(&before, &after), networks: [before, after], shows_all: args.all };
     let differs = !found.keys.is_empty() || !found.rows.is_empty();
     found.print(context)?;
     if differs && args.exit_code { Err(Failure::Said) } else { Ok(()) }
@@ -141,15 +151,11 @@ impl Difference {
                 Kind::Changed => '~',
                 Kind::Follows => '=',
             };
-            let was = match (&row.before, &row.after) {
-                (Some(before), Some(after)) if before.name != after.name => format!(" (was {})", before.name),
-                _ => String::new(),
-            };
             let words = match row.changes.is_empty() {
                 true => format!("  {}", difference::words(row)),
                 false => String::new(),
             };
-            page.line(&format!("{sign} {}{was}{words}", row.layer()))?;
+            page.line(&format!("{sign} {}{words}", row.layer()))?;
             if let Some(side) = row.after.as_ref().or(row.before.as_ref()).filter(|_| row.changes.is_empty()) {
                 page.line(&format!("    {}", figures(side)))?;
             }
@@ -182,6 +188,9 @@ impl Difference {
     }
 }
 
+/// Most bytes that are handed on as they are.
+const MOST_RAW: u64 = 64 << 20;
+
 fn figures(side: &Side) -> String {
     let shape = side.output.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
     let field = field_text(side.field);
@@ -192,7 +201,15 @@ fn figures(side: &Side) -> String {
 /// history with mistakes in it can be looked at.
 fn textconv(context: &Context, file: &std::path::Path) -> Result<(), Failure> {
     let origin = Origin::File(file.to_path_buf());
-    let text = origin.read()?;
+    let text = match origin.read() {
+        Ok(text) => text,
+        // Too large or no text: git goes on all the same.
+        Err(_) => {
+            let unreadable = |error| Failure::Message(format!("cannot read {}: {error}", file.display()));
+            let bytes = read::bytes(file, MOST_RAW).map_err(unreadable)?;
+            return Ok(output::page().write_all(&bytes)?);
+        }
+    };
     let loaded = context.library.load_text(&origin, text.clone(), &context.common.sets);
     let network = loaded.and_then(|loaded| graph::analyse(&loaded).map_err(LoadError::Invalid));
     let mut page = output::page();

@@ -110,7 +110,8 @@ impl Told<'_> {
     }
 
     fn plot(&self) -> Plot {
-        let longest: Vec<usize> = self.longest().iter().take(LONGEST).map(|own| own.index).collect();
+        let computing = self.longest().into_iter().filter(|own| own.flops > 0.0);
+        let longest: Vec<usize> = computing.take(LONGEST).map(|own| own.index).collect();
         let computing = self.reached.iter().filter(|own| own.flops > 0.0);
         let dots: Vec<Dot> = computing
             .map(|own| Dot {
@@ -120,8 +121,11 @@ impl Told<'_> {
                 is_long: longest.contains(&own.index),
             })
             .collect();
-        let title =
-            format!("{} on this machine: ● the {LONGEST} layers that take longest", self.network.architecture.name);
+        let title = format!(
+            "{} on this machine: ● of these layers the {} that take longest",
+            self.network.architecture.name,
+            longest.len()
+        );
         let ceilings = Ceilings { gflops: self.peak.gflops, bandwidth_gb_s: self.peak.bandwidth_gb_s };
         page::plot(title, ceilings, &dots)
     }
@@ -167,12 +171,19 @@ impl Told<'_> {
         let mut lines = vec![
             String::new(),
             format!(
-                "{} on {} thread{}: {:.0} GFLOP/s, {:.1} GB/s; from {:.1} FLOPs per byte on the cores are the limit",
+                "{} on {} thread{}: {:.0} GFLOP/s, {:.1} GB/s{}; from {:.1} FLOPs per byte on the cores are the limit",
                 peak.processor,
                 peak.threads,
                 if peak.threads == 1 { "" } else { "s" },
                 peak.gflops,
                 peak.bandwidth_gb_s,
+                match peak.days_old() {
+                    0 => " (measured today; `--again` measures anew)".to_string(),
+                    days => format!(
+                        " (measured {days} day{} ago; `--again` measures anew)",
+                        if days == 1 { "" } else { "s" }
+                    ),
+                },
                 peak.ridge()
             ),
             format!(

@@ -55,7 +55,7 @@ pub struct SweepArgs {
     /// What they are trained on, as `convlens train --data` takes it [synthetic]
     #[arg(long, value_name = "SPEC", requires = "train")]
     data: Option<Source>,
-    /// Passes over the data [1]
+    /// Passes over the data [what the network's own recipe says, else 1]
     #[arg(long, value_name = "N", requires = "train", value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
     /// Steps after which each ends, even within an epoch
@@ -64,17 +64,17 @@ pub struct SweepArgs {
     /// More of the recipe, as words: `"batch=64 lr=0.05 optimizer=adam"`
     #[arg(long, value_name = "WORDS", requires = "train", value_parser = words)]
     recipe: Option<Recipe>,
-    /// Trainings at a time, each on its share of the threads
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
-    jobs: u32,
-    /// Begin nothing new after so many minutes, and keep what there is
+    /// Trainings at a time, each on its share of the threads [1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: Option<u32>,
+    /// End after so many minutes and keep what there is; a training is taken up again where it was
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::numbers::positive)]
     max_minutes: Option<f64>,
     /// Keep results in this folder [sweeps/ARCH-N with `--measure` or `--train`, else nowhere]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
-    /// Go on with a sweep that was ended
-    #[arg(long, value_name = "DIR")]
+    /// Go on with a sweep that was ended, or look at one
+    #[arg(long, value_name = "DIR", conflicts_with_all = OF_A_NEW_ONE)]
     resume: Option<PathBuf>,
     /// Two figures, of which no variant on the front is bettered in both [what it costs and what is found out: macs with accuracy, ms or field]
     #[arg(long, value_name = "X,Y", value_parser = two_figures)]
@@ -103,6 +103,10 @@ fn two_figures(text: &str) -> Result<[Figure; 2], String> {
     found.filter(|[one, other]| one != other).ok_or_else(|| format!("expected two of {names}, such as `macs,accuracy`"))
 }
 
+/// What a sweep that goes on has already.
+const OF_A_NEW_ONE: [&str; 10] =
+    ["runs", "data", "epochs", "steps", "recipe", "max_params", "max_macs", "max_train_memory", "batch", "field"];
+
 fn words(text: &str) -> Result<Recipe, String> {
     Recipe::from_words(text).map_err(|reason| reason.to_string())
 }
@@ -130,18 +134,25 @@ fn sweep(context: &Context, args: &SweepArgs) -> Result<(), Failure> {
         let kind = Kind::Text { ending: ".svg", begins: plot::MARK };
         Inputs::default().check(path, kind, args.force).map_err(super::unwritable(path))?;
     }
-    let (book, plan) = match &args.resume {
+    let (known, plan) = match &args.resume {
         Some(_) if !context.common.sets.is_empty() => {
             return Err(Failure::Message(
                 "`--set` cannot change a sweep that goes on: its networks are in its folder".into(),
             ));
         }
-        Some(folder) => {
-            let (book, plan) = Book::reopen(folder)?;
-            (Some(book), plan)
-        }
-        None => (None, plan(context, args)?),
+        Some(folder) => Book::look(folder)?,
+        None => (Default::default(), plan(context, args)?),
     };
+    check_front(args, &plan)?;
+    let works = plan.measure.is_some() || plan.train.is_some();
+    if args.jobs.is_some() && plan.train.is_none() {
+        return Err(Failure::Message("`--jobs` is for trainings, and nothing is trained without `--train`".into()));
+    }
+    if args.max_minutes.is_some() && !works {
+        return Err(Failure::Message(
+            "`--max-minutes` is for `--measure` and `--train`; counting takes seconds".into(),
+        ));
+    }
     let count = plan.count()?;
     let wanted = plan.random.map_or(count, |some| some.min(count));
     let bar = context.progress(wanted, "variants");
@@ -165,20 +176,40 @@ fn sweep(context: &Context, args: &SweepArgs) -> Result<(), Failure> {
         };
         context.say(&format!("note: no value of `{key}` changes a figure{way}"));
     }
-    let works = sweep.plan.measure.is_some() || sweep.plan.train.is_some();
-    let book = match (book, &args.out) {
-        (Some(book), _) => Some(book),
+    sweep.take_over(&known);
+    let sound = sweep.variants.iter().filter(|own| own.result.is_ok()).count();
+    let mut book = match (&args.resume, &args.out) {
+        // What is complete is only looked at.
+        (Some(_), _) if sweep.is_complete() => None,
+        (Some(folder), _) => Some(Book::reopen(folder)?.0),
+        // Of what are no networks nothing is kept.
+        _ if sound == 0 => None,
         (None, Some(folder)) => Some(Book::create(folder, &sweep.plan)?),
         (None, None) if works => Some(Book::create_next(FOLDER.as_ref(), &sweep.plan)?),
         (None, None) => None,
     };
-    if works {
-        let mut book = book.unwrap_or_else(Book::in_memory);
-        work(context, args, &mut sweep, &mut book, &stop)?;
+    if let (Some(book), true) = (&mut book, works) {
+        work(context, args, &mut sweep, book, &stop)?;
     }
     let told = Told { sweep: &sweep, front: args.figures(&sweep) };
     told.print(context, args)?;
+    if sound == 0 {
+        return Err(Failure::Message("none of the variants is a network".into()));
+    }
     if stop.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }
+}
+
+/// A front of figures that nobody finds out would be empty.
+fn check_front(args: &SweepArgs, plan: &Plan) -> Result<(), Failure> {
+    for figure in args.front.iter().flatten() {
+        let needs = match figure {
+            Figure::Ms if plan.measure.is_none() => "--measure",
+            Figure::Accuracy if plan.train.is_none() => "--train",
+            _ => continue,
+        };
+        return Err(Failure::Message(format!("`--front {}` needs `{needs}`", figure.name())));
+    }
+    Ok(())
 }
 
 fn plan(context: &Context, args: &SweepArgs) -> Result<Plan, Failure> {
@@ -188,9 +219,15 @@ fn plan(context: &Context, args: &SweepArgs) -> Result<Plan, Failure> {
         context.analysed(&loaded)?;
         let base = Base::read(&context.library, &loaded.origin, &context.common.sets)?;
         if bases.iter().any(|own| own.id == base.id) {
-            return Err(Failure::Message(format!("{} is there twice", base.id)));
+            let words = format!("two networks are called `{}`; give one of the files another name", base.id);
+            return Err(Failure::Message(words));
         }
         bases.push(base);
+    }
+    for key in args.vary.iter().flat_map(|own| &own.keys) {
+        if context.common.sets.iter().any(|(own, _)| own == key) {
+            return Err(SweepError::SaidTwice { key: key.clone(), said: "`--set`" }.into());
+        }
     }
     if args.vary.is_empty() && bases.len() == 1 {
         return Err(Failure::Message("there is nothing to vary: `--vary conv.kernel=3,5`, or several networks".into()));
@@ -198,10 +235,7 @@ fn plan(context: &Context, args: &SweepArgs) -> Result<Plan, Failure> {
     let seed = args.seed.unwrap_or(0);
     let train = args.train.then(|| {
         let said = Recipe { epochs: args.epochs, steps: args.steps, seed: args.seed, ..Recipe::default() };
-        let mut recipe = said.over(&args.recipe.clone().unwrap_or_default());
-        if recipe.epochs.is_none() && recipe.steps.is_none() {
-            recipe.epochs = Some(1);
-        }
+        let recipe = said.over(&args.recipe.clone().unwrap_or_default());
         RunRecipe {
             version: recipe::VERSION,
             architecture: bases.first().map_or_else(String::new, |base| base.id.clone()),
@@ -246,6 +280,9 @@ impl SweepArgs {
 fn print_yaml(sweep: &Sweep, number: u64) -> Result<(), Failure> {
     let variant = sweep.variants.iter().find(|own| own.number == number);
     let variant = variant.ok_or_else(|| Failure::Message(format!("there is no variant {number} in this sweep")))?;
+    if let Err(why) = &variant.result {
+        return Err(Failure::Message(format!("variant {number} is no network: {why}")));
+    }
     let text = sweep.yaml(variant)?;
     Ok(output::page().write_all(text.as_bytes())?)
 }
@@ -266,7 +303,7 @@ fn work(
     let bar = context.progress(of * each, "variants");
     let mut done = 0;
     let how = How {
-        jobs: args.jobs as usize,
+        jobs: args.jobs.unwrap_or(1) as usize,
         stop: std::sync::Arc::clone(stop),
         until: sweep::until(args.max_minutes),
         force: args.force,
@@ -279,7 +316,8 @@ fn work(
             bar.set_position(done);
             if !was_known && let Ok(figures) = &variant.result {
                 let line = page::line(&told[variant.base], &names, variant_row(variant, figures));
-                bar.suspend(|| context.say(&line));
+                let trouble = variant.trouble.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+                bar.suspend(|| context.say(&format!("{line}{trouble}")));
             }
         }
         News::Note(note) => bar.suspend(|| context.say(&note)),
@@ -299,6 +337,11 @@ fn work(
 
 fn variant_row<'a>(variant: &'a Variant, figures: &Figures) -> page::Row<'a> {
     page::Row { number: variant.number, values: &variant.values, ms: figures.ms, accuracy: figures.accuracy }
+}
+
+/// `1 variant`, `2 variants`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(count as u64), if count == 1 { "" } else { "s" })
 }
 
 struct Told<'a> {
@@ -322,7 +365,13 @@ impl Told<'_> {
         let lists_all = args.all || !is_for_people || self.sweep.variants.len() <= LISTED;
         let mut table = self.table(&front, lists_all);
         if let (Format::Table, Some(width)) = (context.common.format, output::terminal_width()) {
-            table.narrow(width, &["training memory", "field", "MACs"]);
+            // What the front is of stays.
+            let axes = self.front.map(Figure::name);
+            let order =
+                [("training memory", "train_memory"), ("field", "field"), ("MACs", "macs"), ("params", "params")];
+            let order: Vec<&str> =
+                order.into_iter().filter(|(_, figure)| !axes.contains(figure)).map(|(column, _)| column).collect();
+            table.narrow(width, &order);
         }
         let footer = self.words(&front, lists_all);
         output::print(context, &table, || self.json(&front), &footer)?;
@@ -363,6 +412,7 @@ impl Told<'_> {
             let accuracy = |own: &Figures| Cell::or_none(own.accuracy, |part| Cell::Share(part, 2));
             row.extend(plan.train.as_ref().map(|_| figure(&accuracy)));
             row.push(match &own.result {
+                Ok(_) if own.trouble.is_some() => own.trouble.clone().unwrap_or_default().into(),
                 Ok(figures) if !figures.is_within => "over its budget".into(),
                 Ok(_) if *on_front => "●".into(),
                 Ok(_) => Cell::Blank,
@@ -383,8 +433,8 @@ impl Told<'_> {
         let mut lines = vec![
             String::new(),
             format!(
-                "{} variants; {} on the front of {first} and {second} (●): none is better in both",
-                grouped(all.len() as u64),
+                "{}; {} on the front of {first} and {second} (●): none is better in both",
+                counted(all.len(), "variant"),
                 grouped(on_front as u64)
             ),
         ];
@@ -392,12 +442,16 @@ impl Told<'_> {
             lines.push("only the front is listed; `--all` lists every variant, `--format csv` too".into());
         }
         if over > 0 {
-            lines.push(format!("{} over their budget", grouped(over as u64)));
+            lines.push(format!("{} over budget, and left out of the front", counted(over, "variant")));
+        }
+        let troubled = count(&|own| own.trouble.is_some());
+        if troubled > 0 {
+            lines.push(format!("{} could not be trained", counted(troubled, "variant")));
         }
         if bad > 0 {
             let why = all.iter().find_map(|own| own.result.as_ref().err());
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
-            lines.push(format!("{} fit together to no network{why}", grouped(bad as u64)));
+            lines.push(format!("{} cannot be{why}", counted(bad, "variant")));
         }
         lines
     }
@@ -430,7 +484,7 @@ impl Told<'_> {
                 "macs": figures.map(|own| own.macs), "train_memory": figures.map(|own| own.train_memory),
                 "receptive_field": figures.and_then(|own| own.field), "ms": figures.and_then(|own| own.ms),
                 "accuracy": figures.and_then(|own| own.accuracy), "within_budget": figures.map(|own| own.is_within),
-                "pareto": on_front, "problem": own.result.as_ref().err()})
+                "pareto": on_front, "problem": own.result.as_ref().err().map(|why| why.to_string()).or(own.trouble.clone())})
         });
         json!({"front": self.front.map(Figure::name), "rows": rows.collect::<Vec<_>>()})
     }

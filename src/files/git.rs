@@ -2,7 +2,9 @@
 //! nothing of the repository's.
 
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+
+use crate::visible::visible;
 
 /// A commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +18,9 @@ pub struct Revision {
 pub enum GitError {
     #[error("git cannot be run: {0}")]
     Missing(String),
-    #[error("`{revision}` is no revision of the git repository here")]
-    NoRevision { revision: String },
+    /// With git's own reason.
+    #[error("git knows no revision `{revision}` here: {reason}")]
+    NoRevision { revision: String, reason: String },
     #[error("{path} is not there at `{revision}`")]
     NoFile { path: String, revision: String },
     #[error("{path} at `{revision}` has more than {} KiB", .most / 1024)]
@@ -31,12 +34,14 @@ pub enum GitError {
 impl Revision {
     pub fn find(name: &str) -> Result<Revision, GitError> {
         let wanted = format!("{name}^{{commit}}");
-        let commit = asked(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])?;
-        let commit = commit.and_then(|bytes| String::from_utf8(bytes).ok());
-        match commit.map(|commit| commit.trim().to_string()).filter(|commit| !commit.is_empty()) {
-            Some(commit) => Ok(Revision { name: name.to_string(), commit }),
-            None => Err(GitError::NoRevision { revision: name.to_string() }),
+        let output = git(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
+        let commit = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        if output.status.success() && !commit.is_empty() {
+            return Ok(Revision { name: name.to_string(), commit });
         }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let reason = visible(said.lines().next().unwrap_or_default().trim_start_matches("fatal: ")).into_owned();
+        Err(GitError::NoRevision { revision: name.to_string(), reason })
     }
 
     /// As it was asked for.
@@ -47,21 +52,32 @@ impl Revision {
     /// The text of a file of at most so many bytes.
     pub fn read(&self, path: &Path, most: u64) -> Result<String, GitError> {
         let (shown, revision) = (path.display().to_string(), self.name.clone());
-        let object = self.object(path)?;
+        let missing = GitError::NoFile { path: shown.clone(), revision: revision.clone() };
+        let object = self.file(path)?.ok_or(missing)?;
         let size = asked(&["cat-file", "-s", &object])?;
         let size = size.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse::<u64>().ok());
-        if size.is_some_and(|size| size > most) {
+        if size.is_none_or(|size| size > most) {
             return Err(GitError::TooLarge { path: shown, revision, most });
         }
-        match asked(&["cat-file", "blob", &object])? {
-            Some(bytes) => String::from_utf8(bytes).map_err(|_| GitError::NotText { path: shown, revision }),
-            None => Err(GitError::NoFile { path: shown, revision }),
-        }
+        let bytes = asked(&["cat-file", "blob", &object])?.unwrap_or_default();
+        String::from_utf8(bytes).map_err(|_| GitError::NotText { path: shown, revision })
     }
 
     pub fn is_file(&self, path: &Path) -> bool {
-        let kind = self.object(path).and_then(|object| asked(&["cat-file", "-t", &object]));
-        kind.is_ok_and(|kind| kind.is_some_and(|kind| kind.trim_ascii() == b"blob"))
+        self.file(path).is_ok_and(|own| own.is_some())
+    }
+
+    /// The object of a file: by its path from the current folder, else from the repository's top, as git's own paths count.
+    fn file(&self, path: &Path) -> Result<Option<String>, GitError> {
+        let from_here = self.object(path)?;
+        let from_top = from_here.replacen(":./", ":", 1);
+        for object in [from_here, from_top] {
+            let kind = asked(&["cat-file", "-t", &object])?;
+            if kind.is_some_and(|kind| kind.trim_ascii() == b"blob") {
+                return Ok(Some(object));
+            }
+        }
+        Ok(None)
     }
 
     /// The files in a folder, in order; none where there is no such folder.
@@ -95,9 +111,13 @@ impl Revision {
     }
 }
 
+fn git(arguments: &[&str]) -> Result<Output, GitError> {
+    let output = Command::new("git").args(arguments).stdin(Stdio::null()).env("LC_ALL", "C").output();
+    output.map_err(|error| GitError::Missing(super::reason(&error)))
+}
+
 /// What git says, or nothing where it says no.
 fn asked(arguments: &[&str]) -> Result<Option<Vec<u8>>, GitError> {
-    let git = Command::new("git").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let output = git.map_err(|error| GitError::Missing(super::reason(&error)))?;
+    let output = git(arguments)?;
     Ok(output.status.success().then_some(output.stdout))
 }

@@ -163,12 +163,12 @@ fn pair_row(
         match later {
             Some((_, later)) if later == value => {}
             Some((_, later)) => changes.push(format!("{name} {value} → {later}")),
-            None => changes.push(format!("{name} {value} → none")),
+            None => changes.push(format!("{name} {value} → {}", unsaid(name))),
         }
     }
     for (name, value) in &new.attributes {
         if !old.attributes.iter().any(|(own, _)| own == name) {
-            changes.push(format!("{name} none → {value}"));
+            changes.push(format!("{name} {} → {value}", unsaid(name)));
         }
     }
     let (one, other) = (old.side(before), new.side(after));
@@ -190,6 +190,10 @@ fn pair_row(
         }
     }
     let kind = if changes.is_empty() { Kind::Follows } else { Kind::Changed };
+    // Weights and changes by path go by it.
+    if one.name != other.name {
+        changes.insert(0, format!("name {} → {}", one.name, other.name));
+    }
     let shape = |side: &Side| side.output.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
     if one.output != other.output {
         changes.push(format!("output {} → {}", shape(&one), shape(&other)));
@@ -204,6 +208,16 @@ fn pair_row(
         changes.push(format!("field {} → {}", field_text(one.field), field_text(other.field)));
     }
     (!changes.is_empty()).then_some(Row { kind, before: Some(one), after: Some(other), changes })
+}
+
+/// What holds where nothing is told.
+fn unsaid(attribute: &str) -> &'static str {
+    match attribute {
+        "bias" | "padding counted" => "true",
+        "ceil" => "false",
+        "groups" | "dilation" => "1",
+        _ => "none",
+    }
 }
 
 /// What a layer was told, in the words of a file, without what is as PyTorch has it anyway.
@@ -395,6 +409,16 @@ mod tests {
         let norm =
             told("conv: {out: 8, norm: batch, activation: relu}", "conv: {out: 8, norm: batch, activation: silu}");
         assert_eq!(norm, ["~conv1: activation relu → silu"]);
+    }
+
+    #[test]
+    fn another_name_is_told_and_what_was_not_said_has_its_value() {
+        let named = told("conv: {out: 8, name: a}", "conv: {out: 8, name: b}");
+        assert_eq!(named, [">b"]);
+        let rows = layers(&graph("conv: {out: 8, name: a}"), &graph("conv: {out: 8, name: b}"));
+        assert_eq!(rows[0].changes, ["name a → b"]);
+        let bias = told("conv: {out: 8}", "conv: {out: 8, bias: false, groups: 1}");
+        assert!(bias[0].starts_with("~conv1: bias true → false; parameters 224 → 216 (−8)"), "{bias:?}");
     }
 
     #[test]

@@ -36,10 +36,7 @@ pub fn layers(rows: &[Row]) -> Table {
 pub fn words(row: &Row) -> String {
     match (&row.before, &row.after) {
         (Some(side), None) | (None, Some(side)) => side.words.clone(),
-        (Some(before), Some(after)) => {
-            let renamed = (before.name != after.name).then(|| format!("was {}", before.name));
-            renamed.into_iter().chain(row.changes.iter().cloned()).collect::<Vec<_>>().join("; ")
-        }
+        (Some(_), Some(_)) => row.changes.join("; "),
         (None, None) => String::new(),
     }
 }

@@ -73,7 +73,7 @@ fn a_revision_is_read_with_all_that_it_extended_then() {
     let shown = run(folder.path(), &["show", "HEAD~1:nets/base.yaml"]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("conv1"));
     for (name, words) in [
-        ("NOPE:nets/own.yaml", "error: `NOPE` is no revision of the git repository here\n"),
+        ("NOPE:nets/own.yaml", "error: git knows no revision `NOPE` here: Needed a single revision\n"),
         ("HEAD:nets/none.yaml", "error: nets/none.yaml is not there at `HEAD`\n"),
         ("--upload-pack:x", ""),
     ] {
@@ -83,7 +83,10 @@ fn a_revision_is_read_with_all_that_it_extended_then() {
         assert!(words.is_empty() || errors == words, "{errors}");
     }
     let outside = run(tempfile::tempdir().expect("a folder").path(), &["diff", "HEAD:a.yaml", "vgg16"]);
-    assert!(String::from_utf8_lossy(&outside.stderr).contains("no revision"));
+    assert!(String::from_utf8_lossy(&outside.stderr).contains("not a git repository"));
+    // From a folder inside, a path may count from the top too, as git's own do.
+    let top = run(&folder.path().join("nets"), &["show", "HEAD:nets/base.yaml"]);
+    assert!(top.status.success(), "{}", String::from_utf8_lossy(&top.stderr));
 }
 
 #[test]
@@ -100,6 +103,10 @@ fn gits_own_diff_shows_layers_and_survives_a_file_with_mistakes() {
     assert!(diff.contains("-parameters "), "{diff}");
     std::fs::write(at.join("nets/base.yaml"), "layers: [konv]\n").expect("written");
     assert!(git(at, &["diff"]).contains("+layers: [konv]"));
+    std::fs::write(at.join("nets/base.yaml"), [b'#', 0xff, 0xfe, b'\n']).expect("written");
+    git(at, &["diff"]);
+    std::fs::write(at.join("nets/base.yaml"), "# large\n".repeat(200_000)).expect("written");
+    assert!(git(at, &["diff"]).contains("+# large"));
 }
 
 #[test]

@@ -167,8 +167,8 @@ fn a_sweep_that_was_killed_ends_as_one_that_never_was() {
     assert_eq!(shown["status"], "finished");
     for (arguments, words) in [
         (vec!["sweep", "--resume", "killed", "--set", "classes=3"], "`--set` cannot change a sweep that goes on"),
-        (vec!["sweep", "--resume", "nothing"], "nothing is no run"),
-        (vec!["sweep", "--resume", "killed/runs"], "is no run: sweep.json"),
+        (vec!["sweep", "--resume", "nothing"], "nothing is no sweep"),
+        (vec!["sweep", "--resume", "killed/runs"], "is no sweep: sweep.json"),
     ] {
         let refused =
             Command::new(env!("CARGO_BIN_EXE_convlens")).args(&arguments).current_dir(at).output().expect("started");
@@ -201,4 +201,47 @@ fn one_that_is_stopped_says_how_it_goes_on() {
     child.stderr.take().expect("piped").read_to_string(&mut errors).expect("UTF-8");
     assert_eq!(child.wait().expect("ended").code(), Some(130), "{errors}");
     assert!(errors.contains("`convlens sweep --resume sweeps/lenet5-1` goes on"), "{errors}");
+}
+
+#[test]
+fn what_is_varied_is_what_is_trained_and_one_that_fails_stops_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let train = ["--train", "--data", "synthetic", "--out"];
+    let varied = ["sweep", "lenet5", "--vary", "train.lr=0.05,1e30,0.1", "--vary", "train.steps=3,4"];
+    let found = run(at, &[&varied[..], &train, &["lr"]].concat());
+    let rows = found["rows"].as_array().expect("rows");
+    for (number, (lr, steps)) in (1..).zip([(0.05, 3), (0.05, 4), (1e30, 3), (1e30, 4), (0.1, 3), (0.1, 4)]) {
+        let lines = std::fs::read_to_string(at.join(format!("lr/runs/{number}/metrics.jsonl"))).expect("metrics");
+        let start: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+        assert_eq!((start["lr"].as_f64(), start["total_steps"].as_u64()), (Some(lr), Some(steps)));
+        let row = &rows[number - 1];
+        assert_eq!(row["accuracy"].is_null(), lr == 1e30, "{row}");
+        assert_eq!(row["problem"].as_str().is_some_and(|why| why.contains("finite")), lr == 1e30, "{row}");
+    }
+    // It is known that they fail: going on has nothing to do, and looking needs no right to write.
+    let looked = run(at, &["sweep", "--resume", "lr"]);
+    assert_eq!(looked["rows"], found["rows"]);
+    // The network's own recipe counts where nothing else is said.
+    std::fs::write(at.join("own.yaml"), "extends: lenet5\ntrain: {epochs: 2, batch: 256}\n").expect("written");
+    run(at, &["sweep", "own.yaml", "--vary", "c1.out=6", "--train", "--out", "own"]);
+    let lines = std::fs::read_to_string(at.join("own/runs/1/metrics.jsonl")).expect("metrics");
+    assert_eq!(lines.lines().filter(|line| line.contains("\"event\":\"epoch\"")).count(), 2);
+    for (arguments, words) in [
+        (
+            vec!["sweep", "lenet5", "--vary", "train.lr=1,2", "--train", "--recipe", "lr=3"],
+            "`train.lr` is varied, and the recipe",
+        ),
+        (vec!["sweep", "lenet5", "--vary", "train.epochs=1,2", "--train", "--steps", "3"], "`train.epochs` is varied"),
+        (vec!["sweep", "lenet5", "--vary", "c1.out=1,2", "--set", "c1.out=3"], "`c1.out` is varied, and `--set`"),
+        (vec!["sweep", "lenet5", "--vary", "c1.out=1,2", "--front", "ms,macs"], "needs `--measure`"),
+        (vec!["sweep", "lenet5", "--vary", "foo.bar=1,2"], "none of the variants is a network"),
+        (vec!["sweep", "lenet5", "--vary", "c1.out=1,2", "--jobs", "2"], "`--jobs` is for trainings"),
+        (vec!["sweep", "--resume", "lr", "--steps", "9"], "cannot be used with"),
+    ] {
+        let refused =
+            Command::new(env!("CARGO_BIN_EXE_convlens")).args(&arguments).current_dir(at).output().expect("started");
+        let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && errors.contains(words), "{arguments:?}: {errors}");
+    }
 }

@@ -42,6 +42,20 @@ impl Scale {
     }
 }
 
+impl Axis {
+    /// What stands at each tick: with all digits where those that are usual do not tell one from another.
+    pub fn labels(&self, scale: &Scale) -> Vec<String> {
+        let usual: Vec<String> = scale.ticks.iter().map(|tick| (self.write)(*tick)).collect();
+        let is_told = usual.windows(2).all(|pair| pair[0] != pair[1]);
+        if is_told {
+            return usual;
+        }
+        // Ten digits tell ticks apart that were made of round steps.
+        let whole = |tick: &f64| format!("{tick:.9e}").parse::<f64>().unwrap_or(*tick).to_string();
+        scale.ticks.iter().map(whole).collect()
+    }
+}
+
 /// At most so many numbers along an axis.
 const TICKS: f64 = 6.0;
 

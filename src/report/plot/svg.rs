@@ -12,7 +12,7 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 52.0;
 const BOTTOM: f64 = 58.0;
 /// Of the series, in turn; told apart by those who see no red and green too (Okabe & Ito).
-const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
+const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#f0e442", "#000000"];
 /// What our pictures begin with, by which they are told from others'.
 pub const MARK: &str = "<!-- convlens -->\n";
 const STYLE: &str = "text{font-family:Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif;fill:#1b1f24;font-size:11px}\
@@ -32,14 +32,14 @@ impl Plot {
         if let Some((x, y)) = self.fitted() {
             let across = |value: f64| LEFT + x.place(value) * (WIDTH - LEFT - RIGHT);
             let up = |value: f64| HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM);
-            for tick in &x.ticks {
-                let (at, label) = (across(*tick), (self.x.write)(*tick));
+            for (tick, label) in x.ticks.iter().zip(self.x.labels(&x)) {
+                let at = across(*tick);
                 let (low, words) = (HEIGHT - BOTTOM, HEIGHT - BOTTOM + 18.0);
                 let _ = writeln!(text, "<line class=\"g\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{low}\"/>");
                 let _ = writeln!(text, "<text class=\"x\" x=\"{at:.1}\" y=\"{words}\">{}</text>", xml(&label));
             }
-            for tick in &y.ticks {
-                let (at, label) = (up(*tick), (self.y.write)(*tick));
+            for (tick, label) in y.ticks.iter().zip(self.y.labels(&y)) {
+                let at = up(*tick);
                 let right = WIDTH - RIGHT;
                 let _ =
                     writeln!(text, "<line class=\"g\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/>");
@@ -70,10 +70,18 @@ impl Plot {
                 );
             }
         }
+        // Names one after the other, as far as there is room.
+        let mut x = LEFT + 180.0;
         for (at, name) in self.series.iter().enumerate() {
-            let (x, colour) = (LEFT + 150.0 * at as f64 + 220.0, COLOURS[at % COLOURS.len()]);
+            let colour = COLOURS[at % COLOURS.len()];
+            let width = 28.0 + 7.0 * name.chars().count() as f64;
+            if x + width > WIDTH - RIGHT {
+                let _ = writeln!(text, "<text class=\"n\" x=\"{x}\" y=\"44\">…</text>");
+                break;
+            }
             let _ = writeln!(text, "<circle class=\"p\" cx=\"{x}\" cy=\"40\" r=\"5\" fill=\"{colour}\"/>");
             let _ = writeln!(text, "<text class=\"n\" x=\"{}\" y=\"44\">{}</text>", x + 10.0, xml(name));
+            x += width;
         }
         let (middle, low) = ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14.0);
         let _ = writeln!(text, "<text class=\"x n\" x=\"{middle}\" y=\"{low}\">{}</text>", xml(&self.x.name));

@@ -19,8 +19,8 @@ impl Plot {
         let Some((x, y)) = self.fitted() else {
             return vec![title, "  there is nothing to show".into()];
         };
-        let labels: Vec<(usize, String)> = (y.ticks.iter())
-            .map(|tick| (row_of(&y, *tick, height), (self.y.write)(*tick)))
+        let labels: Vec<(usize, String)> = (y.ticks.iter().zip(self.y.labels(&y)))
+            .map(|(tick, label)| (row_of(&y, *tick, height), label))
             .filter(|(row, _)| *row < height)
             .collect();
         let left = labels.iter().map(|(_, label)| label.width()).max().unwrap_or(0);
@@ -61,8 +61,7 @@ impl Plot {
     /// The numbers along the horizontal axis, each centred below its place where there is room.
     fn below(&self, scale: &Scale, columns: usize) -> String {
         let mut line = String::new();
-        for tick in &scale.ticks {
-            let label = (self.x.write)(*tick);
+        for (tick, label) in scale.ticks.iter().zip(self.x.labels(scale)) {
             let at = (scale.place(*tick) * (columns - 1) as f64).round() as usize;
             let start = at.saturating_sub(label.width() / 2).min(columns.saturating_sub(label.width()));
             let taken = line.width();
@@ -82,8 +81,8 @@ fn row_of(scale: &Scale, value: f64, rows: usize) -> usize {
 
 /// The sign of a series, for what is looked for and for the rest.
 fn sign(mark: Mark, series: usize) -> char {
-    const LARGE: [char; 4] = ['●', '▲', '■', '◆'];
-    const SMALL: [char; 4] = ['∙', '▵', '▫', '◇'];
+    const LARGE: [char; 8] = ['●', '▲', '■', '◆', '▼', '◉', '▣', '◈'];
+    const SMALL: [char; 8] = ['∙', '▵', '▫', '◇', '▿', '◌', '▪', '⋄'];
     match mark {
         Mark::Large => LARGE[series % LARGE.len()],
         Mark::Small => SMALL[series % SMALL.len()],

@@ -26,11 +26,14 @@ use crate::spec::budget::Budget;
 use crate::spec::recipe::RunRecipe;
 
 /// What was found out of a variant by work.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Known {
     number: u64,
     pub ms: Option<f64>,
     pub accuracy: Option<f64>,
+    /// Why it could not be trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// Where results are kept; nowhere but in memory without a folder.
@@ -76,14 +79,20 @@ impl Book {
     pub fn create(folder: &Path, plan: &Plan) -> Result<Book, SweepError> {
         let failed = |error: io::Error| unwritable(folder, &error);
         fs::create_dir_all(folder).map_err(failed)?;
-        let there = lock::contents(folder)?;
-        if there.iter().any(|name| name == PLAN) {
-            return Err(RunError::Taken(folder.display().to_string()).into());
-        }
-        if !there.is_empty() {
-            return Err(RunError::NotEmpty(folder.display().to_string()).into());
-        }
+        let is_free = || -> Result<(), SweepError> {
+            let there = lock::contents(folder)?;
+            if there.iter().any(|name| name == PLAN) {
+                return Err(SweepError::Taken { folder: folder.display().to_string() });
+            }
+            match there.is_empty() {
+                true => Ok(()),
+                false => Err(SweepError::NotEmpty { folder: folder.display().to_string() }),
+            }
+        };
+        // In a folder of something else not even a lock is left behind; and another sweep may have begun since.
+        is_free()?;
         let held = lock::lock(folder)?;
+        is_free()?;
         let put = |name: &str, text: &str| {
             let path = folder.join(name);
             write::write_text(&path, text).map_err(|error| unwritable(&path, &error))
@@ -126,7 +135,23 @@ impl Book {
 
     /// One that was begun, with what it was asked for.
     pub fn reopen(folder: &Path) -> Result<(Book, Plan), SweepError> {
-        let no_sweep = |reason: String| SweepError::Run(RunError::NoRun { path: folder.display().to_string(), reason });
+        let plan = Book::plan(folder)?;
+        let held = lock::lock(folder).map_err(|error| match error {
+            RunError::Busy(folder) => SweepError::Busy { folder },
+            other => other.into(),
+        })?;
+        Ok((Book::open_results(folder, held)?, plan))
+    }
+
+    /// What a sweep has found out and was asked for, to be looked at: it may go on meanwhile, and nothing is written.
+    pub fn look(folder: &Path) -> Result<(HashMap<u64, Known>, Plan), SweepError> {
+        let plan = Book::plan(folder)?;
+        let text = read::bytes(&folder.join(RESULTS), RESULT_BYTES).unwrap_or_default();
+        Ok((known(&text), plan))
+    }
+
+    fn plan(folder: &Path) -> Result<Plan, SweepError> {
+        let no_sweep = |reason: String| SweepError::NoSweep { folder: folder.display().to_string(), reason };
         let text = |name: &str| {
             read::text(&folder.join(name), read::SMALL).map_err(|error| no_sweep(format!("{name}: {error}")))
         };
@@ -135,7 +160,6 @@ impl Book {
             let (path, found) = (folder.display().to_string(), asked.version.into());
             return Err(RunError::Newer { path, found }.into());
         }
-        let held = lock::lock(folder)?;
         let bases = asked.networks.iter().map(|id| {
             let name = format!("{}.yaml", safe(id));
             Ok(Base { id: id.clone(), origin: Origin::File(folder.join(&name)), text: text(&name)? })
@@ -153,7 +177,7 @@ impl Book {
             measure: asked.measure,
             train,
         };
-        Ok((Book::open_results(folder, held)?, plan))
+        Ok(plan)
     }
 
     /// Reads what is there; a line that a kill left half is cut off.
@@ -167,13 +191,7 @@ impl Book {
         if whole < text.len() {
             results.set_len(whole as u64).map_err(failed)?;
         }
-        let mut known: HashMap<u64, Known> = HashMap::new();
-        for line in text[..whole].split(|byte| *byte == b'\n') {
-            // A line of a newer convlens, or a damaged one, costs that variant's work once more.
-            if let Ok(own) = serde_json::from_slice::<Known>(line) {
-                known.insert(own.number, own);
-            }
-        }
+        let known = known(&text[..whole]);
         Ok(Book { known, kept: Some(Kept { folder: folder.to_path_buf(), results, _lock: held }) })
     }
 
@@ -188,8 +206,9 @@ impl Book {
     /// Keeps what a variant came to.
     pub fn add(&mut self, variant: &Variant) -> Result<(), SweepError> {
         let Ok(figures) = &variant.result else { return Ok(()) };
-        let own = Known { number: variant.number, ms: figures.ms, accuracy: figures.accuracy };
-        self.known.insert(own.number, own);
+        let trouble = variant.trouble.clone();
+        let own = Known { number: variant.number, ms: figures.ms, accuracy: figures.accuracy, trouble };
+        self.known.insert(own.number, own.clone());
         if let Some(kept) = &mut self.kept {
             let line = serde_json::to_string(&own).unwrap_or_default() + "\n";
             // At once, so that no more than one variant's work is ever lost.
@@ -198,6 +217,12 @@ impl Book {
         }
         Ok(())
     }
+}
+
+/// A line of a newer convlens, a damaged one or half a one costs that variant's work once more.
+fn known(text: &[u8]) -> HashMap<u64, Known> {
+    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Known>(line).ok());
+    lines.map(|own| (own.number, own)).collect()
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> SweepError {

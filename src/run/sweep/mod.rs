@@ -9,6 +9,7 @@ pub mod figures;
 mod training;
 mod vary;
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,19 +18,18 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-pub use book::Book;
+pub use book::{Book, Known};
 pub use figures::{Figure, Figures, front};
 pub use vary::Vary;
 
 use super::measure;
 use super::runs::RunError;
-use super::session::SessionError;
 use crate::graph::{self, Graph};
 use crate::reason::Reason;
 use crate::spec::budget::Budget;
 use crate::spec::recipe::RunRecipe;
 use crate::spec::{Library, LoadError, Origin, variant};
-use training::Trainer;
+use training::{Trained, Trainer};
 
 /// Why a sweep cannot be made, or go on.
 #[derive(Debug, thiserror::Error)]
@@ -42,14 +42,24 @@ pub enum SweepError {
     NoLayer { key: String, network: String },
     #[error("`{key}` is varied twice")]
     Twice { key: String },
-    #[error("there are {0} variants, more than {MOST}; `--random N` takes some of them")]
+    #[error("there are {0} variants, more than a million; `--random N` takes some of them")]
     TooMany(String),
+    #[error("there are more than 10^19 variants, too many to number; vary fewer keys, or fewer values")]
+    Endless,
+    #[error("another convlens works on {folder}; a sweep belongs to one process at a time")]
+    Busy { folder: String },
+    #[error("{folder} holds a sweep already; `--resume {folder}` goes on with it, or choose another `--out`")]
+    Taken { folder: String },
+    #[error("{folder} is not empty and holds no sweep; choose another `--out`")]
+    NotEmpty { folder: String },
+    #[error("{folder} is no sweep: {reason}")]
+    NoSweep { folder: String, reason: String },
     #[error("{0}")]
     Load(#[from] LoadError),
     #[error("{0}")]
     Run(#[from] RunError),
-    #[error("variant {number}: {error}")]
-    Training { number: u64, error: Box<SessionError> },
+    #[error("`{key}` is varied, and {said} says it too")]
+    SaidTwice { key: String, said: &'static str },
 }
 
 /// Most variants of one sweep.
@@ -101,6 +111,8 @@ pub struct Variant {
     pub values: Vec<String>,
     /// What keeps it from being a network.
     pub result: Result<Figures, Reason>,
+    /// Why it could not be measured or trained.
+    pub trouble: Option<String>,
 }
 
 /// The variants of a plan.
@@ -143,13 +155,15 @@ pub enum News<'a> {
 impl Plan {
     /// Variants that there are, drawn or not.
     pub fn count(&self) -> Result<u64, SweepError> {
+        if let Some(some) = self.random.filter(|some| *some > MOST) {
+            return Err(SweepError::TooMany(graph::figures::grouped(some)));
+        }
         let mut counts = self.varies.iter().map(|own| own.values.len() as u64);
         let all = counts.try_fold(self.bases.len() as u64, |all, own| all.checked_mul(own));
-        let all = all.ok_or_else(|| SweepError::TooMany("more than 10^19".into()))?;
-        match self.random {
-            None if all > MOST => Err(SweepError::TooMany(graph::figures::grouped(all))),
-            Some(some) if some > MOST => Err(SweepError::TooMany(graph::figures::grouped(some))),
-            _ => Ok(all),
+        match (all, self.random) {
+            (Some(all), None) if all > MOST => Err(SweepError::TooMany(graph::figures::grouped(all))),
+            (Some(all), _) => Ok(all),
+            (None, _) => Err(SweepError::Endless),
         }
     }
 
@@ -173,6 +187,16 @@ impl Sweep {
         for (at, own) in plan.varies.iter().flat_map(|own| &own.keys).enumerate() {
             if plan.varies.iter().flat_map(|own| &own.keys).skip(at + 1).any(|other| other == own) {
                 return Err(SweepError::Twice { key: own.clone() });
+            }
+        }
+        let said = plan.train.as_ref().map(|recipe| serde_json::to_value(&recipe.train).unwrap_or_default());
+        for key in plan.varies.iter().flat_map(|own| &own.keys).filter_map(|key| key.strip_prefix("train.")) {
+            let is_length = |key: &str| matches!(key, "epochs" | "steps");
+            let same = |own: &str| own == key || is_length(own) && is_length(key);
+            let is_said =
+                said.as_ref().and_then(|own| own.as_object()).is_some_and(|own| own.keys().any(|own| same(own)));
+            if is_said {
+                return Err(SweepError::SaidTwice { key: format!("train.{key}"), said: "the recipe" });
             }
         }
         let numbers = plan.numbers()?;
@@ -200,6 +224,7 @@ impl Sweep {
                     base: places[0],
                     values: values.collect(),
                     result: Err(String::new().into()),
+                    trouble: None,
                 };
                 own.result = sweep.figures(&own);
                 go_on(done.fetch_add(1, Ordering::Relaxed) + 1).then_some(own)
@@ -235,7 +260,7 @@ impl Sweep {
     }
 
     fn figures(&self, variant: &Variant) -> Result<Figures, Reason> {
-        let network = self.network(variant).map_err(|error| first_line(&error))?;
+        let network = self.network(variant).map_err(|error| first_problem(&error))?;
         Ok(Figures::of(&network, &self.plan.budget.over(network.architecture.budget)))
     }
 
@@ -266,15 +291,32 @@ impl Sweep {
         idle
     }
 
+    /// Takes what a book knows already.
+    pub fn take_over(&mut self, known: &HashMap<u64, Known>) {
+        for variant in &mut self.variants {
+            if let (Some(own), Ok(figures)) = (known.get(&variant.number), &mut variant.result) {
+                (figures.ms, figures.accuracy) = (own.ms, own.accuracy.filter(|part| (0.0..=1.0).contains(part)));
+                variant.trouble = own.trouble.clone();
+            }
+        }
+    }
+
+    /// Whether all that the plan asks for has been found out.
+    pub fn is_complete(&self) -> bool {
+        let is_done = |own: &Variant| match &own.result {
+            Ok(figures) if figures.is_within => {
+                let is_measured = self.plan.measure.is_none() || figures.ms.is_some();
+                is_measured && (self.plan.train.is_none() || figures.accuracy.is_some() || own.trouble.is_some())
+            }
+            _ => true,
+        };
+        self.variants.iter().all(is_done)
+    }
+
     /// Measures and trains what the plan asks for and the book does not have yet, as far as the control lets it. What does not fit the
     /// budget is left out.
     pub fn work(&mut self, book: &mut Book, how: &How, on: &mut (dyn FnMut(News) + Send)) -> Result<(), SweepError> {
-        let known = book.known().clone();
-        for variant in &mut self.variants {
-            if let (Some(own), Ok(figures)) = (known.get(&variant.number), &mut variant.result) {
-                (figures.ms, figures.accuracy) = (own.ms, own.accuracy);
-            }
-        }
+        self.take_over(book.known());
         if let Some(measuring) = self.plan.measure {
             self.measure(book, how, measuring, on)?;
         }
@@ -284,10 +326,10 @@ impl Sweep {
         Ok(())
     }
 
-    fn wanted(&self, is_known: impl Fn(&Figures) -> bool) -> Vec<(usize, bool)> {
+    fn wanted(&self, is_known: impl Fn(&Variant, &Figures) -> bool) -> Vec<(usize, bool)> {
         let all = self.variants.iter().enumerate();
         let of = |(at, own): (usize, &Variant)| {
-            own.result.as_ref().ok().filter(|own| own.is_within).map(|own| (at, is_known(own)))
+            own.result.as_ref().ok().filter(|own| own.is_within).map(|figures| (at, is_known(own, figures)))
         };
         all.filter_map(of).collect()
     }
@@ -299,7 +341,7 @@ impl Sweep {
         measuring: Measuring,
         on: &mut (dyn FnMut(News) + Send),
     ) -> Result<(), SweepError> {
-        for (at, was_known) in self.wanted(|own| own.ms.is_some()) {
+        for (at, was_known) in self.wanted(|_, figures| figures.ms.is_some()) {
             if how.ends() {
                 break;
             }
@@ -336,7 +378,7 @@ impl Sweep {
         recipe: &RunRecipe,
         on: &mut (dyn FnMut(News) + Send),
     ) -> Result<(), SweepError> {
-        let wanted = self.wanted(|own| own.accuracy.is_some());
+        let wanted = self.wanted(|own, figures| figures.accuracy.is_some() || own.trouble.is_some());
         let next = AtomicUsize::new(0);
         let jobs = how.jobs.clamp(1, wanted.len().max(1));
         let threads = (rayon::current_num_threads() / jobs).max(1);
@@ -357,7 +399,7 @@ impl Sweep {
                 let mut now = variant.clone();
                 if !was_known {
                     let own = trainer.train(&bases[variant.base], &variant, &sets[turn]);
-                    let (accuracy, notes) = match own {
+                    let Trained { accuracy, trouble, notes } = match own {
                         Ok(Some(own)) => own,
                         Ok(None) => break,
                         Err(error) => {
@@ -368,6 +410,7 @@ impl Sweep {
                     if let Ok(figures) = &mut now.result {
                         figures.accuracy = accuracy;
                     }
+                    now.trouble = trouble;
                     let mut shared = locked(&shared);
                     notes.into_iter().for_each(|note| (shared.1)(News::Note(note)));
                     if let Err(error) = shared.0.add(&now) {
@@ -404,11 +447,13 @@ fn worked_out(library: &Library, base: &Base, sets: &[(String, String)]) -> Resu
 }
 
 /// The first thing that is wrong.
-fn first_line(error: &LoadError) -> String {
-    match error {
-        LoadError::Invalid(report) => report.diagnostics.first().map_or_else(String::new, |own| own.message.clone()),
-        other => other.to_string(),
-    }
+fn first_problem(error: &LoadError) -> String {
+    let LoadError::Invalid(report) = error else { return error.to_string() };
+    let Some(first) = report.diagnostics.first() else { return String::new() };
+    let place = if first.place.path.is_empty() { String::new() } else { format!("{}: ", first.place.path) };
+    let of = first.file.strip_prefix("--set ").map_or(place, |key| format!("{key}: "));
+    let expected = if first.expected.is_empty() { String::new() } else { format!("; {}", first.expected) };
+    format!("{of}{}{expected}", first.message)
 }
 
 /// When work must end that may take so long.

@@ -24,7 +24,15 @@ pub struct Trainer<'a> {
 /// Part of the images that is kept aside where the data has none for it.
 const ASIDE: f64 = 0.1;
 
-type Trained = (Option<f64>, Vec<String>);
+/// What a training came to.
+#[derive(Debug, Default)]
+pub struct Trained {
+    pub accuracy: Option<f64>,
+    /// Why it could not be trained; another variant may be.
+    pub trouble: Option<String>,
+    /// What one should know of it.
+    pub notes: Vec<String>,
+}
 
 impl Trainer<'_> {
     /// The accuracy that training came to, with what one should know of it; none where it was ended before.
@@ -34,13 +42,17 @@ impl Trainer<'_> {
         variant: &Variant,
         sets: &[(String, String)],
     ) -> Result<Option<Trained>, SweepError> {
-        let failed = |error: SessionError| SweepError::Training { number: variant.number, error: Box::new(error) };
+        // A folder that cannot be written stops the sweep; all else is this variant's own.
+        let failed = |error: SessionError| match error {
+            SessionError::Run(error) => Err(SweepError::Run(error)),
+            error => Ok(Some(Trained { trouble: Some(why(&error)), ..Trained::default() })),
+        };
         let folder = self.folder.map(|folder| folder.join("runs").join(variant.number.to_string()));
         let there = folder.as_deref().filter(|folder| folder.join(ARCHITECTURE).is_file()).map(Found::open);
         if let Some(Ok(summary)) = there.as_ref().map(|own| &own.summary)
             && summary.status == Status::Finished
         {
-            return Ok(Some((accuracy(summary), Vec::new())));
+            return Ok(Some(Trained { accuracy: accuracy(summary), ..Trained::default() }));
         }
         let session = match (&there, &folder) {
             (Some(_), Some(folder)) => {
@@ -49,17 +61,23 @@ impl Trainer<'_> {
             }
             _ => self.begin(base, variant, sets, folder.as_deref()),
         };
-        let session = session.map_err(failed)?;
+        let session = match session {
+            Ok(session) => session,
+            Err(error) => return failed(error),
+        };
         let notes = session.notes.iter().map(|note| format!("variant {}: {note}", variant.number)).collect();
         let on = &mut |_| ControlFlow::Continue(());
         let control = Control { stop: Arc::clone(&self.how.stop), commands: None, until: self.how.until };
-        let over = session.run(&control, Observed::default(), on, &mut |_| Ok(())).map_err(failed)?;
+        let over = match session.run(&control, Observed::default(), on, &mut |_| Ok(())) {
+            Ok(over) => over,
+            Err(error) => return failed(error),
+        };
         if !over.end.is_finished() {
             return Ok(None);
         }
         let of_run = over.summary.as_ref().and_then(accuracy);
         let judged = over.validation.or(over.test).map(|own| own.accuracy);
-        Ok(Some((of_run.or(judged), notes)))
+        Ok(Some(Trained { accuracy: of_run.or(judged), trouble: None, notes }))
     }
 
     fn begin(
@@ -71,6 +89,9 @@ impl Trainer<'_> {
     ) -> Result<Session, SessionError> {
         let loaded = self.library.load_text(&base.origin, base.text.clone(), sets)?;
         let mut recipe = self.recipe.train.clone().over(&loaded.architecture.train);
+        if recipe.epochs.is_none() && recipe.steps.is_none() {
+            recipe.epochs = Some(1);
+        }
         let data: Source = self
             .recipe
             .data
@@ -98,6 +119,15 @@ impl Trainer<'_> {
         };
         session::begin(self.library, &wanted)
     }
+}
+
+/// Without what only `train` has flags for.
+fn why(error: &SessionError) -> String {
+    let words = match error {
+        SessionError::Load(error) => super::first_problem(error),
+        other => other.to_string(),
+    };
+    words.split("; try a lower").next().unwrap_or(&words).to_string()
 }
 
 /// The best that was reached on validation images, else on test images, else while learning.

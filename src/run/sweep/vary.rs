@@ -96,19 +96,27 @@ fn range(text: &str) -> Option<Result<Vec<String>, &'static str>> {
     if !grows || from_value > to_value {
         return Some(Err("a range goes from the smaller to the larger, by a step above 0 or times more than 1"));
     }
-    // As many places as were typed, so that 0.1 three times over is 0.3.
-    let places = |text: &str| text.trim().split_once('.').map_or(0, |(_, places)| places.len());
-    let most = places(from).max(places(size)).min(12);
-    let mut values = Vec::new();
-    let mut value = from_value;
-    for at in 1..=MOST_VALUES + 1 {
-        if value > to_value * (1.0 + 1e-12) {
+    // Whole numbers stay whole, also where they grow by a part: 8, 12, 18 are 8 times 1.5 again and again.
+    let is_whole = |text: &str| text.trim().parse::<i64>().is_ok();
+    let stays_whole = is_whole(from) && (is_whole(size) || sign == "*");
+    let mut values: Vec<String> = Vec::new();
+    for at in 0..=MOST_VALUES {
+        let value =
+            if sign == "*" { from_value * size_value.powi(at as i32) } else { from_value + at as f64 * size_value };
+        if value > to_value * (1.0 + 1e-12) || !value.is_finite() {
             break;
         }
-        values.push(format!("{value:.most$}"));
-        value = if sign == "*" { from_value * size_value.powi(at as i32) } else { from_value + at as f64 * size_value };
+        let text = if stays_whole { format!("{value:.0}") } else { rounded(value) };
+        if values.last() != Some(&text) {
+            values.push(text);
+        }
     }
     Some(Ok(values))
+}
+
+/// Twelve digits, so that 0.1 three times over is 0.3.
+fn rounded(value: f64) -> String {
+    format!("{value:.11e}").parse::<f64>().unwrap_or(value).to_string()
 }
 
 /// What a key of `--vary` stands for on a network: keys that `--set` knows. A kind's field is that of every layer of the kind,
@@ -186,6 +194,9 @@ mod tests {
         assert_eq!(values("a.out=32..256*2,8"), ["32", "64", "128", "256", "8"]);
         assert_eq!(values("a.p=0.1..0.3/0.1"), ["0.1", "0.2", "0.3"]);
         assert_eq!(values("a.out=3..5"), ["3", "4", "5"]);
+        assert_eq!(values("train.lr=1e-3..1e-1*10"), ["0.001", "0.01", "0.1"]);
+        assert_eq!(values("train.lr=0.001..0.002*1.2"), ["0.001", "0.0012", "0.00144", "0.001728"]);
+        assert_eq!(values("a.out=8..30*1.5"), ["8", "12", "18", "27"]);
         assert_eq!(values("input=[3,32,32],[3, 64, 64]"), ["[3,32,32]", "[3, 64, 64]"]);
         assert_eq!(values("a.activation=relu,'a,b',relu"), ["relu", "'a,b'"]);
         let vary: Vary = "a.out + b.out=1".parse().expect("sound");
