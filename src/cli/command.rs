@@ -15,7 +15,12 @@ const PRINT_NONE: [&str; 6] = ["explore", "export", "import", "completions", "sc
 
 /// The whole command line.
 pub fn command() -> Command {
-    let command = Cli::command();
+    // Behind a command's own flags.
+    let behind = ["dir", "sets", "format", "color", "quiet", "verbose"];
+    let mut command = Cli::command();
+    for (at, id) in behind.into_iter().enumerate() {
+        command = command.mut_arg(id, |arg| arg.display_order(1000 + at));
+    }
     let shared: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     completing::with_names(command).mut_subcommands(|own| fitted(own, &shared))
 }
@@ -36,7 +41,13 @@ pub fn parse_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Re
 /// A flag that is said at a command itself goes before the one that all share: it is read the same, and shown as fits here.
 fn fitted(own: Command, shared: &[Arg]) -> Command {
     let name = own.get_name().to_string();
-    let mut own = own;
+    // Whatever reads a file reads what arrives, too; the explorer's keys come from there.
+    let reads = |id: &str| matches!(id, "arch" | "archs" | "before" | "after") && name != "explore";
+    let dash = |arg: Arg| {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help}; `-` is standard input"))
+    };
+    let mut own = own.mut_args(|arg| if reads(arg.get_id().as_str()) { dash(arg) } else { arg });
     for arg in shared {
         let id = arg.get_id().as_str();
         let is_vain = OF_ARCHITECTURES.contains(&id) && READ_NONE.contains(&name.as_str())

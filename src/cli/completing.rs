@@ -42,6 +42,7 @@ pub fn with_names(command: Command) -> Command {
         "arch" | "archs" | "before" | "after" | "files" => arg.add(ArgValueCompleter::new(architectures)),
         "layer" | "freeze" => arg.add(ArgValueCompleter::new(layers)),
         "run" | "runs" => arg.add(ArgValueCompleter::new(run_ids)),
+        "page" => arg.add(ArgValueCompleter::new(pages)),
         "resume" => arg.add(ArgValueCompleter::new(run_folders)),
         _ => arg,
     });
@@ -90,6 +91,15 @@ fn layers(current: &OsStr) -> Vec<CompletionCandidate> {
     let blocks = network.blocks.iter().map(|block| (block.path.clone(), "a block".to_string()));
     let layers = network.layers.iter().map(|layer| (layer.name.clone(), layer.operation.kind().to_string()));
     let all = blocks.chain(layers).filter_map(|(name, about)| candidate(name, &about));
+    all.filter(|own| begins(own, current)).collect()
+}
+
+fn pages(current: &OsStr) -> Vec<CompletionCandidate> {
+    let mut whole = <super::Cli as clap::CommandFactory>::command();
+    whole.build();
+    let all = whole.get_subcommands().filter_map(|own| {
+        candidate(own.get_name().to_string(), &own.get_about().map(ToString::to_string).unwrap_or_default())
+    });
     all.filter(|own| begins(own, current)).collect()
 }
 

@@ -237,6 +237,14 @@ fn evaluate(context: &Context, args: &EvaluateArgs, work: &Work) -> Result<(), F
     for why in &judged.broken {
         context.say(&format!("{why}; it is left out"));
     }
+    if judged.unsound > 0 {
+        let words = "outputs are no numbers, and count as wrong; `convlens forward … --trace` says where that begins";
+        context.say(&format!(
+            "warning: of {} of {} images the {words}",
+            grouped(judged.unsound),
+            grouped(judged.images)
+        ));
+    }
     let name = |class: usize| {
         let named = names.as_ref().and_then(|names| names.get(class));
         named.map_or_else(|| format!("class {class}"), Clone::clone)
@@ -250,7 +258,12 @@ fn evaluate(context: &Context, args: &EvaluateArgs, work: &Work) -> Result<(), F
         let again = judge(compiled, &set, how, |_| true);
         what_ifs.extend(again.map(|judged| WhatIf { words, changed, judged }));
     };
-    // Pruned first, as what is kept is what is then rounded.
+    // Each alone, then both: pruned first, as what is kept is what is then rounded.
+    if let (Some(precision), Some(_)) = (args.quantise, args.prune) {
+        let mut alone = compiled.clone();
+        let changed = compress::quantise(&mut alone, precision);
+        what_if(format!("in {}", precision.name()), changed, &mut alone);
+    }
     let mut pruned = Changed::default();
     if let Some(part) = args.prune {
         pruned = compress::prune(&mut compiled, part);
@@ -265,6 +278,10 @@ fn evaluate(context: &Context, args: &EvaluateArgs, work: &Work) -> Result<(), F
         what_if(words, changed, &mut compiled);
     }
     let told = Told { network, data: &work.data, split, judged: &judged, seconds, name: &name, what_ifs };
+    if matches!(context.common.format, Format::Csv | Format::Markdown) {
+        // Their one table is of the classes.
+        told.what_ifs().iter().for_each(|line| context.say(line));
+    }
     told.print(context)
 }
 
@@ -360,6 +377,26 @@ impl Told<'_> {
         output::print(context, &table, || self.json(), &self.words())
     }
 
+    /// The same images by changed weights, a line for each change.
+    fn what_ifs(&self) -> Vec<String> {
+        let (judged, percent) = (self.judged, |share: f64| format!("{:.2}%", 100.0 * share));
+        let top = judged.top.0;
+        let line = |own: &WhatIf| {
+            format!(
+                "{}: top-1 {} ({} points), top-{top} {}, loss {:.4}; weights off by {:.2}%, {} of {} are 0",
+                own.words,
+                percent(own.judged.top1),
+                format!("{:+.2}", 100.0 * (own.judged.top1 - judged.top1)).replace('-', "−"),
+                percent(own.judged.top.1),
+                own.judged.loss,
+                100.0 * own.changed.relative_error,
+                grouped(own.changed.zeros),
+                grouped(own.changed.weights)
+            )
+        };
+        self.what_ifs.iter().map(line).collect()
+    }
+
     fn words(&self) -> Vec<String> {
         let (judged, percent) = (self.judged, |share: f64| format!("{:.2}%", 100.0 * share));
         let (top, in_top) = judged.top;
@@ -377,19 +414,7 @@ impl Told<'_> {
             ),
             format!("{:.1} s, {:.0} images/s", self.seconds, judged.images as f64 / self.seconds.max(1e-9)),
         ];
-        for own in &self.what_ifs {
-            lines.push(format!(
-                "{}: top-1 {} ({} points), top-{top} {}, loss {:.4}; weights off by {:.2}%, {} of {} are 0",
-                own.words,
-                percent(own.judged.top1),
-                format!("{:+.2}", 100.0 * (own.judged.top1 - judged.top1)).replace('-', "−"),
-                percent(own.judged.top.1),
-                own.judged.loss,
-                100.0 * own.changed.relative_error,
-                grouped(own.changed.zeros),
-                grouped(own.changed.weights)
-            ));
-        }
+        lines.extend(self.what_ifs());
         let pairs = judged.confused(LISTED);
         if !pairs.is_empty() {
             lines.push(String::new());

@@ -28,21 +28,20 @@ pub fn run(args: &ManArgs) -> Result<(), Failure> {
     let mut whole = command().disable_help_subcommand(true);
     whole.build();
     let Some(folder) = &args.out else {
-        let own = match &args.page {
-            None => whole,
-            Some(page) => {
-                let none = || Failure::Message(format!("there is no command `{page}`; `convlens --help` lists them"));
-                whole.get_subcommands().find(|own| own.get_name() == page).cloned().ok_or_else(none)?
-            }
+        let named = |page: &String| {
+            // `runs show` as `man` would have it, or as one types it.
+            let wanted = format!("convlens-{}", page.replace(' ', "-"));
+            let none = || Failure::Message(format!("there is no command `{page}`; `convlens --help` lists them"));
+            pages(&whole).into_iter().find(|(name, _)| *name == wanted).map(|(_, own)| own).ok_or_else(none)
         };
+        let own = args.page.as_ref().map_or_else(|| Ok(whole.clone()), named)?;
         return Ok(output::write_bytes(rendered(own)?.as_bytes())?);
     };
+    Inputs::default().spare_folder(folder).map_err(super::unwritable(folder))?;
     std::fs::create_dir_all(folder).map_err(|error| {
         Failure::Message(format!("cannot write {}: {}", folder.display(), crate::files::reason(&error)))
     })?;
-    let commands = whole.get_subcommands().map(|own| (format!("convlens-{}", own.get_name()), own.clone()));
-    let pages: Vec<(String, Command)> =
-        std::iter::once(("convlens".to_string(), whole.clone())).chain(commands).collect();
+    let pages = pages(&whole);
     let kind = Kind::Text { ending: ".1", begins: MARK };
     for (name, _) in &pages {
         let path = folder.join(format!("{name}.1"));
@@ -57,6 +56,13 @@ pub fn run(args: &ManArgs) -> Result<(), Failure> {
         output::page().line(&path.display().to_string())?;
     }
     Ok(())
+}
+
+/// A command and all in it, by their pages' names.
+fn pages(own: &Command) -> Vec<(String, Command)> {
+    let name = own.get_display_name().unwrap_or(own.get_name()).to_string();
+    let inside = own.get_subcommands().filter(|own| own.get_name() != "help").flat_map(pages);
+    std::iter::once((name, own.clone())).chain(inside).collect()
 }
 
 fn rendered(own: Command) -> Result<String, Failure> {

@@ -144,7 +144,7 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Find a learning rate by a short ramp of rising ones
     LrFind(Box<lr_find::LrFindArgs>),
-    /// What training has left behind: list, show, compare, export
+    /// What training has left behind: list, show, compare, hand to TensorBoard
     Runs(runs::RunsArgs),
     /// List the tensors of a weights file, and how they fit an architecture; fetch published ones
     Weights(weights::WeightsArgs),

@@ -184,7 +184,10 @@ fn sweep(context: &Context, args: &SweepArgs) -> Result<(), Failure> {
         (Some(folder), _) => Some(Book::reopen(folder)?.0),
         // Of what are no networks nothing is kept.
         _ if sound == 0 => None,
-        (None, Some(folder)) => Some(Book::create(folder, &sweep.plan)?),
+        (None, Some(folder)) => {
+            Inputs::default().spare_folder(folder).map_err(super::unwritable(folder))?;
+            Some(Book::create(folder, &sweep.plan)?)
+        }
         (None, None) if works => Some(Book::create_next(FOLDER.as_ref(), &sweep.plan)?),
         (None, None) => None,
     };

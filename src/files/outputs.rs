@@ -10,6 +10,8 @@ use super::write;
 /// Why nothing is written there. The words go on after "cannot write PATH: ".
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
+    #[error("`-` is standard input, and nothing is written there; name a file (`./-` is one)")]
+    Dash,
     #[error("it is {0}, which this reads; choose another place")]
     IsRead(&'static str),
     #[error("it holds something else than {}; choose another file, or `--force` replaces it", .0.words())]
@@ -50,6 +52,7 @@ impl Kind {
             Kind::Text { ending: ".svg", .. } => "an SVG picture of ours",
             Kind::Text { ending: ".html", .. } => "a page of ours (.html)",
             Kind::Text { ending: ".tex", .. } => "LaTeX of ours",
+            Kind::Text { ending: ".1", .. } => "a page of ours for man",
             Kind::Text { .. } => "a graph of ours for Graphviz",
         }
     }
@@ -63,6 +66,7 @@ impl Kind {
             Kind::Text { ending: ".svg", .. } => "NAME.svg",
             Kind::Text { ending: ".html", .. } => "NAME.html",
             Kind::Text { ending: ".tex", .. } => "NAME.tex",
+            Kind::Text { ending: ".1", .. } => "NAME.1",
             Kind::Text { .. } => "NAME.dot",
         }
     }
@@ -123,13 +127,19 @@ impl Inputs {
         self.0.iter().find(|(input, _)| same(input)).map(|(_, what)| *what)
     }
 
-    /// Refuses a file that is read.
+    /// Refuses a file that is read, and what as an input would be standard input.
     pub fn spare(&self, path: &Path) -> Result<(), OutputError> {
+        if read::is_standard_input(path) {
+            return Err(OutputError::Dash);
+        }
         self.which(path).map_or(Ok(()), |what| Err(OutputError::IsRead(what)))
     }
 
     /// Refuses a folder, there or not, within one that is read: it would be read with the rest.
     pub fn spare_folder(&self, folder: &Path) -> Result<(), OutputError> {
+        if read::is_standard_input(folder) {
+            return Err(OutputError::Dash);
+        }
         let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         let there = whole.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
         there.map_or(Ok(()), |there| self.spare(&there))
@@ -137,6 +147,9 @@ impl Inputs {
 
     /// As [`Inputs::check`], where the folder may be made only when something is written.
     pub fn check_in_folder(&self, path: &Path, kind: Kind, force: bool) -> Result<(), OutputError> {
+        if path.starts_with("-") {
+            return Err(OutputError::Dash);
+        }
         match fs::symlink_metadata(path) {
             Ok(_) => self.check(path, kind, force),
             Err(_) => Ok(()),

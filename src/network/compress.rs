@@ -82,17 +82,20 @@ impl Changed {
 
 /// Rounds the weights of convs and linear layers to what a format holds.
 pub fn quantise(network: &mut Compiled, precision: Precision) -> Changed {
-    change(network, |values, shape, transposed| {
-        let channels = if transposed { shape[1] } else { shape[0] };
-        let each = values.len() / channels.max(1);
-        if transposed {
-            // Of a transposed conv [in, out/groups, …] an output channel lies apart.
-            let inside: usize = shape[2..].iter().product();
-            let mut channel = Vec::with_capacity(each);
-            for output in 0..channels {
+    change(network, |values, shape, layout| match layout {
+        Layout::OutputsFirst => {
+            let each = values.len() / shape[0].max(1);
+            values.chunks_mut(each.max(1)).for_each(|channel| precision.round(channel));
+        }
+        Layout::InputsFirst { groups } => {
+            // [in, out/groups, …]: an output channel of a group lies apart, over the inputs of that group alone.
+            let (inputs, outputs, inside) = (shape[0], shape[1], shape[2..].iter().product::<usize>());
+            let each = inputs / groups.max(1);
+            let mut channel = Vec::with_capacity(each * inside);
+            for (group, output) in (0..groups).flat_map(|group| (0..outputs).map(move |output| (group, output))) {
                 let places = || {
-                    (0..shape[0]).flat_map(|input| {
-                        let start = (input * channels + output) * inside;
+                    (group * each..(group + 1) * each).flat_map(move |input| {
+                        let start = (input * outputs + output) * inside;
                         start..start + inside
                     })
                 };
@@ -101,8 +104,6 @@ pub fn quantise(network: &mut Compiled, precision: Precision) -> Changed {
                 precision.round(&mut channel);
                 places().zip(&channel).for_each(|(at, value)| values[at] = *value);
             }
-        } else {
-            values.chunks_mut(each.max(1)).for_each(|channel| precision.round(channel));
         }
     })
 }
@@ -197,16 +198,29 @@ fn prunable(network: &Compiled) -> Vec<usize> {
     all.filter(|(_, own)| own.role == Role::Weight && has_weights(own.layer)).map(|(index, _)| index).collect()
 }
 
-/// Changes weights in PyTorch's order; the closure gets them with their shape, and whether it is that of a transposed conv.
-fn change(network: &mut Compiled, mut with: impl FnMut(&mut [f32], &[usize], bool)) -> Changed {
+/// Where a weight's output channels are.
+#[derive(Clone, Copy)]
+enum Layout {
+    OutputsFirst,
+    /// Of a transposed conv.
+    InputsFirst {
+        groups: usize,
+    },
+}
+
+/// Changes weights in PyTorch's order; the closure gets them with their shape and layout.
+fn change(network: &mut Compiled, mut with: impl FnMut(&mut [f32], &[usize], Layout)) -> Changed {
     let mut changed = Changed::default();
     let (mut apart, mut all) = (0f64, 0f64);
     for index in prunable(network) {
         let parameter = &network.parameters[index];
-        let turned = matches!(network.layers[parameter.layer].operation, Operation::ConvTranspose { .. });
+        let layout = match network.layers[parameter.layer].operation {
+            Operation::ConvTranspose { groups, .. } => Layout::InputsFirst { groups: groups as usize },
+            _ => Layout::OutputsFirst,
+        };
         let before = parameter.in_pytorchs_order().into_owned();
         let (shape, mut after) = (parameter.shape.clone(), before.clone());
-        with(&mut after, &shape, turned);
+        with(&mut after, &shape, layout);
         for (before, after) in before.iter().zip(&after) {
             apart += (f64::from(*after) - f64::from(*before)).powi(2);
             all += f64::from(*before).powi(2);
@@ -228,8 +242,7 @@ mod tests {
     use crate::spec::{Library, Origin};
 
     fn network() -> Compiled {
-        let text =
-            "input: [3, 8, 8]\nlayers: [conv3-4 relu, conv_transpose: {out: 2, kernel: 2}, flatten, linear: 3]\n";
+        let text = "input: [3, 8, 8]\nlayers: [conv3-4 relu, conv_transpose: {out: 4, kernel: 2, groups: 2}, flatten, linear: 3]\n";
         let loaded = Library::new(None).load_text(&Origin::File("a.yaml".into()), text.into(), &[]).expect("sound");
         Compiled::initialised(&graph::analyse(&loaded).expect("fits"), Init::Kaiming, 3)
     }
@@ -261,7 +274,7 @@ mod tests {
         let (before, mut network) = (weights(&network()), network());
         let changed = quantise(&mut network, Precision::Int8);
         let after = weights(&network);
-        assert_eq!(changed.weights, 3 * 4 * 9 + 4 * 2 * 4 + 3 * 2 * 16 * 16);
+        assert_eq!(changed.weights, 3 * 4 * 9 + 4 * 2 * 4 + 3 * 4 * 16 * 16);
         assert!(changed.relative_error > 1e-4 && changed.relative_error < 0.01, "{changed:?}");
         for (before, after, channels) in [(&before[0], &after[0], 4), (&before[2], &after[2], 3)] {
             for (before, after) in before.chunks(before.len() / channels).zip(after.chunks(after.len() / channels)) {
@@ -272,14 +285,16 @@ mod tests {
                 }
             }
         }
-        // [4, 2, 2, 2] of a transposed conv: its outputs are the second axis.
-        for output in 0..2 {
+        // [4, 2, 2, 2] of a transposed conv in two groups: inputs 0 and 1 make the first two outputs, 2 and 3 the others.
+        for (group, output) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let own = |values: &[f32]| -> Vec<f32> {
-                (0..4).flat_map(|input| values[(input * 2 + output) * 4..][..4].to_vec()).collect()
+                (2 * group..2 * group + 2).flat_map(|input| values[(input * 2 + output) * 4..][..4].to_vec()).collect()
             };
             let (before, after) = (own(&before[1]), own(&after[1]));
             let step = before.iter().fold(0f32, |most, own| most.max(own.abs())) / 127.0;
             assert!(before.iter().zip(&after).all(|(before, after)| (before - after).abs() <= 0.5001 * step));
+            let largest = after.iter().fold(0f32, |most, own| most.max(own.abs()));
+            assert!((largest / step - 127.0).abs() < 1e-3, "its own largest fills the range");
         }
     }
 

@@ -211,6 +211,9 @@ pub fn begin_text(library: &Library, wanted: &Begin, text: String) -> Result<Ses
                 notes.push(format!("`{word}` changes nothing: all of the weights are in the file"));
             }
             notes.extend(parts);
+            if let Some(layer) = super::train::not_finite(&read.compiled) {
+                return Err(TrainError::Unsound { path: path.display().to_string(), layer }.into());
+            }
             read.compiled
         }
         None => Compiled::initialised(&network, recipe.init, recipe.seed),

@@ -30,6 +30,18 @@ pub enum What {
 }
 
 impl What {
+    /// In words, before "at" a layer.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            What::NotFinite => "no numbers",
+            What::Overflow => "beyond f16",
+            What::Dead => "nothing but 0",
+            What::Vanished => "vanishing",
+            What::Grown => "growing",
+        }
+    }
+
+    /// For programs.
     pub fn word(self) -> &'static str {
         match self {
             What::NotFinite => "not_finite",
@@ -55,6 +67,15 @@ pub fn findings(network: &Graph, compiled: &Compiled, runs: &[LayerRun], input: 
     // What a gate gives is small by design, and probabilities are.
     let leads = liveness::main_path(&network.layers);
     let of = |index: usize| runs.iter().find(|run| run.index == index).map(|run| run.statistics);
+    // A variance without end makes zeros of everything, which look sound.
+    for own in &compiled.running {
+        let values = own.statistics.mean.iter().chain(&own.statistics.variance);
+        if values.into_iter().any(|value| !value.is_finite()) {
+            let words = "its running statistics are no numbers".to_string();
+            found.push(Finding { layer: own.name.clone(), what: What::NotFinite, words });
+            break;
+        }
+    }
     for run in runs {
         let (layer, own) = (&network.layers[run.index], run.statistics);
         let mut add = |what: What, words: String| {
@@ -67,7 +88,7 @@ pub fn findings(network: &Graph, compiled: &Compiled, runs: &[LayerRun], input: 
                 Source::Input => Some(input),
                 Source::Layer(from) => of(from),
             });
-            add(What::NotFinite, format!("{} of {} values are no numbers{cause}", own.non_finite, own.count));
+            add(What::NotFinite, format!("{} no numbers{cause}", of_all(own.non_finite, own.count, "values")));
             // All that follows comes from this.
             break;
         }
@@ -79,18 +100,40 @@ pub fn findings(network: &Graph, compiled: &Compiled, runs: &[LayerRun], input: 
         if !leads[run.index] || is_probability {
             continue;
         }
-        let ratio = own.std / input.std.max(f64::MIN_POSITIVE);
-        if largest == 0.0 {
-            add(What::Dead, "every value is 0".into());
-        } else if largest < F16_LEAST || ratio < FAR {
-            let times = crate::graph::figures::grouped((1.0 / ratio.max(1e-30)).min(1e30) as u128);
-            add(What::Vanished, format!("values reach {largest:.1e} and differ {times} times less than the input's"));
-        } else if ratio > 1.0 / FAR {
-            let times = crate::graph::figures::grouped(ratio.min(1e30) as u128);
-            add(What::Grown, format!("values reach {largest:.1e} and differ {times} times more than the input's"));
+        // An input that is the same everywhere is nothing to compare with.
+        let ratio = (input.std > 0.0).then(|| own.std / input.std);
+        match ratio {
+            _ if largest == 0.0 => add(What::Dead, "every value is 0".into()),
+            Some(ratio) if ratio < FAR => {
+                let less = if ratio > 0.0 {
+                    format!("{} times less than", times(1.0 / ratio))
+                } else {
+                    "in nothing, unlike".into()
+                };
+                add(What::Vanished, format!("values reach {largest:.1e} and differ {less} the input's"));
+            }
+            Some(ratio) if ratio > 1.0 / FAR => {
+                let more = times(ratio);
+                add(What::Grown, format!("values reach {largest:.1e} and differ {more} times more than the input's"));
+            }
+            _ if largest < F16_LEAST => add(What::Vanished, format!("values reach no more than {largest:.1e}")),
+            _ => {}
         }
     }
     found
+}
+
+/// `1 of 8 values is`, `2 of 8 values are`.
+fn of_all(count: usize, of: usize, what: &str) -> String {
+    format!("{count} of {of} {what} {}", if count == 1 { "is" } else { "are" })
+}
+
+/// `20,000`, or `3.6e37` where digits would say nothing.
+pub fn times(ratio: f64) -> String {
+    match ratio < 1e6 {
+        true => crate::graph::figures::grouped(ratio.round() as u64),
+        false => format!("{ratio:.1e}"),
+    }
 }
 
 /// Why a layer gives what is no number, as far as one can see: its parameters, or what it reads.
@@ -99,13 +142,17 @@ fn cause(network: &Graph, compiled: &Compiled, index: usize, of: &dyn Fn(Source)
     for parameter in compiled.parameters.iter().filter(|own| own.layer == index) {
         let count = bad(&view::values(&parameter.values));
         if count > 0 {
-            return format!(": {count} values of `{}` are none", parameter.name);
+            let name = format!("values of `{}`", parameter.name);
+            return format!(": {} no numbers", of_all(count, parameter.len(), &name));
         }
     }
-    if let Some(own) = compiled.running.iter().find(|own| own.layer == index)
-        && bad(&own.statistics.mean) + bad(&own.statistics.variance) > 0
-    {
-        return format!(": running statistics of `{}` are none", own.name);
+    if let Some(own) = compiled.running.iter().find(|own| own.layer == index) {
+        if bad(&own.statistics.mean) + bad(&own.statistics.variance) > 0 {
+            return format!(": running statistics of `{}` are no numbers", own.name);
+        }
+        if own.statistics.variance.iter().any(|own| *own < 0.0) {
+            return format!(": a running variance of `{}` is below 0", own.name);
+        }
     }
     for source in &network.layers[index].inputs {
         let Some(own) = of(*source) else { continue };
@@ -114,14 +161,17 @@ fn cause(network: &Graph, compiled: &Compiled, index: usize, of: &dyn Fn(Source)
             Source::Layer(_) => format!("`{}`", network.name_of(*source)),
         };
         if own.non_finite > 0 {
-            return format!(": {} of the values of {name} are none", own.non_finite);
-        }
-        let largest = own.max.abs().max(own.min.abs());
-        if largest > 1e15 {
-            return format!(": what it reads of {name} reaches {largest:.1e}, and f32 ends at 3.4e38");
+            return format!(": {} no numbers", of_all(own.non_finite, own.count, &format!("values of {name}")));
         }
     }
-    String::new()
+    // All that it reads is sound: its products or sums are beyond f32.
+    let largest = |own: Statistics| own.max.abs().max(own.min.abs());
+    let read = network.layers[index].inputs.iter().filter_map(|source| of(*source)).map(largest).fold(0.0, f32::max);
+    let weights = compiled.parameters.iter().filter(|own| own.layer == index);
+    let weight = weights.flat_map(|own| view::values(&own.values).iter().map(|own| own.abs()).reduce(f32::max));
+    let weight = weight.fold(0.0, f32::max);
+    let weights = if weight > 0.0 { format!(", its weights {weight:.1e}") } else { String::new() };
+    format!(": what it reads reaches {read:.1e}{weights}, and f32 ends at 3.4e38")
 }
 
 /// The layer at which values of a mini-batch stop being numbers, and how large they were before.

@@ -68,16 +68,23 @@ pub fn bytes_in(file: &TensorFile, precision: Option<Precision>) -> u64 {
     bytes.sum()
 }
 
-/// The first conv of a file that reads a picture: four axes, of which the second has one channel or three.
-pub fn first_filters(file: &TensorFile) -> Option<&Entry> {
+/// The convs of a file that may read a picture: four axes, of which the second has three channels or one; the likeliest first.
+pub fn picture_filters(file: &TensorFile) -> Vec<&Entry> {
     let reads_picture = |entry: &&Entry| {
-        entry.is_float() && matches!(entry.shape.as_slice(), [_, 1 | 3, height, width] if height * width > 1)
+        entry.is_float()
+            && matches!(entry.shape.as_slice(), [outputs, 1 | 3, height, width] if outputs * height * width > 0)
     };
-    // By their inputs: in a file that is sorted by name the first one may be deep inside.
     let mut found: Vec<&Entry> = file.entries.iter().filter(reads_picture).collect();
-    // Depthwise convs have one input channel each too; a conv on colours goes before them.
-    found.sort_by_key(|entry| std::cmp::Reverse(entry.shape[1]));
-    found.first().copied()
+    // Depthwise convs have one input channel each and come one after another; a conv on colours goes before them, and of several
+    // the one that goes by the least number, as first ones do. Upsampling stands at the end of networks.
+    let numbers = |name: &str| -> Vec<u64> {
+        name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+    };
+    let is_late = |name: &str| ["up", "dec", "dw", "depthwise"].iter().any(|word| name.to_lowercase().contains(word));
+    found.sort_by_key(|entry| {
+        (std::cmp::Reverse(entry.shape[1]), is_late(&entry.name), entry.name.matches('.').count(), numbers(&entry.name))
+    });
+    found
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn whole(least: u64, most: u64) -> Value {
 fn number(limits: &[(&str, f64)]) -> Value {
     let mut own = json!({"type": "number"});
     limits.iter().for_each(|(key, limit)| own[*key] = (*limit).into());
-    json!({"anyOf": [own, {"type": "string", "pattern": r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"}]})
+    json!({"anyOf": [own, {"type": "string", "pattern": r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"}]})
 }
 
 fn any_of(all: &[Value]) -> Value {
@@ -93,14 +93,17 @@ fn section(key: &str) -> Value {
         "aliases" => one_or_more(&reference("text")),
         "layers" => reference("layers"),
         "override" => json!({"type": "object", "additionalProperties": {"type": "object"}}),
-        "defaults" => {
-            let with_fields = KINDS.iter().chain(CONTAINERS).filter(|kind| !kind.fields.is_empty());
-            map_of(with_fields.map(|kind| (kind.name.to_string(), map_of(kind.fields.iter().map(property)))))
-        }
+        "defaults" => map_of(
+            KINDS
+                .iter()
+                .chain(CONTAINERS)
+                .map(|kind| (kind.name.to_string(), map_of(kind.fields.iter().map(property)))),
+        ),
         "preprocess" => map_of(PREPROCESS.iter().map(|key| (key.to_string(), preprocess(key)))),
         "weights" => map_of(WEIGHTS.iter().map(|key| (key.to_string(), weights(key)))),
         "train" => map_of(recipe::KEYS.iter().map(|key| (key.to_string(), train(key)))),
         "budget" => map_of(budget::KEYS.iter().map(|key| (key.to_string(), allowance(key)))),
+        "extends" => json!({"type": "string"}),
         _ => reference("text"),
     }
 }
@@ -111,7 +114,8 @@ fn preprocess(key: &str) -> Value {
         "mean" => one_or_more(&number(&[])),
         "std" => one_or_more(&number(&[("exclusiveMinimum", 0.0)])),
         "channels" => words(&["rgb", "bgr"]),
-        _ => number(&[]),
+        // What values are multiplied by.
+        _ => json!({"allOf": [number(&[]), {"not": {"enum": [0, 0.0, "0"]}}]}),
     }
 }
 
@@ -147,10 +151,10 @@ fn allowance(key: &str) -> Value {
     match key {
         "batch" => reference("count"),
         "ms" => number(&[("exclusiveMinimum", 0.0)]),
-        "field" => any_of(&[whole(1, u64::MAX), json!({"type": "string", "pattern": r"^\d*\.\.\d*$"})]),
+        "field" => json!({"type": "string", "pattern": r"^(\d+\.\.\d*|\.\.\d+)$"}),
         _ => any_of(&[
-            json!({"type": "number", "exclusiveMinimum": 0}),
-            json!({"type": "string", "pattern": r"^[\d._]+ *([kKMGT]i?)?B?$"}),
+            json!({"type": "number", "minimum": 0}),
+            json!({"type": "string", "pattern": r"^[\d._]+ *([kKmMgGtT]i?)?[bB]?$"}),
         ]),
     }
 }
@@ -167,11 +171,12 @@ fn definitions() -> Value {
     let side = whole(0, limits::DIMENSION);
     let four = json!({"type": "array", "items": side, "minItems": 4, "maxItems": 4});
     put("padding", any_of(&[reference("padding_pair"), four, words(&["same", "same_upper", "valid"])]));
-    let relative = json!({"type": "string", "pattern": r"^([x×]|/)\d+$"});
+    let relative = json!({"type": "string", "pattern": r"^([x×]|/)0*[1-9]\d*$"});
     put("width", any_of(&[reference("count"), relative.clone()]));
     put("width_or_classes", any_of(&[reference("count"), relative, words(&["classes"])]));
     put("activation", words(&[&["none"], ACTIVATIONS].concat()));
-    let norms: Vec<&str> = std::iter::once("none").chain(NORMS.iter().map(|(word, _)| *word)).collect();
+    let norms: Vec<&str> =
+        std::iter::once("none").chain(NORMS.iter().flat_map(|(word, kind)| [*word, *kind])).collect();
     put("norm", words(&norms));
     put("layers", json!({"type": "array", "items": reference("layer"), "minItems": 1}));
     put("layer", any_of(&[reference("short"), reference("long")]));
@@ -196,17 +201,20 @@ fn short() -> Value {
     };
     let of = |words: &[&str]| words.iter().map(|word| either(word)).collect::<Vec<_>>().join("|");
     let kinds: Vec<&str> = KINDS.iter().chain(CONTAINERS).map(|kind| kind.name).collect();
-    let (out, times) = (format!(r"(\d+|[xX×]\d+|{})", either("classes")), r"( +[xX×]\d+)?");
+    // Numbers of at least 1.
+    let n = r"0*[1-9]\d*";
+    let (out, times) = (format!("({n}|[xX×]{n}|{})", either("classes")), format!("( +[xX×]{n})?"));
+    let activation = of(&[&["none"], ACTIVATIONS].concat());
     let forms = [
-        format!(r"{}\d*(-{out})?(/\d+)?", either("conv")),
-        format!("{}-{out}", either("fc")),
-        format!(r"({})\d*(/\d+)?", of(&["maxpool", "avgpool"])),
-        format!(r"{}\d+(/\d+)?", either("dw")),
-        format!(r"{}\d+-{out}(/\d+)?", either("up")),
+        format!("{}({n})?(-{out})?(/{n})?( +({activation}))?", either("conv")),
+        format!("{}-{out}( +({activation}))?", either("fc")),
+        format!("({})({n})?(/{n})?", of(&["maxpool", "avgpool"])),
+        format!("{}{n}(/{n})?( +({activation}))?", either("dw")),
+        format!("{}{n}-{out}(/{n})?( +({activation}))?", either("up")),
+        format!("({})( +({activation}))?", of(&["conv", "conv_transpose", "linear"])),
         of(&kinds),
     ];
-    let activation = of(&[&["none"], ACTIVATIONS].concat());
-    let pattern = format!(r"^ *({})( +({activation}))?{times} *$", forms.join("|"));
+    let pattern = format!("^ *({}){times} *$", forms.join("|"));
     json!({"type": "string", "pattern": pattern, "description": "a layer in short: conv3-64, conv7-64/2, maxpool3/2, dw3, up2-64, fc-4096 relu, conv3-64 x2"})
 }
 

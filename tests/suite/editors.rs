@@ -120,7 +120,8 @@ fn pages_are_written_for_every_command() {
         let page = std::fs::read_to_string(folder.path().join(format!("convlens-{command}.1"))).expect(command);
         assert!(page.contains(&format!(".TH convlens-{command} 1")) && page.contains(".SH SYNOPSIS"), "{page}");
     }
-    assert!(written.contains("convlens.1\n"));
+    assert!(written.contains("convlens.1\n") && written.contains("convlens-runs-list.1\n"), "{written}");
+    assert!(stdout(&["man", "runs show"]).contains(".TH convlens-runs-show 1"));
     assert!(stdout(&["man", "show"]).contains("torchinfo"), "what values mean stands there too");
     convlens(&["man", "nothing"]).assert().code(1);
     // Again over its own pages, and not over somebody else's.

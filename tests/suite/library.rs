@@ -8,10 +8,13 @@ use crate::common::{project, skipped};
 /// An example's program, which `cargo test` builds beside the tests.
 fn example(name: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_BIN_EXE_convlens")).parent().expect("a folder").join("examples").join(name);
-    if !beside.exists() {
+    // One that was built before its source was changed says nothing.
+    let changed = |path: &Path| std::fs::metadata(path).and_then(|own| own.modified()).ok();
+    let is_current = changed(&beside) >= changed(&project(&format!("examples/{name}.rs")));
+    if !beside.exists() || !is_current {
         skipped(&format!("the example {name} (`cargo build --examples`)"));
     }
-    Some(beside).filter(|path| path.exists())
+    Some(beside).filter(|path| path.exists() && is_current)
 }
 
 fn printed(name: &str, arguments: &[&str]) -> Option<String> {

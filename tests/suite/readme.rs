@@ -114,7 +114,7 @@ fn every_command_of_the_readme_does_what_it_says() {
         let Some(command) = line.strip_prefix("convlens ").filter(|_| inside) else { continue };
         let command = command.split(" #").next().unwrap_or(command);
         let output = Command::new(env!("CARGO_BIN_EXE_convlens"))
-            .args(command.split_whitespace())
+            .args(command.split_whitespace().map(|word| word.trim_matches('\'')))
             .current_dir(folder.path())
             .output()
             .expect("the program starts");

@@ -177,6 +177,7 @@ fn verdict() -> Verdict {
         confusion: Some(vec![vec![1, 0], vec![1, 1]]),
         worst: vec![worst],
         broken: Vec::new(),
+        unsound: 0,
     };
     Verdict { figures, names: vec!["shirt".into(), "boot".into()] }
 }

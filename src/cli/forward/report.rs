@@ -55,6 +55,10 @@ impl Work<'_> {
         if let (Format::Table, Some(width)) = (self.context.common.format, output::terminal_width()) {
             table.narrow(width, &["std", "zeros", "kind", "mean", "by", "GFLOP/s"]);
         }
+        if self.args.trace && matches!(self.context.common.format, Format::Csv | Format::Markdown) {
+            // Their one table is of the layers.
+            self.traced(first).iter().for_each(|line| self.context.say(line));
+        }
         output::print(self.context, &table, || self.json(first, answers, images), &self.footer(first, timed, answers))
     }
 
@@ -83,19 +87,25 @@ impl Work<'_> {
         }
         if self.args.trace {
             lines.push(String::new());
-            let findings = self.findings(first);
-            lines.extend(
-                findings.iter().map(|own| format!("trace: {} at `{}`: {}", own.what.word(), own.layer, own.words)),
-            );
-            if findings.is_empty() {
-                lines.push(self.sound(first));
-            }
+            lines.extend(self.traced(first));
         } else if let Some(began) = first.layers.iter().find(|run| run.statistics.non_finite > 0) {
             let of = if answers.len() > 1 { " of some of these inputs" } else { "" };
             let layer = &self.network.layers[began.index].name;
             lines.extend([String::new(), format!("values{of} stop being finite at `{layer}`")]);
         }
         lines
+    }
+
+    /// A line for each thing that was found, or that nothing was.
+    fn traced(&self, first: &Forward) -> Vec<String> {
+        let findings = self.findings(first);
+        match findings.is_empty() {
+            true => vec![self.sound(first)],
+            false => {
+                let line = |own: &Finding| format!("trace: {} at `{}`: {}", own.what.phrase(), own.layer, own.words);
+                findings.iter().map(line).collect()
+            }
+        }
     }
 
     fn findings(&self, first: &Forward) -> Vec<Finding> {

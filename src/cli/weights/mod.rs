@@ -16,7 +16,7 @@ use crate::exchange::weights::{Plan, TensorFile, dims, plan};
 use crate::files::{Inputs, Kind};
 use crate::graph::figures::{bytes, grouped};
 use crate::report::{Cell, Column, Table};
-use crate::run::weight_figures::first_filters;
+use crate::run::weight_figures::picture_filters;
 use crate::run::{paint, runs};
 
 #[derive(Args)]
@@ -24,7 +24,7 @@ use crate::run::{paint, runs};
 pub struct WeightsArgs {
     #[command(subcommand)]
     command: Option<WeightsCommand>,
-    /// A .safetensors or PyTorch's .pth, of which only names and shapes are read, or a run's: `run:vgg-mini-1`
+    /// A .safetensors or PyTorch's .pth, of which names and shapes are listed, or a run's: `run:vgg-mini-1`
     #[arg(required = true, group = "trained")]
     file: Option<PathBuf>,
     /// Say what of it fits this architecture, what is missing, extra or of another shape
@@ -35,7 +35,7 @@ pub struct WeightsArgs {
     /// Look into the values: mean, deviation, extremes, zeros, a histogram, dead channels, what is no number; sizes in other formats
     #[arg(long, requires = "file", conflicts_with_all = ["arch", "names"])]
     stats: bool,
-    /// Write the filters of the first conv, the one that reads the picture, as a picture
+    /// Also write the filters of the first conv, the one that reads the picture, as a picture
     #[arg(long, value_name = "FILE.png", requires = "file")]
     filters: Option<PathBuf>,
     /// Replace a file of another kind
@@ -160,7 +160,12 @@ fn write_filters(
     inputs.add(path, "the weights");
     inputs.check(to, Kind::Png, args.force).map_err(super::unwritable(to))?;
     let none = "no tensor is a conv on a picture: four axes, of which the second is 1 or 3";
-    let entry = first_filters(file).ok_or_else(|| Failure::Message(none.into()))?;
+    let found = picture_filters(file);
+    let entry = *found.first().ok_or_else(|| Failure::Message(none.into()))?;
+    if let [_, other, ..] = found.as_slice() {
+        let (taken, other, count) = (&entry.name, &other.name, found.len());
+        context.say(&format!("{count} tensors could be the first conv; `{taken}` is taken, and not `{other}`"));
+    }
     let &[outputs, channels, height, width] = entry.shape.as_slice() else { return Err(Failure::Message(none.into())) };
     let values = file.read(entry).map_err(Failure::weights)?;
     let picture = paint::filter_grid(&values, [outputs, channels, height, width]);

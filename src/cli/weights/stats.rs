@@ -71,6 +71,14 @@ pub fn print(context: &Context, file: &TensorFile) -> Result<(), Failure> {
     let bad = rows.iter().filter(|(_, own)| own.not_numbers + own.infinite > 0).count();
     let dead: usize = rows.iter().map(|(_, own)| own.dead.len()).sum();
     let mut footer = vec![String::new(), format!("{} in f32, {}", bytes(bytes_in(file, None)), sizes.join(", "))];
+    let left_out = file.entries.len() - rows.len();
+    if left_out > 0 {
+        let what = if left_out == 1 { "tensor holds" } else { "tensors hold" };
+        footer.push(format!("{} {what} no fractions of 16, 32 or 64 bits, and are left out", grouped(left_out as u64)));
+    }
+    if rows.iter().any(|(entry, _)| format!("{:?}", entry.dtype) == "F64") {
+        footer.push("values of F64 are looked at as f32, as the network takes them".into());
+    }
     if bad > 0 {
         footer.push(format!("{} tensors hold values that are no numbers", grouped(bad as u64)));
     }

@@ -53,6 +53,9 @@ impl std::str::FromStr for Source {
 
     fn from_str(text: &str) -> Result<Self, Reason> {
         let (kind, rest) = text.split_once(':').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+        if rest == Some("-") {
+            return Err("data is read again and again, and so from a disk, not from standard input".into());
+        }
         let path = rest.filter(|rest| !rest.is_empty()).map(PathBuf::from);
         match (kind, rest, path) {
             ("synthetic", None, _) => Ok(Source::Synthetic(None)),

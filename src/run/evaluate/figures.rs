@@ -64,6 +64,8 @@ pub struct Figures {
     pub worst: Vec<Mistake>,
     /// Why images were left out.
     pub broken: Vec<String>,
+    /// Images whose outputs are no numbers; they count as wrong.
+    pub unsound: u64,
 }
 
 /// How a set is judged.
@@ -99,6 +101,8 @@ struct Counts {
     both: Vec<u64>,
     confusion: Option<Vec<Vec<u64>>>,
     worst: Vec<Mistake>,
+    /// Images whose outputs are no numbers.
+    unsound: u64,
 }
 
 impl Counts {
@@ -117,6 +121,7 @@ impl Counts {
             both: none,
             confusion,
             worst: Vec::new(),
+            unsound: 0,
         }
     }
 
@@ -127,20 +132,21 @@ impl Counts {
         // Classes before it: more probable, or as probable and of a smaller number, as the first of equal ones is taken.
         let ahead = |other: usize, value: f64| value > row[label] || value == row[label] && other < label;
         let rank = row.iter().enumerate().filter(|(other, value)| ahead(*other, **value)).count();
-        // What is no number is no answer.
-        let is_sound = row[label].is_finite();
+        // What is no number is no answer. −∞ is one: a class that is ruled out.
+        let is_sound = row.iter().all(|value| !value.is_nan() && *value < f64::INFINITY);
+        self.unsound += u64::from(!is_sound);
         self.in_five += u64::from(is_sound && rank < 5);
         self.in_top += u64::from(is_sound && rank < top);
-        self.right += u64::from(class == label);
+        self.right += u64::from(is_sound && class == label);
         self.of_class[label] += 1;
         self.said[class] += 1;
-        self.both[label] += u64::from(class == label);
+        self.both[label] += u64::from(is_sound && class == label);
         if let Some(confusion) = &mut self.confusion {
             confusion[label][class] += 1;
         }
         let of_label = row[label].exp();
         let is_worse = self.worst.len() < WORST || self.worst.last().is_some_and(|last| of_label < last.of_label);
-        if class != label && is_worse {
+        if is_sound && class != label && is_worse {
             let place = self.worst.partition_point(|own| own.of_label <= of_label);
             let (image, probability) = (set.name(at), row[class].exp());
             self.worst.insert(place, Mistake { at, image, label, class, probability, of_label });
@@ -165,6 +171,7 @@ impl Counts {
             classes: classes.collect(),
             confusion: self.confusion,
             worst: self.worst,
+            unsound: self.unsound,
             broken,
         })
     }

@@ -174,7 +174,7 @@ pub fn describe(trouble: Trouble, place: Option<Where>, classes: usize, recipe: 
 }
 
 fn whole(number: f64) -> String {
-    crate::graph::figures::grouped(number.round() as u64)
+    crate::run::trace::times(number)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub use event::{Command, Control, End, Epoch, Event, LayerNorms, Observed, Step}
 pub use progress::Progress;
 use rate_finder::{Curve, Ramp};
 pub use recipe::{Recipe, Schedule};
+pub use step::not_finite;
 
 use super::data::{Augment, DataSet, Sets};
 use super::evaluate::{Evaluation, Looked, evaluate};
@@ -65,6 +66,8 @@ pub enum TrainError {
         "`{layer}` has parameters that are not finite after step {step}, which are not kept; try a lower `--lr`, or `--clip 1`"
     )]
     Rubbish { step: u64, layer: String },
+    #[error("{path}: the weights of `{layer}` hold values that are no numbers, from which nothing can be learned")]
+    Unsound { path: String, layer: String },
     #[error("no image could be read; the first: {0}")]
     NoImages(String),
     #[error("the thread that reads images broke off")]
