@@ -189,7 +189,7 @@ fn list(context: &Context, parent: &Path) -> Result<(), Failure> {
 }
 
 fn summary_of(run: &Found) -> Result<&Summary, Failure> {
-    run.summary.as_ref().map_err(|reason| Failure::because(reason))
+    run.summary.as_ref().map_err(Failure::because)
 }
 
 fn recipe_of(run: &Found) -> Result<RunRecipe, Failure> {

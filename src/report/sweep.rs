@@ -67,7 +67,7 @@ fn percent(value: f64) -> String {
 }
 
 /// `0.05`, `200`, `1.5 M`.
-fn amount(value: f64) -> String {
+pub fn amount(value: f64) -> String {
     match value.abs() {
         size if size >= 10_000.0 => {
             let text = short(value.abs() as u64);

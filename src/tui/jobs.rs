@@ -18,6 +18,7 @@ use crate::graph::{self, Graph, compare};
 use crate::run::attention::Method;
 use crate::run::evaluate::of_run::judge_run;
 use crate::run::live::{Live, Ran, Request};
+use crate::run::sweep::{Base, Plan, Sweep, SweepError, Vary};
 use crate::run::{fetch, measure, picture, runs};
 use crate::spec::describe::Published;
 use crate::spec::{Library, LoadError, Loaded, Origin};
@@ -152,6 +153,7 @@ pub enum Job {
     AskPublished(Origin, Published),
     Fetch(Origin, Published),
     Judge(PathBuf),
+    Sweep { library: Library, sets: Vec<(String, String)>, origin: Origin, text: String, varies: Vec<Vary> },
 }
 
 pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
@@ -188,10 +190,36 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
             Job::AskPublished(origin, published) => ask_published(origin, &published),
             Job::Fetch(origin, published) => Msg::Work(fetched(origin, &published, cancel, &progress)),
             Job::Judge(folder) => Msg::Work(judged(folder, cancel, &progress)),
+            Job::Sweep { library, sets, origin, text, varies } => {
+                Msg::Work(swept(&library, &sets, &origin, text, varies, cancel))
+            }
         };
         let _ = sender.send(Input::Msg(msg));
     };
     Worker::start("work", run, broke_off)
+}
+
+/// Every variant, counted.
+fn swept(
+    library: &Library,
+    sets: &[(String, String)],
+    origin: &Origin,
+    text: String,
+    varies: Vec<Vary>,
+    cancel: &Cancel,
+) -> Work {
+    let made = || -> Result<Option<Sweep>, SweepError> {
+        let text = library.resolved_text(origin, text, sets)?;
+        let base = Base { id: origin.id(), origin: origin.clone(), text };
+        let (budget, bases) = (Default::default(), vec![base]);
+        let plan = Plan { bases, varies, random: None, seed: 0, budget, measure: None, train: None };
+        Sweep::new(library, plan, |_| !cancel.is_asked())
+    };
+    match made() {
+        Ok(Some(sweep)) => Work::Swept(Arc::new(sweep)),
+        Ok(None) => Work::Stopped,
+        Err(error) => Work::Failed(error.to_string()),
+    }
 }
 
 /// Tells that work of a kind broke off, and why.

@@ -20,6 +20,7 @@ use crate::run::attention::{Heat, Method};
 use crate::run::live::{Ran, Request};
 use crate::run::measure::Timing;
 use crate::run::runs::Found;
+use crate::run::sweep::{Sweep, Vary};
 use crate::run::train::{Command, Event};
 use crate::spec::Origin;
 use crate::spec::describe::Published;
@@ -106,6 +107,8 @@ pub enum Work {
         of: usize,
     },
     Timed(Timed, Vec<Timing>),
+    /// Variants were worked out.
+    Swept(Arc<Sweep>),
     /// A layer of a forward run ended; the first of a run says so.
     Layer {
         first: bool,
@@ -257,6 +260,12 @@ pub enum Effect {
     },
     /// Time networks, in turn; those of a study are made where they are timed.
     Time(Timed, Vec<Arc<Graph>>),
+    /// Work out every variant of an architecture.
+    Sweep {
+        origin: Origin,
+        text: String,
+        varies: Vec<Vary>,
+    },
     StopWork,
     Copy(String),
     /// Switch the mouse on or off.

@@ -491,6 +491,11 @@ impl Runner<'_> {
                     self.work.give(Job::Time(what, networks));
                     None
                 }
+                Effect::Sweep { origin, text, varies } => {
+                    let sets = self.sets.to_vec();
+                    self.work.give(Job::Sweep { library: self.library.clone(), sets, origin, text, varies });
+                    None
+                }
                 Effect::StopWork => {
                     self.work.stop();
                     None

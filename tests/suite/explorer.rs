@@ -154,7 +154,7 @@ fn a_broken_file_shows_its_problems_and_the_others_stay_usable() {
     press(&mut state, "<tab>Gl");
     insta::assert_snapshot!("broken-file", text(&painted(&state)));
     press(&mut state, "<tab>kl");
-    assert!(text(&painted(&state)).contains("U-Net"));
+    assert!(text(&painted(&state)).contains("Two 3×3"));
 }
 
 #[test]

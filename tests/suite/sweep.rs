@@ -5,9 +5,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use std::sync::Arc;
+
+use convlens::run::sweep::{Base, Plan, Sweep};
+use convlens::spec::Library;
+use convlens::tui::msg::{Effect, Msg, Work};
+use convlens::tui::screens::Screen;
+use convlens::tui::theme;
 use serde_json::Value;
 
 use crate::common::{convlens, json, stdout};
+use crate::explorer::{painted, press, send, state, text};
 
 fn run(folder: &Path, arguments: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_convlens"));
@@ -243,5 +251,44 @@ fn what_is_varied_is_what_is_trained_and_one_that_fails_stops_no_other() {
             Command::new(env!("CARGO_BIN_EXE_convlens")).args(&arguments).current_dir(at).output().expect("started");
         let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && errors.contains(words), "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
+fn the_explorer_walks_through_variants_and_opens_one() {
+    for (width, height) in [(120, 40), (80, 24)] {
+        let mut state = state(width, height, theme::DARK);
+        state.selected = state.entries.iter().position(|entry| entry.id == "vgg11").expect("bundled");
+        press(&mut state, "3vv");
+        assert!(text(&painted(&state)).contains("a asks what is varied"), "{}", text(&painted(&state)));
+        // What cannot be read is told in the prompt, and stays there to be changed.
+        press(&mut state, "aconv<enter>");
+        assert!(text(&painted(&state)).contains("there is no `=`"), "{}", text(&painted(&state)));
+        let effects = press(&mut state, "<ctrl-u>conv.kernel=3,5 block3.*.out=128,256<enter>");
+        let Some(Effect::Sweep { origin, text: base, varies }) = effects.into_iter().next() else { panic!("a sweep") };
+        let library = Library::new(None);
+        let base = Base { id: origin.id(), origin, text: base };
+        let (budget, bases) = (Default::default(), vec![base]);
+        let plan = Plan { bases, varies, random: None, seed: 0, budget, measure: None, train: None };
+        let swept = Sweep::new(&library, plan, |_| true).expect("sound").expect("not stopped");
+        send(&mut state, Msg::Work(Work::Swept(Arc::new(swept))));
+        let shown = text(&painted(&state));
+        assert!(shown.contains("Variant 1, 1 of 4") && shown.contains("● on the front with 1 others"), "{shown}");
+        // The third along the costs is the first with 5×5: 268 pixels of the last map, as `show` has them.
+        press(&mut state, "jj");
+        let shown = text(&painted(&state));
+        assert!(shown.contains("conv.kernel 5   block3.*.out 128") && shown.contains("field 268"), "{shown}");
+        press(&mut state, "d");
+        assert!(text(&painted(&state)).contains("of 2 "), "the front alone");
+        // Opened, it is the architecture with its text changed, which undo has.
+        press(&mut state, "G<enter>");
+        assert_eq!(state.screen, Screen::Edit);
+        let entry = state.entry().expect("selected");
+        assert!(entry.id == "vgg11" && entry.is_edited());
+        let text = entry.editor.as_ref().expect("an editor").text();
+        assert!(text.contains("override:") && text.contains("kernel: 5"), "{text}");
+        // A change that is not saved is not written over.
+        press(&mut state, "3<enter>");
+        assert_eq!(state.screen, Screen::Compare);
     }
 }

@@ -35,6 +35,11 @@ pub struct Scale {
 }
 
 impl Scale {
+    /// What stands at the ends.
+    pub fn ends(&self) -> [f64; 2] {
+        [self.first, self.last]
+    }
+
     /// 0 at the first end, 1 at the last.
     pub fn place(&self, value: f64) -> f64 {
         let own = |value: f64| if self.is_logarithmic { value.log10() } else { value };

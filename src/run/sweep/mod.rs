@@ -116,6 +116,7 @@ pub struct Variant {
 }
 
 /// The variants of a plan.
+#[derive(Debug)]
 pub struct Sweep {
     pub plan: Plan,
     pub variants: Vec<Variant>,
@@ -247,12 +248,18 @@ impl Sweep {
         worked_out(&self.library, &self.plan.bases[variant.base], &self.sets(variant))
     }
 
+    /// The variant as a file that needs no other.
+    pub fn whole_yaml(&self, variant: &Variant) -> Result<String, LoadError> {
+        let base = &self.plan.bases[variant.base];
+        self.library.resolved_text(&base.origin, base.text.clone(), &self.sets(variant))
+    }
+
     /// The variant as a file: one that extends its base where that can be named, else whole.
     pub fn yaml(&self, variant: &Variant) -> Result<String, LoadError> {
         let base = &self.plan.bases[variant.base];
         let named = self.library.find(&base.id).ok();
         let target = Origin::File(PathBuf::from(format!("{}-{}.yaml", base.id, variant.number)));
-        let text = self.library.resolved_text(&base.origin, base.text.clone(), &self.sets(variant))?;
+        let text = self.whole_yaml(variant)?;
         let short = named
             .filter(|named| *named == base.origin)
             .and_then(|named| variant::extending(&self.library, &named, &base.text, &target, &text));

@@ -14,6 +14,8 @@ pub enum Context {
     Designs,
     /// The kernel study.
     Kernels,
+    /// Variants of an architecture.
+    Sweep,
     /// The forward run.
     Forward,
     /// Training.
@@ -49,12 +51,13 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Context; 22] = [
+    pub const ALL: [Context; 23] = [
         Context::Lists,
         Context::Layers,
         Context::Field,
         Context::Designs,
         Context::Kernels,
+        Context::Sweep,
         Context::Edit,
         Context::Forward,
         Context::Train,
@@ -83,6 +86,7 @@ impl Context {
             Context::Field => "field",
             Context::Designs => "compare",
             Context::Kernels => "kernels",
+            Context::Sweep => "sweep",
             Context::Edit => "edit",
             Context::Forward => "forward",
             Context::Train => "train",
@@ -118,6 +122,7 @@ impl Context {
             Context::Field => &[Context::Field, Context::Lists, Context::Everywhere],
             Context::Designs => &[Context::Designs, Context::Lists, Context::Everywhere],
             Context::Kernels => &[Context::Kernels, Context::Lists, Context::Everywhere],
+            Context::Sweep => &[Context::Sweep, Context::Lists, Context::Everywhere],
             Context::Edit => &[Context::Edit, Context::Lists, Context::Everywhere],
             Context::Forward => &[Context::Forward, Context::Lists, Context::Everywhere],
             // The same keys, those that count just now first.

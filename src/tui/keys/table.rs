@@ -162,6 +162,10 @@ pub enum Compare {
     More,
     MuchLess,
     MuchMore,
+    /// Say what is varied in a sweep.
+    Vary,
+    /// Open a variant.
+    Open,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -308,9 +312,15 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Kernels, "more", "right l", A::Compare(Compare::More), "more of it", "change"),
     bind(C::Kernels, "half", "H", A::Compare(Compare::MuchLess), "half of it", ""),
     bind(C::Kernels, "double", "L", A::Compare(Compare::MuchMore), "twice of it", "double"),
-    bind(C::Kernels, "designs", "v", A::Compare(Compare::Switch), "to the architectures", "architectures"),
+    bind(C::Kernels, "designs", "v", A::Compare(Compare::Switch), "to sweeps over variants", "sweeps"),
     bind(C::Kernels, "time", "t", A::Compare(Compare::Time), "time every way, run in turn", "time"),
     bind(C::Kernels, "copy", "y", A::Copy, "copy the study as Markdown", "copy"),
+    bind(C::Sweep, "vary", "a", A::Compare(Compare::Vary), "say what is varied", "vary"),
+    bind(C::Sweep, "open", "enter", A::Compare(Compare::Open), "open the variant in the editor", "open"),
+    bind(C::Sweep, "number", "s", A::Compare(Compare::Number), "another two figures", "figures"),
+    bind(C::Sweep, "changes", "d", A::Compare(Compare::Changes), "the front alone, or all", "front"),
+    bind(C::Sweep, "designs", "v", A::Compare(Compare::Switch), "to the architectures", "architectures"),
+    bind(C::Sweep, "copy", "y", A::Copy, "copy the variant as an architecture file", "copy"),
     bind(
         C::Edit,
         "type",

@@ -13,7 +13,7 @@ use crate::tui::keys::table::Overlay as OverlayAction;
 use crate::tui::msg::{Effect, Standing};
 use crate::tui::paths::Completion;
 use crate::tui::screens::text::{plain_line, styled_line, styled_span, tail, wrapped};
-use crate::tui::screens::{edit, forward, train};
+use crate::tui::screens::{edit, forward, sweep, train};
 use crate::tui::state::overlay::{Prompt, Purpose};
 use crate::tui::state::{Overlay, State};
 
@@ -101,6 +101,10 @@ fn settle(state: &mut State, mut prompt: Prompt, stands: Standing) -> Vec<Effect
         }
         Purpose::Search => match edit::search(state, &text) {
             Ok(()) => return Vec::new(),
+            Err(why) => Some(why),
+        },
+        Purpose::Vary => match sweep::ask(state, &text) {
+            Ok(effects) => return effects,
             Err(why) => Some(why),
         },
         Purpose::Export => match export::to(state, expanded(&text, home.as_deref())) {

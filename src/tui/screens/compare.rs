@@ -8,8 +8,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
-use super::kernels;
 use super::text::{bar, fitting_title, frame, left, plain_span, right, styled_line, styled_span};
+use super::{kernels, sweep};
 use crate::graph::compare::{self, Cell, Row};
 use crate::graph::figures::{self, field_text, grouped, short, signed, signed_short};
 use crate::graph::{Graph, Layer, Shape};
@@ -27,7 +27,11 @@ use crate::visible::visible;
 const MOST: usize = 4;
 
 pub fn context(state: &State) -> Context {
-    if state.compare.kernels { Context::Kernels } else { Context::Designs }
+    match () {
+        _ if state.compare.sweep.is_shown => Context::Sweep,
+        _ if state.compare.kernels => Context::Kernels,
+        _ => Context::Designs,
+    }
 }
 
 /// The architectures that are compared: the marked ones, and the selected one after them.
@@ -50,7 +54,7 @@ fn networks(state: &State) -> Vec<&Graph> {
 
 /// Works the rows out again when other networks are compared.
 pub fn refresh(state: &mut State) {
-    if state.screen != super::Screen::Compare || state.compare.kernels {
+    if state.screen != super::Screen::Compare || state.compare.kernels || state.compare.sweep.is_shown {
         return;
     }
     let now: Vec<Arc<Graph>> =
@@ -112,7 +116,9 @@ fn lines(state: &State) -> Vec<ShownLine<'_>> {
 }
 
 pub fn step(state: &mut State, by: isize) {
-    if state.compare.kernels {
+    if state.compare.sweep.is_shown {
+        sweep::step(state, by);
+    } else if state.compare.kernels {
         state.compare.slider = moved(state.compare.slider, by, kernels::SLIDERS);
     } else {
         let count = lines(state).len();
@@ -121,6 +127,7 @@ pub fn step(state: &mut State, by: isize) {
 }
 
 pub fn keep_in_view(state: &mut State, table: Rect) {
+    sweep::keep_in_view(state, table);
     let count = lines(state).len();
     let view = &mut state.compare;
     view.cursor = view.cursor.min(count.saturating_sub(1));
@@ -129,7 +136,16 @@ pub fn keep_in_view(state: &mut State, table: Rect) {
 
 pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
     match action {
-        Action::Compare(Compare::Switch) => state.compare.kernels = !state.compare.kernels,
+        // Architectures, the kernel study, the sweep, and round again.
+        Action::Compare(Compare::Switch) => {
+            let view = &mut state.compare;
+            (view.kernels, view.sweep.is_shown) = match (view.kernels, view.sweep.is_shown) {
+                (_, true) => (false, false),
+                (true, false) => (false, true),
+                (false, false) => (true, false),
+            };
+        }
+        Action::Compare(_) | Action::Copy if state.compare.sweep.is_shown => return sweep::act(state, action),
         Action::Compare(Compare::Number) => state.compare.number = state.compare.number.next(),
         Action::Compare(Compare::Changes) => state.compare.only_changes = !state.compare.only_changes,
         Action::Compare(Compare::Clear) => state.compare.marked.clear(),
@@ -152,6 +168,10 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
 }
 
 pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
+    if state.compare.sweep.is_shown {
+        sweep::draw(state, frame_, panes, regions);
+        return;
+    }
     if state.compare.kernels {
         kernels::draw(state, frame_, panes, regions);
         return;

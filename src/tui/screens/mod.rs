@@ -10,6 +10,7 @@ pub mod kernels;
 pub mod layers;
 pub mod list;
 pub mod plane;
+pub mod sweep;
 pub mod text;
 pub mod train;
 

@@ -65,6 +65,8 @@ pub enum Purpose {
     Photo,
     /// The file that the network is written to for people; its ending says as what.
     Export,
+    /// What is varied in a sweep.
+    Vary,
     /// What a forward run is made with.
     Setting(Setting),
     /// What a training run is started with.
@@ -83,6 +85,7 @@ impl Purpose {
         match self {
             Purpose::SaveAs { .. } => "Save as",
             Purpose::Search => "Search in the text (a regular expression)",
+            Purpose::Vary => "Vary: conv.kernel=3,5 block3.*.out=64..256/64",
             Purpose::Export => "Export as .svg, .html, .tex or .dot",
             Purpose::Photo => "A photo: PNG, JPEG, WebP, …",
             Purpose::Train(TrainSetting::Data) => "idx:DIR, cifar10:DIR, folder:DIR, tensors:FILE; empty: synthetic",

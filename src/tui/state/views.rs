@@ -14,6 +14,7 @@ use crate::run::attention::{Effective, Heat, Method};
 use crate::run::live::{Input, Ran};
 use crate::run::measure::Timing;
 use crate::run::picture::Picture;
+use crate::run::sweep::Sweep;
 use crate::spec::Origin;
 use crate::tui::columns::{Column, Sort, USUAL};
 
@@ -287,6 +288,25 @@ pub struct CompareView {
     pub slider: usize,
     /// What was timed, and its times.
     pub times: Option<(Timed, Vec<Timing>)>,
+    pub sweep: SweepView,
+}
+
+/// Variants of an architecture, walked through.
+#[derive(Debug, Clone, Default)]
+pub struct SweepView {
+    pub is_shown: bool,
+    /// What is varied, as it was typed.
+    pub typed: String,
+    pub of: Option<Arc<Sweep>>,
+    /// Which two figures the front is of.
+    pub pair: usize,
+    pub only_front: bool,
+    /// Of each variant whether it is on the front.
+    pub front: Vec<bool>,
+    /// The variants that are shown, in the order of the horizontal figure.
+    pub order: Vec<usize>,
+    pub cursor: usize,
+    pub offset: usize,
 }
 
 /// What times belong to.
@@ -310,6 +330,7 @@ impl Default for CompareView {
             study: Study { field: 5, in_channels: 256, channels: 256, size: 56 },
             slider: 0,
             times: None,
+            sweep: SweepView::default(),
         }
     }
 }

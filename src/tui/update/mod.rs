@@ -9,7 +9,7 @@ use super::keys::{Action, Context, Key};
 use super::layout::visible_rows;
 use super::msg::{Effect, Msg, Target, Work};
 use super::overlays;
-use super::screens::{Screen, compare, edit, field, forward, kernels, layers, train};
+use super::screens::{Screen, compare, edit, field, forward, kernels, layers, sweep, train};
 use super::state::overlay::{Answer, Palette, Purpose, Question};
 use super::state::training::Below;
 use super::state::views::{Look, Timed};
@@ -269,6 +269,7 @@ fn worked(state: &mut State, work: Work) -> Vec<Effect> {
             }
             state.compare.times = Some((what, times));
         }
+        Work::Swept(swept) => sweep::take(state, swept),
         Work::Stopped => {
             forward::broke_off(state);
             state.tell("stopped");
@@ -326,6 +327,9 @@ fn click(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Unit(row, column) => field::go_to_unit(state, row, column),
         Target::Text { line, column } => edit::clicked(state, line, column),
         Target::Problem(at) => return edit::go_to_problem(state, at),
+        Target::Compared(row) if state.compare.sweep.is_shown => {
+            (state.compare.sweep.cursor, state.pane) = (row, Pane::Main);
+        }
         Target::Compared(row) => {
             (state.compare.cursor, state.pane) = (row, Pane::Main);
         }
