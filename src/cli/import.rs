@@ -39,7 +39,10 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<(), Failure> {
     let loaded = context.library.load_text(&origin, imported.text.clone(), &context.common.sets)?;
     let network = graph::analyse(&loaded).map_err(LoadError::Invalid)?;
     context.warn(&network);
-    let stem = args.file.file_stem().map_or_else(|| "network".to_string(), |stem| stem.to_string_lossy().into_owned());
+    let stem = match files::read::is_standard_input(&args.file) {
+        true => "stdin".to_string(),
+        false => args.file.file_stem().map_or_else(|| "network".into(), |stem| stem.to_string_lossy().into_owned()),
+    };
     let at = |ending: &str| args.out.join(format!("{}.{ending}", safe(&stem)));
     let (text, tensors) = (at("yaml"), at("safetensors"));
     let mut inputs = files::Inputs::default();

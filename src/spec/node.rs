@@ -52,7 +52,8 @@ impl Value {
             Value::Null => "nothing".into(),
             Value::Bool(value) => format!("`{value}`"),
             Value::Integer(value) => format!("`{value}`"),
-            Value::Float(value) => format!("`{value}`"),
+            // With its point: 8.0 is no whole number.
+            Value::Float(value) => format!("`{value:?}`"),
             Value::Text(value) => format!("the text `{}`", shorten(value)),
             Value::List(items) => format!("a list of {}", items.len()),
             Value::Map(entries) if entries.is_empty() => "an empty map".into(),

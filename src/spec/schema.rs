@@ -164,6 +164,9 @@ fn definitions() -> Value {
     let mut put = |name: &str, value: Value| all.insert(name.to_string(), value);
     put("text", json!({"type": ["string", "number", "boolean"]}));
     put("count", whole(1, limits::DIMENSION));
+    // Letters of any language, digits, `_` and `-`: neither spaces nor other signs.
+    let name = json!({"type": "string", "pattern": r"^[^\s!-,./:-@\[-^`{-~]{1,64}$"});
+    put("name", any_of(&[name, json!({"type": ["number", "boolean"]})]));
     for (name, least) in [("pair", 1), ("padding_pair", 0)] {
         let one = whole(least, limits::DIMENSION);
         put(name, any_of(&[one.clone(), json!({"type": "array", "items": one, "minItems": 2, "maxItems": 2})]));
@@ -200,7 +203,8 @@ fn short() -> Value {
         word.chars().map(letter).collect()
     };
     let of = |words: &[&str]| words.iter().map(|word| either(word)).collect::<Vec<_>>().join("|");
-    let kinds: Vec<&str> = KINDS.iter().chain(CONTAINERS).map(|kind| kind.name).collect();
+    // Of containers only this one may have all that it needs from `defaults`.
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).chain(["squeeze_excite"]).collect();
     // Numbers of at least 1.
     let n = r"0*[1-9]\d*";
     let (out, times) = (format!("({n}|[xX×]{n}|{})", either("classes")), format!("( +[xX×]{n})?"));
@@ -221,7 +225,7 @@ fn short() -> Value {
 /// A map with exactly one kind, and maybe a name beside it.
 fn long() -> Value {
     let mut properties = Map::new();
-    properties.insert("name".into(), reference("text"));
+    properties.insert("name".into(), reference("name"));
     for kind in KINDS {
         properties.insert(kind.name.into(), layer(kind));
     }
@@ -237,7 +241,7 @@ fn long() -> Value {
 }
 
 fn layer(kind: &Kind) -> Value {
-    let name = ("name".to_string(), reference("text"));
+    let name = ("name".to_string(), reference("name"));
     let fields = map_of(kind.fields.iter().map(property).chain([name]));
     let mut forms = vec![fields, json!({"type": "null"})];
     forms.extend(kind.main.and_then(|main| kind.field(main)).map(takes));
@@ -251,14 +255,23 @@ fn container(kind: &Kind) -> Value {
         "layers" => reference("layers"),
         _ => kind.field(main).map_or_else(|| reference("text"), takes),
     };
+    // Fields of layers by path, or the container's own.
+    let changed = |when: &str| {
+        let own: Map<String, Value> = kind.fields.iter().map(property).collect();
+        json!({"type": "object", "properties": own, "additionalProperties": {"type": "object"},
+            "description": format!("what differs in the {when} repetition, by path")})
+    };
     let common = [
         (main.to_string(), body.clone()),
-        ("name".into(), reference("text")),
+        ("name".into(), reference("name")),
         ("repeat".into(), whole(1, u64::MAX)),
-        ("first".into(), json!({"type": "object", "description": "what differs in the first repetition, by path"})),
-        ("last".into(), json!({"type": "object", "description": "what differs in the last repetition, by path"})),
+        ("first".into(), changed("first")),
+        ("last".into(), changed("last")),
     ];
-    let fields = map_of(kind.fields.iter().map(property).chain(common));
+    let mut fields = map_of(kind.fields.iter().map(property).chain(common));
+    if main != "out" {
+        fields["required"] = json!([main]);
+    }
     let mut forms = vec![fields, body];
     // Its width may be a default.
     forms.extend((main == "out").then(|| json!({"type": "null"})));

@@ -87,6 +87,12 @@ fn show(context: &Context, args: &WeightsArgs, path: &Path) -> Result<(), Failur
         Some(run) => runs::weights_of(run).map_err(Failure::because)?,
         None => path.to_path_buf(),
     };
+    if path.extension().is_some_and(|own| own.eq_ignore_ascii_case("onnx")) {
+        let path = path.display();
+        let words =
+            format!("{path} is a network with its weights; `convlens import {path}` writes both, `show` shows it");
+        return Err(Failure::Message(words));
+    }
     let file = TensorFile::open(&path).map_err(Failure::weights)?;
     if let Some(picture) = &args.filters {
         write_filters(context, args, &file, &path, picture)?;
