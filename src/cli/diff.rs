@@ -136,8 +136,10 @@ impl Difference {
         };
         match count(Kind::Follows) {
             0 => told,
-            1 => format!("{told}; 1 more has another shape, cost or field for it"),
-            others => format!("{told}; {} more have other shapes, costs or fields for it", grouped(others as u64)),
+            1 => format!("{told}; 1 more has another number, shape, cost or field for it"),
+            others => {
+                format!("{told}; {} more have other numbers, shapes, costs or fields for it", grouped(others as u64))
+            }
         }
     }
 

@@ -240,7 +240,7 @@ fn evaluate(context: &Context, args: &EvaluateArgs, work: &Work) -> Result<(), F
     if judged.unsound > 0 {
         let words = "outputs are no numbers, and count as wrong; `convlens forward … --trace` says where that begins";
         context.say(&format!(
-            "warning: of {} of {} images the {words}",
+            "warning: for {} of {} images the {words}",
             grouped(judged.unsound),
             grouped(judged.images)
         ));
@@ -460,6 +460,6 @@ impl Told<'_> {
             "images": judged.images, "top1": judged.top1, "top5": judged.top5,
             "top_n": {"n": judged.top.0, "accuracy": judged.top.1}, "loss": judged.loss, "seconds": self.seconds,
             "classes": classes.collect::<Vec<_>>(), "confusion": judged.confusion,
-            "what_ifs": what_ifs.collect::<Vec<_>>(), "confused": confused.collect::<Vec<_>>(), "worst": worst.collect::<Vec<_>>(), "left_out": judged.broken.len()})
+            "what_ifs": what_ifs.collect::<Vec<_>>(), "confused": confused.collect::<Vec<_>>(), "worst": worst.collect::<Vec<_>>(), "left_out": judged.broken.len(), "not_numbers": judged.unsound})
     }
 }

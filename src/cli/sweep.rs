@@ -181,7 +181,15 @@ fn sweep(context: &Context, args: &SweepArgs) -> Result<(), Failure> {
     let mut book = match (&args.resume, &args.out) {
         // What is complete is only looked at.
         (Some(_), _) if sweep.is_complete() => None,
-        (Some(folder), _) => Some(Book::reopen(folder)?.0),
+        (Some(folder), _) => match Book::reopen(folder) {
+            Ok((book, _)) => Some(book),
+            // What there is so far can be looked at meanwhile.
+            Err(error @ SweepError::Busy { .. }) => {
+                context.say(&format!("{error}; this is what it has found so far"));
+                None
+            }
+            Err(error) => return Err(error.into()),
+        },
         // Of what are no networks nothing is kept.
         _ if sound == 0 => None,
         (None, Some(folder)) => {
@@ -199,7 +207,14 @@ fn sweep(context: &Context, args: &SweepArgs) -> Result<(), Failure> {
     if sound == 0 {
         return Err(Failure::Message("none of the variants is a network".into()));
     }
-    if stop.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::Interrupted);
+    }
+    let mut wanted = sweep.variants.iter().filter(|own| own.result.as_ref().is_ok_and(|own| own.is_within)).peekable();
+    if sweep.plan.train.is_some() && wanted.peek().is_some() && wanted.all(|own| own.trouble.is_some()) {
+        return Err(Failure::Message("none of the variants could be trained".into()));
+    }
+    Ok(())
 }
 
 /// A front of figures that nobody finds out would be empty.

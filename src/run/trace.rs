@@ -33,7 +33,7 @@ impl What {
     /// In words, before "at" a layer.
     pub fn phrase(self) -> &'static str {
         match self {
-            What::NotFinite => "no numbers",
+            What::NotFinite => "not finite",
             What::Overflow => "beyond f16",
             What::Dead => "nothing but 0",
             What::Vanished => "vanishing",
@@ -71,7 +71,7 @@ pub fn findings(network: &Graph, compiled: &Compiled, runs: &[LayerRun], input: 
     for own in &compiled.running {
         let values = own.statistics.mean.iter().chain(&own.statistics.variance);
         if values.into_iter().any(|value| !value.is_finite()) {
-            let words = "its running statistics are no numbers".to_string();
+            let words = "its running statistics are not finite".to_string();
             found.push(Finding { layer: own.name.clone(), what: What::NotFinite, words });
             break;
         }
@@ -88,7 +88,7 @@ pub fn findings(network: &Graph, compiled: &Compiled, runs: &[LayerRun], input: 
                 Source::Input => Some(input),
                 Source::Layer(from) => of(from),
             });
-            add(What::NotFinite, format!("{} no numbers{cause}", of_all(own.non_finite, own.count, "values")));
+            add(What::NotFinite, format!("{} not finite{cause}", of_all(own.non_finite, own.count, "values")));
             // All that follows comes from this.
             break;
         }
@@ -143,12 +143,12 @@ fn cause(network: &Graph, compiled: &Compiled, index: usize, of: &dyn Fn(Source)
         let count = bad(&view::values(&parameter.values));
         if count > 0 {
             let name = format!("values of `{}`", parameter.name);
-            return format!(": {} no numbers", of_all(count, parameter.len(), &name));
+            return format!(": {} not finite", of_all(count, parameter.len(), &name));
         }
     }
     if let Some(own) = compiled.running.iter().find(|own| own.layer == index) {
         if bad(&own.statistics.mean) + bad(&own.statistics.variance) > 0 {
-            return format!(": running statistics of `{}` are no numbers", own.name);
+            return format!(": running statistics of `{}` are not finite", own.name);
         }
         if own.statistics.variance.iter().any(|own| *own < 0.0) {
             return format!(": a running variance of `{}` is below 0", own.name);
@@ -161,7 +161,7 @@ fn cause(network: &Graph, compiled: &Compiled, index: usize, of: &dyn Fn(Source)
             Source::Layer(_) => format!("`{}`", network.name_of(*source)),
         };
         if own.non_finite > 0 {
-            return format!(": {} no numbers", of_all(own.non_finite, own.count, &format!("values of {name}")));
+            return format!(": {} not finite", of_all(own.non_finite, own.count, &format!("values of {name}")));
         }
     }
     // All that it reads is sound: its products or sums are beyond f32.

@@ -10,6 +10,7 @@ use super::bundled::{self, BUNDLED};
 use super::describe::Architecture;
 use super::extend::Document;
 use super::foreign;
+use super::kinds::TOP_LEVEL;
 use super::limits;
 use super::locate::Place;
 use super::lower;
@@ -234,8 +235,33 @@ impl Library {
 
     /// As [`Library::resolved`], of a text that stands (or will stand) at `origin`.
     pub fn resolved_text(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<String, LoadError> {
+        self.text_of(origin, text, sets, |_| {})
+    }
+
+    /// As [`Library::resolved_text`] of a network that goes by itself: without the aliases of what it was, nor its published
+    /// weights where its layers are others.
+    pub fn variant_text(&self, origin: &Origin, text: String, sets: &[(String, String)]) -> Result<String, LoadError> {
+        let is_of_layers = |(key, _): &(String, String)| {
+            let first = key.split('.').next().unwrap_or(key);
+            !TOP_LEVEL.contains(&first) || matches!(first, "layers" | "defaults" | "override")
+        };
+        let has_other_layers = sets.iter().any(is_of_layers);
+        self.text_of(origin, text, sets, |document| {
+            let stays_behind = |key: &str| key == "aliases" || key == "weights" && has_other_layers;
+            document.entries.retain(|entry| !stays_behind(&entry.key));
+        })
+    }
+
+    fn text_of(
+        &self,
+        origin: &Origin,
+        text: String,
+        sets: &[(String, String)],
+        change: impl FnOnce(&mut Document),
+    ) -> Result<String, LoadError> {
         let (mut sources, mut problems) = (Sources::default(), Problems::default());
         let mut document = self.changed_document(origin, text, sets, &mut sources, &mut problems)?;
+        change(&mut document);
         // Elsewhere a path beside the file would lead nowhere.
         let labels = document.entries.iter_mut().find(|entry| entry.key == "labels");
         if let Some(labels) = labels

@@ -8,7 +8,16 @@ use super::origin::Origin;
 pub fn extending(library: &Library, base: &Origin, base_text: &str, target: &Origin, text: &str) -> Option<String> {
     let (before, after) = (sections(base_text), sections(text));
     let mut lines = vec![format!("extends: {}", base.id())];
-    if before.iter().any(|(key, _)| !after.iter().any(|(own, _)| own == key)) {
+    // What a file that extends another does not take over need not be taken away.
+    let differs = |key: &str| {
+        let of = |all: &[(String, String)]| {
+            all.iter().find(|(own, _)| own == key).map(|(_, text)| text.trim_end().to_string())
+        };
+        of(&before) != of(&after)
+    };
+    let has_other_layers = ["layers", "defaults", "override"].into_iter().any(differs);
+    let stays_behind = |key: &str| key == "aliases" || key == "weights" && has_other_layers;
+    if before.iter().any(|(key, _)| !after.iter().any(|(own, _)| own == key) && !stays_behind(key)) {
         return None;
     }
     for (key, content) in &after {

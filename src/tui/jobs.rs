@@ -191,7 +191,7 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
             Job::Fetch(origin, published) => Msg::Work(fetched(origin, &published, cancel, &progress)),
             Job::Judge(folder) => Msg::Work(judged(folder, cancel, &progress)),
             Job::Sweep { library, sets, origin, text, varies } => {
-                Msg::Work(swept(&library, &sets, &origin, text, varies, cancel))
+                Msg::Work(swept((&library, &sets), &origin, text, varies, cancel, &progress))
             }
         };
         let _ = sender.send(Input::Msg(msg));
@@ -201,19 +201,27 @@ pub(super) fn work(sender: SyncSender<Input>) -> std::io::Result<Worker<Job>> {
 
 /// Every variant, counted.
 fn swept(
-    library: &Library,
-    sets: &[(String, String)],
+    (library, sets): (&Library, &[(String, String)]),
     origin: &Origin,
     text: String,
     varies: Vec<Vary>,
     cancel: &Cancel,
+    progress: &(impl Fn(Work) + Sync),
 ) -> Work {
     let made = || -> Result<Option<Sweep>, SweepError> {
         let text = library.resolved_text(origin, text, sets)?;
         let base = Base { id: origin.id(), origin: origin.clone(), text };
         let (budget, bases) = (Default::default(), vec![base]);
         let plan = Plan { bases, varies, random: None, seed: 0, budget, measure: None, train: None };
-        Sweep::new(library, plan, |_| !cancel.is_asked())
+        let of = usize::try_from(plan.count()?).unwrap_or(usize::MAX);
+        let tell = |done: usize| progress(Work::Progress { what: "counting variants".into(), done, of });
+        tell(0);
+        Sweep::new(library, plan, |done| {
+            if done.is_multiple_of(128) {
+                tell(done);
+            }
+            !cancel.is_asked()
+        })
     };
     match made() {
         Ok(Some(sweep)) => Work::Swept(Arc::new(sweep)),

@@ -254,6 +254,10 @@ fn what_is_varied_is_what_is_trained_and_one_that_fails_stops_no_other() {
     }
 }
 
+fn text_of(state: &convlens::tui::state::State) -> String {
+    text(&painted(state))
+}
+
 #[test]
 fn the_explorer_walks_through_variants_and_opens_one() {
     for (width, height) in [(120, 40), (80, 24)] {
@@ -273,7 +277,7 @@ fn the_explorer_walks_through_variants_and_opens_one() {
         let swept = Sweep::new(&library, plan, |_| true).expect("sound").expect("not stopped");
         send(&mut state, Msg::Work(Work::Swept(Arc::new(swept))));
         let shown = text(&painted(&state));
-        assert!(shown.contains("Variant 1, 1 of 4") && shown.contains("● on the front with 1 others"), "{shown}");
+        assert!(shown.contains("Variant 1, 1 of 4") && shown.contains("● one of 2 on the front"), "{shown}");
         // The third along the costs is the first with 5×5: 268 pixels of the last map, as `show` has them.
         press(&mut state, "jj");
         let shown = text(&painted(&state));
@@ -286,9 +290,29 @@ fn the_explorer_walks_through_variants_and_opens_one() {
         let entry = state.entry().expect("selected");
         assert!(entry.id == "vgg11" && entry.is_edited());
         let text = entry.editor.as_ref().expect("an editor").text();
-        assert!(text.contains("override:") && text.contains("kernel: 5"), "{text}");
+        assert!(
+            text.contains("override:\n  block1.conv1: {kernel: 5}\n") && text.starts_with("name: VGG-11"),
+            "{text}"
+        );
         // A change that is not saved is not written over.
         press(&mut state, "3<enter>");
         assert_eq!(state.screen, Screen::Compare);
+        assert!(text_of(&state).contains("has changes that are not saved"), "{}", text_of(&state));
+        // Where no variant is a network the reason is told, and what was there stays.
+        let before = state.compare.sweep.of.as_ref().map(|own| own.variants.len());
+        let base = state.compare.sweep.of.as_ref().expect("swept").plan.bases.clone();
+        let varies = vec!["conv.kernel=400,500".parse().expect("sound")];
+        let plan = Plan { bases: base, varies, random: None, seed: 0, budget, measure: None, train: None };
+        let none = Sweep::new(&library, plan, |_| true).expect("sound").expect("not stopped");
+        send(&mut state, Msg::Work(Work::Swept(Arc::new(none))));
+        assert!(text_of(&state).contains("none of the variants is a network"), "{}", text_of(&state));
+        assert_eq!(state.compare.sweep.of.as_ref().map(|own| own.variants.len()), before);
+        // What was changed on the disk since is told, and not taken back.
+        let at = state.selected;
+        state.entries[at].close_editor();
+        state.entries[at].text = Some("name: other\n".into());
+        press(&mut state, "<enter>");
+        assert_eq!(state.screen, Screen::Compare);
+        assert!(text_of(&state).contains("has changed since"), "{}", text_of(&state));
     }
 }

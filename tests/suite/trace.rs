@@ -58,14 +58,14 @@ fn each_trouble_is_named_where_it_is_first_seen() {
     let (what, layer, words) = infinite.last().expect("found");
     assert_eq!((what.as_str(), layer.as_str()), ("not_finite", "conv2"));
     assert!(
-        words.contains("32 of 32 values are no numbers: what it reads reaches 1.0e30, its weights 1.0e30"),
+        words.contains("32 of 32 values are not finite: what it reads reaches 1.0e30, its weights 1.0e30"),
         "{words}"
     );
     let weights = found([1.0, f32::NAN, 1.0], 1.0);
     assert_eq!(weights[0].1, "conv2");
-    assert!(weights[0].2.contains("2 of 4 values of `conv2.weight` are no numbers"), "{weights:?}");
+    assert!(weights[0].2.contains("2 of 4 values of `conv2.weight` are not finite"), "{weights:?}");
     let read = found([1.0, 1.0, 1.0], f32::INFINITY);
-    assert!(read[0].1 == "conv1" && read[0].2.contains("32 of 32 values of the input are no numbers"), "{read:?}");
+    assert!(read[0].1 == "conv1" && read[0].2.contains("32 of 32 values of the input are not finite"), "{read:?}");
 }
 
 #[test]

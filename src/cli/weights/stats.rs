@@ -80,10 +80,10 @@ pub fn print(context: &Context, file: &TensorFile) -> Result<(), Failure> {
         footer.push("values of F64 are looked at as f32, as the network takes them".into());
     }
     if bad > 0 {
-        footer.push(format!("{} tensors hold values that are no numbers", grouped(bad as u64)));
+        footer.push(format!("{} with values that are not finite", counted(bad, "tensor")));
     }
     if dead > 0 {
-        footer.push(format!("{} output channels are dead: their weights are 0, or next to it", grouped(dead as u64)));
+        footer.push(format!("{} dead: weights that are 0, or next to it", counted(dead, "output channel")));
     }
     output::print(context, &table, json, &footer)
 }
@@ -101,6 +101,11 @@ fn histogram(own: &TensorFigures) -> String {
         count => LEVELS[((count as f64 / most as f64 * 8.0).round() as usize).clamp(1, 8)],
     };
     own.histogram.iter().map(level).collect()
+}
+
+/// `1 tensor`, `2 tensors`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(count as u64), if count == 1 { "" } else { "s" })
 }
 
 fn notes(own: &TensorFigures) -> Vec<String> {

@@ -139,9 +139,9 @@ impl Counts {
         self.in_top += u64::from(is_sound && rank < top);
         self.right += u64::from(is_sound && class == label);
         self.of_class[label] += 1;
-        self.said[class] += 1;
+        self.said[class] += u64::from(is_sound);
         self.both[label] += u64::from(is_sound && class == label);
-        if let Some(confusion) = &mut self.confusion {
+        if let Some(confusion) = self.confusion.as_mut().filter(|_| is_sound) {
             confusion[label][class] += 1;
         }
         let of_label = row[label].exp();

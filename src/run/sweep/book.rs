@@ -91,7 +91,7 @@ impl Book {
         };
         // In a folder of something else not even a lock is left behind; and another sweep may have begun since.
         is_free()?;
-        let held = lock::lock(folder)?;
+        let held = locked(folder)?;
         is_free()?;
         let put = |name: &str, text: &str| {
             let path = folder.join(name);
@@ -136,10 +136,7 @@ impl Book {
     /// One that was begun, with what it was asked for.
     pub fn reopen(folder: &Path) -> Result<(Book, Plan), SweepError> {
         let plan = Book::plan(folder)?;
-        let held = lock::lock(folder).map_err(|error| match error {
-            RunError::Busy(folder) => SweepError::Busy { folder },
-            other => other.into(),
-        })?;
+        let held = locked(folder)?;
         Ok((Book::open_results(folder, held)?, plan))
     }
 
@@ -217,6 +214,13 @@ impl Book {
         }
         Ok(())
     }
+}
+
+fn locked(folder: &Path) -> Result<File, SweepError> {
+    lock::lock(folder).map_err(|error| match error {
+        RunError::Busy(folder) => SweepError::Busy { folder },
+        other => other.into(),
+    })
 }
 
 /// A line of a newer convlens, a damaged one or half a one costs that variant's work once more.

@@ -58,7 +58,7 @@ pub enum SweepError {
     Load(#[from] LoadError),
     #[error("{0}")]
     Run(#[from] RunError),
-    #[error("`{key}` is varied, and {said} says it too")]
+    #[error("`{key}` is varied, and {said} says it too{}", if key.ends_with("epochs") || key.ends_with("steps") { " (`epochs` and `steps` are both its length)" } else { "" })]
     SaidTwice { key: String, said: &'static str },
 }
 
@@ -251,7 +251,14 @@ impl Sweep {
     /// The variant as a file that needs no other.
     pub fn whole_yaml(&self, variant: &Variant) -> Result<String, LoadError> {
         let base = &self.plan.bases[variant.base];
-        self.library.resolved_text(&base.origin, base.text.clone(), &self.sets(variant))
+        let mut sets = self.sets(variant);
+        // A name of its own, as a text that holds whatever the base's name does.
+        let name = worked_out(&self.library, base, &[])?.architecture.name;
+        let name = serde_json::Value::String(format!("{name}, variant {}", variant.number)).to_string();
+        if !sets.iter().any(|(key, _)| key == "name") {
+            sets.push(("name".into(), name));
+        }
+        self.library.variant_text(&base.origin, base.text.clone(), &sets)
     }
 
     /// The variant as a file: one that extends its base where that can be named, else whole.

@@ -14,6 +14,7 @@ use crate::graph::figures::{grouped, short};
 use crate::report::plot::{Axis as Along, Scale};
 use crate::report::sweep::amount;
 use crate::run::sweep::{Figure, Figures, Sweep, Variant, Vary, front};
+use crate::spec::kinds::TOP_LEVEL;
 use crate::tui::keys::Action;
 use crate::tui::keys::table::Compare;
 use crate::tui::layout::{Panes, visible_rows};
@@ -62,18 +63,36 @@ pub fn ask(state: &mut State, text: &str) -> Result<Vec<Effect>, String> {
     let edited = entry.editor.as_ref().filter(|editor| editor.is_changed()).map(|editor| editor.text());
     let base = edited.or_else(|| entry.text.clone()).ok_or("it cannot be read")?;
     let origin = entry.origin.clone();
-    state.compare.sweep.typed = text.to_string();
+    (state.compare.sweep.typed, state.compare.sweep.asked_of) = (text.to_string(), base.clone());
     Ok(vec![Effect::Sweep { origin, text: base, varies }])
 }
 
-/// Takes variants that were worked out.
+/// Takes variants that were worked out; where none is a network, what was there stays.
 pub fn take(state: &mut State, sweep: Arc<Sweep>) {
     let bad = sweep.variants.iter().filter(|own| own.result.is_err()).count();
-    state.compare.sweep.of = Some(sweep);
-    state.compare.sweep.cursor = 0;
-    sort(&mut state.compare.sweep);
-    let count = state.compare.sweep.front.iter().filter(|own| **own).count();
-    let rest = if bad > 0 { format!(", {bad} are no networks") } else { String::new() };
+    let why =
+        sweep.variants.iter().find_map(|own| own.result.as_ref().err()).map_or_else(String::new, |why| why.to_string());
+    if bad == sweep.variants.len() {
+        state.complain(format!("none of the variants is a network: {why}"));
+        return;
+    }
+    let view = &mut state.compare.sweep;
+    (view.of_text, view.cursor, view.only_front) = (view.asked_of.clone(), 0, false);
+    // Two figures of which neither is the same for all.
+    let varies = |figure: Figure| {
+        let mut values = sweep.variants.iter().filter_map(|own| own.result.as_ref().ok()?.get(figure));
+        let first = values.next();
+        values.any(|own| Some(own) != first)
+    };
+    view.pair = PAIRS.iter().position(|pair| pair.iter().all(|figure| varies(*figure))).unwrap_or(0);
+    view.of = Some(sweep);
+    sort(view);
+    let count = view.front.iter().filter(|own| **own).count();
+    let rest = match bad {
+        0 => String::new(),
+        1 => format!("; 1 is no network: {why}"),
+        bad => format!("; {bad} are no networks: {why}"),
+    };
     state.tell(format!("{count} on the front{rest}"));
 }
 
@@ -133,35 +152,61 @@ pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
-/// The variant in the editor, in place of its architecture's text, which undo and the disk still have.
+/// The variant in the editor: its changes stand behind the architecture's own text, which stays with its comments.
 fn open(state: &mut State) -> Vec<Effect> {
     let view = &state.compare.sweep;
     let Some((variant, sweep)) = view.selected().zip(view.of.as_ref()) else {
         state.tell("say first what is varied: a");
         return Vec::new();
     };
-    let (origin, number) = (sweep.plan.bases[variant.base].origin.clone(), variant.number);
-    let text = match sweep.whole_yaml(variant) {
-        Ok(text) => text,
-        Err(error) => {
-            state.complain(error.to_string());
-            return Vec::new();
-        }
-    };
+    let (origin, number, of_text) =
+        (sweep.plan.bases[variant.base].origin.clone(), variant.number, view.of_text.clone());
+    let sets = sweep.sets(variant);
     let Some(at) = state.position(&origin) else {
         state.tell("its architecture is no longer in the list");
         return Vec::new();
     };
-    if state.entries[at].is_edited() {
-        state.complain(format!("{} has changes that are not saved; save or undo them first", state.entries[at].id));
+    let entry = &state.entries[at];
+    if entry.is_edited() {
+        let id = entry.id.clone();
+        state.complain(format!("{id} has changes that are not saved; save or undo them first"));
         return Vec::new();
     }
+    if entry.text.as_ref() != Some(&of_text) {
+        let id = entry.id.clone();
+        state.complain(format!("{id} has changed since; a sweeps it anew"));
+        return Vec::new();
+    }
+    let Some(text) = changed_text(&of_text, &sets) else {
+        state.tell("these changes cannot be put behind the text; y copies the variant as a file");
+        return Vec::new();
+    };
     state.selected = at;
     state.screen = screens::Screen::Edit;
     let mut effects = screens::edit::enter(state);
     effects.extend(screens::edit::edited_outside(state, &origin, &text));
-    state.tell(format!("variant {number}; Ctrl-S saves it as a file of its own, or u takes it back"));
+    state
+        .tell(format!("variant {number}: its changes stand at the end; ^T saves it as a variant in a file of its own"));
     effects
+}
+
+/// A text with `override:` at its end; nothing where it has one, or where other keys are changed.
+fn changed_text(text: &str, sets: &[(String, String)]) -> Option<String> {
+    let is_of_layer = |key: &str| !TOP_LEVEL.contains(&key.split('.').next().unwrap_or(key));
+    if text.lines().any(|line| line.starts_with("override:")) || !sets.iter().all(|(key, _)| is_of_layer(key)) {
+        return None;
+    }
+    let mut layers: Vec<(&str, Vec<String>)> = Vec::new();
+    for (key, value) in sets {
+        let (layer, field) = key.rsplit_once('.')?;
+        let change = format!("{field}: {value}");
+        match layers.iter_mut().find(|(own, _)| *own == layer) {
+            Some((_, changes)) => changes.push(change),
+            None => layers.push((layer, vec![change])),
+        }
+    }
+    let lines = layers.iter().map(|(layer, changes)| format!("  {layer}: {{{}}}\n", changes.join(", ")));
+    Some(format!("{}\noverride:\n{}", text.trim_end(), lines.collect::<String>()))
 }
 
 pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
@@ -286,7 +331,8 @@ fn draw_variant(state: &State, frame_: &mut Frame, area: Rect) {
     let on_front = view.order.get(view.cursor).is_some_and(|at| view.front[*at]);
     let count = view.front.iter().filter(|own| **own).count();
     let front = match (on_front, own.is_within) {
-        (true, _) => format!(" ● on the front with {} others: none is better in both", count.saturating_sub(1)),
+        (true, _) if count == 1 => " ● alone on the front: none is better in both".to_string(),
+        (true, _) => format!(" ● one of {count} on the front: none is better in both"),
         (false, true) => {
             " not on the front: another is better in both, or in one and no worse in the other".to_string()
         }

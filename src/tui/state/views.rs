@@ -298,6 +298,9 @@ pub struct SweepView {
     /// What is varied, as it was typed.
     pub typed: String,
     pub of: Option<Arc<Sweep>>,
+    /// The text that it is of, and the one that the next was asked of.
+    pub of_text: String,
+    pub asked_of: String,
     /// Which two figures the front is of.
     pub pair: usize,
     pub only_front: bool,
