@@ -13,6 +13,20 @@ const READ_NONE: [&str; 7] = ["kernels", "runs", "kinds", "keys", "completions",
 /// Commands that print no table.
 const PRINT_NONE: [&str; 6] = ["explore", "export", "import", "completions", "schema", "man"];
 
+/// Whether a command, by the first word of its name, reads no architecture.
+pub fn reads_none(name: &str) -> bool {
+    READ_NONE.contains(&first(name))
+}
+
+/// Whether a command prints no table.
+pub fn prints_none(name: &str) -> bool {
+    PRINT_NONE.contains(&first(name))
+}
+
+fn first(name: &str) -> &str {
+    name.split(' ').next().unwrap_or(name)
+}
+
 /// The whole command line.
 pub fn command() -> Command {
     // Behind a command's own flags.
@@ -50,8 +64,7 @@ fn fitted(own: Command, shared: &[Arg]) -> Command {
     let mut own = own.mut_args(|arg| if reads(arg.get_id().as_str()) { dash(arg) } else { arg });
     for arg in shared {
         let id = arg.get_id().as_str();
-        let is_vain = OF_ARCHITECTURES.contains(&id) && READ_NONE.contains(&name.as_str())
-            || id == "format" && PRINT_NONE.contains(&name.as_str());
+        let is_vain = OF_ARCHITECTURES.contains(&id) && reads_none(&name) || id == "format" && prints_none(&name);
         if is_vain {
             own = own.arg(arg.clone().hide(true));
         } else if let Some((format, words)) = only_here(&name).filter(|_| id == "format") {

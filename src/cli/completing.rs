@@ -63,7 +63,7 @@ fn architectures(current: &OsStr) -> Vec<CompletionCandidate> {
         path.is_dir() || path.extension().is_some_and(|own| own == "yaml" || own == "yml" || own == "onnx")
     };
     let files = PathCompleter::file().filter(is_file).complete(current);
-    ids.filter(|own| begins(own, current)).chain(files).collect()
+    ids.filter(|own| begins(own, current)).chain(files.into_iter().filter(can_be_typed)).collect()
 }
 
 /// Bundled ones are read in no time; a user's file may be anything.
@@ -73,8 +73,11 @@ fn summary(library: &Library, origin: &Origin) -> Option<String> {
 
 /// A name that can be typed: one with letters that no terminal shows is not offered.
 fn candidate(name: String, about: &str) -> Option<CompletionCandidate> {
-    let is_plain = visible(&name) == name.as_str();
-    is_plain.then(|| CompletionCandidate::new(name).help(Some(visible(about).into_owned().into())))
+    Some(CompletionCandidate::new(name).help(Some(visible(about).into_owned().into()))).filter(can_be_typed)
+}
+
+fn can_be_typed(own: &CompletionCandidate) -> bool {
+    own.get_value().to_str().is_some_and(|name| visible(name) == name)
 }
 
 fn begins(own: &CompletionCandidate, current: &OsStr) -> bool {
@@ -122,5 +125,5 @@ fn run_folders(current: &OsStr) -> Vec<CompletionCandidate> {
         candidate(own.folder.display().to_string(), about)
     });
     let folders = PathCompleter::dir().complete(current);
-    all.filter(|own| begins(own, current)).chain(folders).collect()
+    all.filter(|own| begins(own, current)).chain(folders.into_iter().filter(can_be_typed)).collect()
 }

@@ -21,6 +21,7 @@ mod lr_find;
 mod man;
 mod numbers;
 mod output;
+mod plots;
 mod roofline;
 mod runs;
 mod schema;
@@ -226,15 +227,8 @@ pub fn main() -> ExitCode {
     };
     // What reads no architecture has nothing to change.
     let reads_none = match &cli.command {
-        Some(Command::Kernels(_)) => Some("kernels"),
-        Some(Command::Runs(_)) => Some("runs"),
-        Some(Command::Kinds) => Some("kinds"),
-        Some(Command::Keys) => Some("keys"),
-        Some(Command::Completions { .. }) => Some("completions"),
-        Some(Command::Schema) => Some("schema"),
-        Some(Command::Man(_)) => Some("man"),
         Some(Command::Weights(args)) if args.reads_none() => Some("weights FILE"),
-        _ => None,
+        _ => Some(name.split(' ').next().unwrap_or_default()).filter(|_| command::reads_none(&name)),
     };
     let in_vain = reads_none.and_then(|name| {
         let changes = !cli.common.sets.is_empty();
@@ -243,15 +237,10 @@ pub fn main() -> ExitCode {
         (changes || cli.common.dir.is_some()).then(|| format!("{says}, and `{name}` reads none"))
     });
     let prints_none = match &cli.command {
-        None | Some(Command::Explore { .. }) => Some("the explorer"),
-        Some(Command::Completions { .. }) => Some("`completions`"),
-        Some(Command::Schema) => Some("`schema`"),
-        Some(Command::Man(_)) => Some("`man`"),
-        Some(Command::Export(_)) => Some("`export`"),
-        Some(Command::Import(_)) => Some("`import`"),
-        Some(Command::Diff(args)) if args.is_textconv() => Some("`diff --textconv`"),
-        Some(Command::Runs(args)) if args.writes_files() => Some("`runs tensorboard`"),
-        _ => None,
+        None | Some(Command::Explore { .. }) => Some("the explorer".to_string()),
+        Some(Command::Runs(args)) if args.writes_files() => Some("`runs tensorboard`".into()),
+        Some(Command::Diff(args)) if args.is_textconv() => Some("`diff --textconv`".into()),
+        Some(_) => command::prints_none(&name).then(|| format!("`{name}`")),
     };
     let format_in_vain = prints_none.filter(|_| cli.common.format != Format::Table);
     let format_in_vain = format_in_vain.map(|name| format!("`--format` is for tables, and {name} prints none"));

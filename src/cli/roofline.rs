@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::output;
-use super::{Context, Failure, Format};
-use crate::files::{Kind, write};
+use super::{Context, Failure, Format, output, plots};
 use crate::graph::Graph;
 use crate::graph::figures::grouped;
-use crate::report::plot::{self, Plot};
+use crate::report::plot::Plot;
 use crate::report::roofline::{self as page, Ceilings, Dot};
 use crate::report::{Cell, Column, Table};
 use crate::run::measure;
@@ -48,16 +46,11 @@ pub struct RooflineArgs {
 
 /// Layers that are named as those that take longest.
 const LONGEST: usize = 5;
-/// Rows of the plot in a terminal.
-const ROWS: usize = 16;
 
 pub fn run(context: &Context, args: &RooflineArgs) -> Result<(), Failure> {
     let loaded = context.load(&args.arch)?;
     let network = context.analysed(&loaded)?;
-    if let Some(path) = &args.svg {
-        let kind = Kind::Text { ending: ".svg", begins: plot::MARK };
-        super::inputs_of(&loaded).check(path, kind, args.force).map_err(super::unwritable(path))?;
-    }
+    plots::check(&super::inputs_of(&loaded), args.svg.as_deref(), args.force)?;
     if !args.force {
         measure::check_memory(&[&network], args.batch.into()).map_err(super::too_large)?;
     }
@@ -85,19 +78,12 @@ impl Told<'_> {
     fn print(&self, context: &Context) -> Result<(), Failure> {
         let plot = self.plot();
         if let Some(path) = &self.args.svg {
-            let failed = |error: std::io::Error| {
-                Failure::Message(format!("cannot write {}: {}", path.display(), crate::files::reason(&error)))
-            };
-            write::write_text(path, &plot.svg()).map_err(failed)?;
+            plots::write_picture(&plot, path)?;
             context.say(&format!("wrote {}", path.display()));
         }
         output::print(context, &self.table(), || self.json(), &self.words())?;
         if context.common.format == Format::Table {
-            output::blank_line()?;
-            let mut page = output::page();
-            for line in plot.text(output::terminal_width().unwrap_or(100).min(120), ROWS) {
-                page.line(&line)?;
-            }
+            plots::print(&plot)?;
         }
         Ok(())
     }

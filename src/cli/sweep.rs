@@ -8,10 +8,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::budget::Counted;
-use super::{Context, Failure, Format, output};
-use crate::files::{Inputs, Kind, write};
-use crate::graph::figures::grouped;
-use crate::report::plot::{self, Plot};
+use super::{Context, Failure, Format, output, plots};
+use crate::files::Inputs;
+use crate::graph::figures::{counted, grouped};
+use crate::report::plot::Plot;
 use crate::report::sweep as page;
 use crate::report::{Cell, Column, Table};
 use crate::run::data::Source;
@@ -19,6 +19,7 @@ use crate::run::sweep::book::FOLDER;
 use crate::run::sweep::{
     self, Base, Book, Figure, Figures, How, Measuring, News, Plan, Sweep, SweepError, Variant, Vary,
 };
+use crate::run::train::until;
 use crate::spec::recipe::{self, Recipe, RunRecipe};
 
 /// A key is one that `--set` knows; a kind's field, `conv.kernel`, is that of every layer of the kind; a path may hold `*` for any
@@ -113,8 +114,6 @@ fn words(text: &str) -> Result<Recipe, String> {
 
 /// Rows that are listed without being asked for.
 const LISTED: usize = 40;
-/// Rows of the plot in a terminal.
-const ROWS: usize = 16;
 
 impl From<SweepError> for Failure {
     fn from(error: SweepError) -> Failure {
@@ -130,10 +129,7 @@ pub fn run(context: &Context, args: &SweepArgs) -> Result<(), Failure> {
 }
 
 fn sweep(context: &Context, args: &SweepArgs) -> Result<(), Failure> {
-    if let Some(path) = &args.svg {
-        let kind = Kind::Text { ending: ".svg", begins: plot::MARK };
-        Inputs::default().check(path, kind, args.force).map_err(super::unwritable(path))?;
-    }
+    plots::check(&Inputs::default(), args.svg.as_deref(), args.force)?;
     let (known, plan) = match &args.resume {
         Some(_) if !context.common.sets.is_empty() => {
             return Err(Failure::Message(
@@ -323,7 +319,7 @@ fn work(
     let how = How {
         jobs: args.jobs.unwrap_or(1) as usize,
         stop: std::sync::Arc::clone(stop),
-        until: sweep::until(args.max_minutes),
+        until: until(args.max_minutes),
         force: args.force,
     };
     let names: Vec<String> = sweep.plan.varies.iter().map(Vary::name).collect();
@@ -357,11 +353,6 @@ fn variant_row<'a>(variant: &'a Variant, figures: &Figures) -> page::Row<'a> {
     page::Row { number: variant.number, values: &variant.values, ms: figures.ms, accuracy: figures.accuracy }
 }
 
-/// `1 variant`, `2 variants`.
-fn counted(count: usize, what: &str) -> String {
-    format!("{} {what}{}", grouped(count as u64), if count == 1 { "" } else { "s" })
-}
-
 struct Told<'a> {
     sweep: &'a Sweep,
     front: [Figure; 2],
@@ -373,10 +364,7 @@ impl Told<'_> {
         let front = sweep::front(&figures, self.front);
         let plot = self.plot(&front);
         if let Some(path) = &args.svg {
-            let failed = |error: std::io::Error| {
-                Failure::Message(format!("cannot write {}: {}", path.display(), crate::files::reason(&error)))
-            };
-            write::write_text(path, &plot.svg()).map_err(failed)?;
+            plots::write_picture(&plot, path)?;
             context.say(&format!("wrote {}", path.display()));
         }
         let is_for_people = matches!(context.common.format, Format::Table | Format::Markdown);
@@ -394,11 +382,7 @@ impl Told<'_> {
         let footer = self.words(&front, lists_all);
         output::print(context, &table, || self.json(&front), &footer)?;
         if context.common.format == Format::Table && self.sweep.variants.len() > 1 {
-            output::blank_line()?;
-            let mut page = output::page();
-            for line in plot.text(output::terminal_width().unwrap_or(100).min(120), ROWS) {
-                page.line(&line)?;
-            }
+            plots::print(&plot)?;
         }
         Ok(())
     }
@@ -452,7 +436,7 @@ impl Told<'_> {
             String::new(),
             format!(
                 "{}; {} on the front of {first} and {second} (●): none is better in both",
-                counted(all.len(), "variant"),
+                counted(all.len() as u64, "variant"),
                 grouped(on_front as u64)
             ),
         ];
@@ -460,16 +444,16 @@ impl Told<'_> {
             lines.push("only the front is listed; `--all` lists every variant, `--format csv` too".into());
         }
         if over > 0 {
-            lines.push(format!("{} over budget, and left out of the front", counted(over, "variant")));
+            lines.push(format!("{} over budget, and left out of the front", counted(over as u64, "variant")));
         }
         let troubled = count(&|own| own.trouble.is_some());
         if troubled > 0 {
-            lines.push(format!("{} could not be trained", counted(troubled, "variant")));
+            lines.push(format!("{} could not be trained", counted(troubled as u64, "variant")));
         }
         if bad > 0 {
             let why = all.iter().find_map(|own| own.result.as_ref().err());
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
-            lines.push(format!("{} cannot be{why}", counted(bad, "variant")));
+            lines.push(format!("{} cannot be{why}", counted(bad as u64, "variant")));
         }
         lines
     }

@@ -16,6 +16,11 @@ pub fn grouped(number: impl Into<u128>) -> String {
     text
 }
 
+/// `1 variant`, `2 variants`.
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 /// A figure with four places, or with a power of ten where it is too large for that to be read.
 pub fn decimal(value: f64) -> String {
     if value.abs() >= 1e6 { format!("{value:.3e}") } else { format!("{value:.4}") }

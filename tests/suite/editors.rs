@@ -235,6 +235,8 @@ fn shells_are_offered_architectures_layers_and_runs() {
     let shown = offered(at, &["show", "vgg"]);
     assert!(shown.contains(&"vgg16".to_string()) && shown.contains(&"vgg-own".to_string()), "{shown:?}");
     assert!(!shown.iter().any(|own| own.contains('\u{1b}') || own.contains("2J")), "{shown:?}");
+    std::fs::write(at.join("min\u{9b}2J.yaml"), "extends: lenet5\n").expect("written");
+    assert!(!offered(at, &["check", "mi"]).iter().any(|own| own.contains("2J")), "a file's name is text of others too");
     assert!(offered(at, &["check", "mi"]).contains(&"mine.yaml".to_string()));
     assert_eq!(offered(at, &["explain", "lenet5", "f"]), ["flatten1", "f6", "f6.tanh"]);
     let wide = offered(at, &["explain", "vgg16", "block3"]);

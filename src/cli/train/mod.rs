@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -25,7 +25,7 @@ use crate::run::machine;
 use crate::run::runs::{self};
 use crate::run::session::{self, Begin, Change, Out, Session, SessionError};
 use crate::run::torchrun::{self, Launch};
-use crate::run::train::{Control, End, Observed};
+use crate::run::train::{Control, End, Observed, until};
 use crate::spec::recipe::{self, Recipe};
 use crate::spec::{LoadError, Origin};
 use engine::EngineArgs;
@@ -347,9 +347,7 @@ fn train(context: &Context, args: &TrainArgs, session: Session, launch: Option<&
     let stop = interrupts()?;
     let mut report = Report::new(context, &session);
     report.start(&start);
-    let limit = args.max_minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
-    let until = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let control = Control { stop, commands: None, until };
+    let control = Control { stop, commands: None, until: until(args.max_minutes) };
     let texts: HashMap<String, String> = (!session.sets.names.is_empty())
         .then(|| runs::class_names(&session.sets.names))
         .into_iter()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Context, Failure, output};
 use crate::exchange::weights::{TensorFile, dims};
-use crate::graph::figures::{bytes, decimal, grouped};
+use crate::graph::figures::{bytes, counted, decimal, grouped};
 use crate::network::compress::Precision;
 use crate::report::{Cell, Column, Table};
 use crate::run::weight_figures::{TensorFigures, bytes_in};
@@ -76,14 +76,14 @@ pub fn print(context: &Context, file: &TensorFile) -> Result<(), Failure> {
         let what = if left_out == 1 { "tensor holds" } else { "tensors hold" };
         footer.push(format!("{} {what} no fractions of 16, 32 or 64 bits, and are left out", grouped(left_out as u64)));
     }
-    if rows.iter().any(|(entry, _)| format!("{:?}", entry.dtype) == "F64") {
+    if rows.iter().any(|(entry, _)| entry.is_double()) {
         footer.push("values of F64 are looked at as f32, as the network takes them".into());
     }
     if bad > 0 {
-        footer.push(format!("{} with values that are not finite", counted(bad, "tensor")));
+        footer.push(format!("{} with values that are not finite", counted(bad as u64, "tensor")));
     }
     if dead > 0 {
-        footer.push(format!("{} dead: weights that are 0, or next to it", counted(dead, "output channel")));
+        footer.push(format!("{} dead: weights that are 0, or next to it", counted(dead as u64, "output channel")));
     }
     output::print(context, &table, json, &footer)
 }
@@ -101,11 +101,6 @@ fn histogram(own: &TensorFigures) -> String {
         count => LEVELS[((count as f64 / most as f64 * 8.0).round() as usize).clamp(1, 8)],
     };
     own.histogram.iter().map(level).collect()
-}
-
-/// `1 tensor`, `2 tensors`.
-fn counted(count: usize, what: &str) -> String {
-    format!("{} {what}{}", grouped(count as u64), if count == 1 { "" } else { "s" })
 }
 
 fn notes(own: &TensorFigures) -> Vec<String> {

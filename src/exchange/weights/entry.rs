@@ -27,6 +27,11 @@ impl Entry {
         matches!(self.dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
     }
 
+    /// Whether its values have more digits than are read.
+    pub fn is_double(&self) -> bool {
+        self.dtype == Dtype::F64
+    }
+
     /// Bytes of one value, for the types that are read as numbers.
     pub(super) fn width(&self) -> Option<usize> {
         match self.dtype {

@@ -469,9 +469,3 @@ fn first_problem(error: &LoadError) -> String {
     let expected = if first.expected.is_empty() { String::new() } else { format!("; {}", first.expected) };
     format!("{of}{}{expected}", first.message)
 }
-
-/// When work must end that may take so long.
-pub fn until(minutes: Option<f64>) -> Option<Instant> {
-    let limit = std::time::Duration::try_from_secs_f64(60.0 * minutes?).ok()?;
-    Instant::now().checked_add(limit)
-}

@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::run::data::Source;
 use crate::run::runs::{ARCHITECTURE, Found, Status, Summary};
 use crate::run::session::{self, Begin, Change, Out, Session, SessionError};
-use crate::run::train::{Control, Observed};
+use crate::run::train::{Control, Observed, TrainError};
 use crate::spec::recipe::RunRecipe;
 use crate::spec::{Library, LoadError, Origin};
 
@@ -121,13 +121,19 @@ impl Trainer<'_> {
     }
 }
 
-/// Without what only `train` has flags for.
+/// Without advice on flags that only `train` has.
 fn why(error: &SessionError) -> String {
-    let words = match error {
+    match error {
         SessionError::Load(error) => super::first_problem(error),
+        SessionError::Train(TrainError::NotFinite { step, loss, place }) => {
+            let place = place.as_ref().map_or_else(String::new, |place| format!(": {place}"));
+            format!("the loss is {loss} at step {step}{place}")
+        }
+        SessionError::Train(TrainError::Rubbish { step, layer }) => {
+            format!("`{layer}` has parameters that are not finite after step {step}")
+        }
         other => other.to_string(),
-    };
-    words.split("; try a lower").next().unwrap_or(&words).to_string()
+    }
 }
 
 /// The best that was reached on validation images, else on test images, else while learning.

@@ -104,6 +104,12 @@ pub struct Control {
     pub until: Option<Instant>,
 }
 
+/// When work must end that may take so many minutes; never where that is beyond what a clock counts.
+pub fn until(minutes: Option<f64>) -> Option<Instant> {
+    let limit = Duration::try_from_secs_f64(60.0 * minutes?).ok()?;
+    Instant::now().checked_add(limit)
+}
+
 impl Control {
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use dfdx::prelude::*;
 
 pub use check::check;
-pub use event::{Command, Control, End, Epoch, Event, LayerNorms, Observed, Step};
+pub use event::{Command, Control, End, Epoch, Event, LayerNorms, Observed, Step, until};
 pub use progress::Progress;
 use rate_finder::{Curve, Ramp};
 pub use recipe::{Recipe, Schedule};
