@@ -170,6 +170,8 @@ fn a_sweep_that_was_killed_ends_as_one_that_never_was() {
     assert_eq!(accuracies(&resumed), accuracies(&whole));
     let lines = std::fs::read_to_string(&results).expect("results");
     assert_eq!(lines.lines().count(), 4, "each once: {lines}");
+    // Nothing stands behind the half line that was left: it is gone.
+    assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{lines}");
     // A variant's run is a run like any other.
     let shown = run(at, &["runs", "show", "killed/runs/2"]);
     assert_eq!(shown["status"], "finished");
