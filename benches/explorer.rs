@@ -3,13 +3,11 @@
 use std::hint::black_box;
 
 use convlens::spec::{Library, Origin};
-use convlens::tui::draw::draw;
-use convlens::tui::jobs::{self, Analyse};
-use convlens::tui::keys;
-use convlens::tui::msg::Msg;
-use convlens::tui::state::{Entry, Opened, State};
+use convlens::tui::input;
+use convlens::tui::model::open::{self, Analyse};
+use convlens::tui::model::{Entry, Opened};
+use convlens::tui::shell::{Msg, State, draw, update};
 use convlens::tui::theme;
-use convlens::tui::update::update;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -34,16 +32,16 @@ fn benches(criterion: &mut Criterion) {
     let library = Library::new(None);
     let vgg16 = || {
         let origin = Origin::Bundled("vgg16");
-        let (text, opened) = jobs::open(&library, &origin, &[]);
+        let (text, opened) = open::open(&library, &origin, &[]);
         state(origin, text, opened)
     };
     for (name, mut state) in [("VGG-16", vgg16()), ("10,000 layers", large())] {
         let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
         for (screen, script) in [("layers", "1"), ("field", "2"), ("compare", "3"), ("edit", "4")] {
-            for key in keys::script(script).expect("keys") {
+            for key in input::script(script).expect("keys") {
                 update(&mut state, Msg::Key(key));
             }
-            let there_and_back = keys::script("jk").expect("keys");
+            let there_and_back = input::script("jk").expect("keys");
             criterion.bench_function(&format!("two keys and frames, {screen}, {name}"), |bench| {
                 bench.iter(|| {
                     for key in &there_and_back {
@@ -59,10 +57,10 @@ fn benches(criterion: &mut Criterion) {
     let text = format!("input: [16, 32, 32]\nlayers:\n{convs}");
     let origin = Origin::File("typed.yaml".into());
     let work = |text: String, saved| Analyse { origin: origin.clone(), version: 1, text, saved };
-    let saved = jobs::analyse(&library, &[], &work(text.clone(), None)).shown.map(|shown| shown.network);
+    let saved = open::analyse(&library, &[], &work(text.clone(), None)).shown.map(|shown| shown.network);
     let typed = text.replacen("out: 16", "out: 17", 1);
     criterion.bench_function("analyse 1,000 lines against what is saved", |bench| {
-        bench.iter(|| jobs::analyse(&library, &[], &work(black_box(typed.clone()), saved.clone())).rows.len());
+        bench.iter(|| open::analyse(&library, &[], &work(black_box(typed.clone()), saved.clone())).rows.len());
     });
 }
 

@@ -5,23 +5,20 @@ use serde_json::{Value, json};
 use super::output;
 use super::{Context, Failure};
 use crate::report::{Column, Table};
-use crate::tui::keys::Context as KeyContext;
 use crate::tui::{keys_file, users_keys};
 
 pub fn run(context: &Context) -> Result<(), Failure> {
     let keys = users_keys().map_err(Failure::because)?;
-    let rows = || KeyContext::ALL.into_iter().flat_map(|context| keys.rows(context));
+    let rows = || keys.groups().iter().flat_map(|group| keys.rows(group.name));
     let cells = rows().map(|bound| {
-        let own = bound.binding;
         let written: Vec<String> = bound.keys.iter().map(|key| key.written()).collect();
-        vec![own.context.name().into(), own.name.into(), written.join(" ").into(), own.words.into()]
+        vec![bound.group.into(), bound.name.into(), written.join(" ").into(), bound.words.into()]
     });
     let table = Table::new(["context", "name", "keys", "what it does"].map(Column::words), cells);
     let json = || {
         let keys = rows().map(|bound| {
             let written: Vec<String> = bound.keys.iter().map(|key| key.written()).collect();
-            let own = bound.binding;
-            json!({"context": own.context.name(), "name": own.name, "keys": written, "words": own.words})
+            json!({"context": bound.group, "name": bound.name, "keys": written, "words": bound.words})
         });
         json!({"file": keys_file().map(|path| path.display().to_string()), "keys": keys.collect::<Vec<Value>>()})
     };

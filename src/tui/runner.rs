@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
@@ -11,23 +11,20 @@ use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdat
 use ratatui::layout::Position;
 use rayon::prelude::*;
 
-use super::background::{self, Taken};
-use super::disk::{self, Disk};
-use super::draw::draw;
-use super::jobs::{self, Analyse, Job};
-use super::keys::{Key, KeyMap};
-use super::msg::{Effect, Msg, Region, Training, Usable};
-use super::remembered::Remembered;
-use super::screens::{self, train};
-use super::state::{Entry, Opened, State};
-use super::terminal::{self, Session, out};
-use super::theme::Theme;
-use super::trainer::{self, Trainer};
-use super::update::update;
-use super::watch;
-use super::work::Worker;
+use super::input::{Key, KeyMap};
+use super::model::open::{self, LARGE};
+use super::model::{Entry, Opened};
+use super::screen::{Effect, Place, Save};
+use super::screens::{News, edit};
+use super::shell::action::{Action, table};
+use super::shell::disk::{self, Disk};
+use super::shell::remembered::Remembered;
+use super::shell::{Msg, Spawn, State, Task, draw, paths, prepare, update, watch};
+use super::terminal::background::{self, Taken};
+use super::terminal::{self, Session, out, pictures};
+use super::widgets::theme::{self, Theme};
+use super::work::{Cancel, Lane, Note, Outlet, Worker};
 use crate::files::read;
-use crate::run::runs;
 use crate::spec::problem::Report;
 use crate::spec::{Library, LoadError, Origin, variant};
 
@@ -47,7 +44,7 @@ pub enum ExploreError {
 }
 
 /// What the loop waits for.
-pub(super) enum Input {
+enum Input {
     Event(Event),
     Msg(Msg),
     Resized,
@@ -96,7 +93,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         return Err(ExploreError::NoTerminal);
     }
     let keys = keys()?;
-    let disk = Disk::new();
+    let disk = Disk::of_user();
     let remembered = disk.remembered();
     let position = |origin: &Origin| origins.iter().position(|own| own == origin);
     let by_id = |id: &str| origins.iter().position(|origin| origin.id() == id);
@@ -105,12 +102,12 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         None => remembered.architecture.as_deref().and_then(by_id).or(by_id("vgg16")),
     };
     // Side by side, so that one that takes long does not delay the others.
-    let open = |origin: &Origin| match named.as_ref() == Some(origin) {
-        true => jobs::open(library, origin, sets),
-        false => jobs::open_quickly(library, origin, sets),
+    let read = |origin: &Origin| match named.as_ref() == Some(origin) {
+        true => open::open(library, origin, sets),
+        false => open::open_quickly(library, origin, sets),
     };
-    let read: Vec<_> = origins.par_iter().map(open).collect();
-    let waits = read.iter().any(|(_, opened)| matches!(opened, Opened::Unreadable(why) if why == jobs::LARGE));
+    let read: Vec<_> = origins.par_iter().map(read).collect();
+    let waits = read.iter().any(|(_, opened)| matches!(opened, Opened::Unreadable(why) if why == LARGE));
     let entries = origins.iter().zip(read).map(|(origin, (text, opened))| {
         let mut entry = Entry::new(origin.clone(), text, opened);
         entry.left_over = disk.left_over(origin);
@@ -118,12 +115,13 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     });
     let follows = theme.is_none();
     let variable = |name: &str| std::env::var(name).ok();
-    let theme = theme.unwrap_or_else(|| super::theme::detect(variable));
-    let mut state = State::new(entries.collect(), selected.unwrap_or(0), theme);
+    let colours = theme.unwrap_or_else(|| theme::detect(variable));
+    let mut state = State::new(entries.collect(), selected.unwrap_or(0), colours);
+    (state.library, state.sets) = (library.clone(), sets.to_vec());
     state.keys = keys;
     state.follows_background = follows;
     state.home = etcetera::home_dir().ok();
-    state.depth = super::theme::depth(variable).unwrap_or(state.depth);
+    state.depth = theme::depth(variable).unwrap_or(state.depth);
     state.new_files = library.place_for("x").parent().map_or_else(PathBuf::new, PathBuf::from);
     remembered.restore(&mut state);
     let left: Vec<&str> =
@@ -135,11 +133,8 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let (sender, inputs) = sync_channel(256);
     let session = Session::start(state.mouse)?;
     let next_key = listen(&sender)?;
-    let analysis = jobs::analysis(library, sets, sender.clone())?;
-    let work = jobs::work(sender.clone())?;
-    let reader = jobs::reader(sender.clone())?;
-    let lister = jobs::lister(sender.clone())?;
-    let listing = jobs::listing(library, outside, sets, sender.clone())?;
+    let lanes = lanes(&sender)?;
+    let listing = listing(library, outside, sets, sender.clone())?;
     if waits {
         // In its thread, after the first frame.
         listing.give(());
@@ -156,32 +151,74 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         session,
         disk,
         state,
-        regions: Vec::new(),
+        places: Vec::new(),
         answer: background::Answer::default(),
         next_key,
-        analysis,
-        work,
-        trainer: None,
-        reader,
-        lister,
-        sender,
+        lanes,
         changed: true,
     };
     runner.run(inputs)
 }
 
-/// A run that could not begin.
-fn refused(why: String) -> Msg {
-    Msg::Training(Training::Ended(Err(why)))
+/// A thread for each lane, in the order of [`Lane::ALL`].
+fn lanes(sender: &SyncSender<Input>) -> io::Result<Vec<Worker<Spawn>>> {
+    let start = |lane: Lane| {
+        let (sender, told) = (sender.clone(), sender.clone());
+        let run = move |Spawn { of, what, job, .. }: Spawn, cancel: &Cancel| {
+            let send = |note: Note<News>, must: bool| {
+                let input = Input::Msg(Msg::Note(note));
+                match must {
+                    true => drop(sender.send(input)),
+                    false => match sender.try_send(input) {
+                        Err(TrySendError::Full(Input::Msg(Msg::Note(note)))) => return Some(note),
+                        _ => return None,
+                    },
+                }
+                None
+            };
+            let job = std::panic::AssertUnwindSafe(|| job(cancel, &Outlet::new(&send)));
+            let ended = std::panic::catch_unwind(job);
+            let ended =
+                ended.unwrap_or_else(|panic| Err(format!("{what} broke off; {}", super::work::reason(&*panic))));
+            let _ = sender.send(Input::Msg(Msg::Ended { of, lane, ended }));
+        };
+        Worker::start(lane.name(), run, move |why| drop(told.send(Input::Msg(Msg::Complain(why)))))
+    };
+    Lane::ALL.into_iter().map(start).collect()
+}
+
+/// The thread that reads every file again when something changed in the folders.
+fn listing(
+    library: &Library,
+    outside: Option<Origin>,
+    sets: &[(String, String)],
+    sender: SyncSender<Input>,
+) -> io::Result<Worker<()>> {
+    let (library, sets, told) = (library.clone(), sets.to_vec(), sender.clone());
+    let broke_off = move |why| {
+        drop(told.send(Input::Msg(Msg::Complain(format!("the architectures could not be read; {why}")))));
+    };
+    let run = move |(), _: &Cancel| {
+        // An editor that saves through a new name leaves the old one gone for a moment.
+        std::thread::sleep(Duration::from_millis(50));
+        let mut origins = library.list();
+        origins.extend(outside.clone().filter(|outside| !origins.contains(outside)));
+        let found = origins.into_iter().map(|origin| {
+            let (text, opened) = open::open(&library, &origin, &sets);
+            (origin, text, opened)
+        });
+        let _ = sender.send(Input::Msg(Msg::Listed(found.collect())));
+    };
+    Worker::start("files", run, broke_off)
 }
 
 /// The table of keys with the user's changes.
-pub fn keys() -> Result<KeyMap, ExploreError> {
-    let Some(path) = disk::keys_file().filter(|path| path.exists()) else { return Ok(KeyMap::default()) };
+pub fn keys() -> Result<KeyMap<Action>, ExploreError> {
+    let Some(path) = disk::keys_file().filter(|path| path.exists()) else { return Ok(table()) };
     let text = read::text(&path, read::SMALL);
     let path = path.display().to_string();
     let text = text.map_err(|error| ExploreError::KeysUnreadable { path: path.clone(), reason: error.to_string() })?;
-    KeyMap::read(&text, &path).map_err(ExploreError::Keys)
+    table().changed(&text, &path).map_err(ExploreError::Keys)
 }
 
 /// From here on an interrupt, and a request to end, ends the process at once: checkpoints are whole at any instant.
@@ -209,7 +246,7 @@ fn listen(sender: &SyncSender<Input>) -> io::Result<Sender<()>> {
         std::thread::spawn(move || {
             for signal in signals.forever() {
                 // An interrupt from the keyboard is the other program's while it has the terminal.
-                if signal == SIGINT && super::terminal::is_lent() {
+                if signal == SIGINT && terminal::is_lent() {
                     continue;
                 }
                 let input = if signal == SIGWINCH { Input::Resized } else { Input::Terminate };
@@ -239,18 +276,12 @@ struct Runner<'a> {
     session: Session,
     disk: Disk,
     state: State,
-    regions: Vec<Region>,
+    places: Vec<Place<Action>>,
     answer: background::Answer,
     /// Tells the keyboard's thread to read on.
     next_key: Sender<()>,
-    analysis: Worker<Analyse>,
-    work: Worker<Job>,
-    trainer: Option<Trainer>,
-    /// Reads runs from their folders.
-    reader: Worker<trainer::Read>,
-    /// Reads which runs there are.
-    lister: Worker<()>,
-    sender: SyncSender<Input>,
+    /// In the order of [`Lane::ALL`].
+    lanes: Vec<Worker<Spawn>>,
     /// Whether there is something to paint.
     changed: bool,
 }
@@ -259,21 +290,21 @@ impl Runner<'_> {
     fn run(mut self, inputs: Receiver<Input>) -> Result<(), ExploreError> {
         let ended = self.until_it_ends(&inputs);
         self.disk.remember(&Remembered::of(&self.state));
-        // Nobody listens any more; the run ends after its step and is kept, with the terminal given back meanwhile.
+        // Nobody listens any more; a run ends after its step and is kept, with the terminal given back meanwhile.
         drop(inputs);
-        let trainer = self.trainer.take();
+        let at = Lane::ALL.iter().position(|lane| *lane == Lane::Training).unwrap_or(0);
+        let training = self.lanes.swap_remove(at);
+        let is_training = training.is_busy();
         // Before the terminal is given back, after which Ctrl-C is an interrupt.
-        if trainer.is_some() {
+        if is_training {
             interrupts_end_it();
         }
         drop(self);
-        if let Some(trainer) = trainer {
-            if !trainer.is_over() {
-                terminal::say(
-                    "stopping after this step and saving the run; Ctrl-C ends at once and keeps the last checkpoint",
-                );
-            }
-            trainer.finish();
+        if is_training {
+            terminal::say(
+                "stopping after this step and saving the run; Ctrl-C ends at once and keeps the last checkpoint",
+            );
+            training.finish();
         }
         ended
     }
@@ -281,11 +312,12 @@ impl Runner<'_> {
     fn until_it_ends(&mut self, inputs: &Receiver<Input>) -> Result<(), ExploreError> {
         let size = self.session.terminal.size()?;
         self.carry_out(Msg::Resize(size.width, size.height))?;
-        let effects = (self.state.face().enter)(&mut self.state);
-        self.effects(effects)?;
+        let screen = self.state.screen;
+        let tasks = super::shell::update::show(&mut self.state, screen);
+        self.carry(tasks)?;
         self.paint()?;
         // A virtual console takes the question for colours of its own.
-        if self.state.theme != super::theme::PLAIN && std::env::var("TERM").is_ok_and(|term| term != "linux") {
+        if self.state.theme != theme::PLAIN && std::env::var("TERM").is_ok_and(|term| term != "linux") {
             out().write_all(background::QUESTION.as_bytes())?;
             out().flush()?;
         }
@@ -316,7 +348,7 @@ impl Runner<'_> {
     /// The next input; while something is shown that ends with time, a tick each second.
     fn wait(&self, inputs: &Receiver<Input>, ticked: &mut Instant) -> Option<Input> {
         const SECOND: Duration = Duration::from_secs(1);
-        if self.state.toasts.is_empty() && !train::watches_runs(&self.state) {
+        if self.state.toasts.is_empty() && !self.state.screens.watches(self.state.screen) {
             *ticked = Instant::now();
             return inputs.recv().ok();
         }
@@ -331,10 +363,10 @@ impl Runner<'_> {
     }
 
     fn paint(&mut self) -> io::Result<()> {
-        screens::prepare(&mut self.state);
+        prepare(&mut self.state);
         execute!(out(), BeginSynchronizedUpdate)?;
-        let (state, regions) = (&self.state, &mut self.regions);
-        self.session.terminal.draw(|frame| *regions = draw(state, frame))?;
+        let (state, places) = (&self.state, &mut self.places);
+        self.session.terminal.draw(|frame| *places = draw(state, frame))?;
         execute!(out(), EndSynchronizedUpdate)
     }
 
@@ -363,168 +395,103 @@ impl Runner<'_> {
 
     fn carry_out(&mut self, msg: Msg) -> Result<bool, ExploreError> {
         self.changed = true;
-        let effects = update(&mut self.state, msg);
-        self.effects(effects)
+        let tasks = update(&mut self.state, msg);
+        self.carry(tasks)
     }
 
-    fn effects(&mut self, effects: Vec<Effect>) -> Result<bool, ExploreError> {
-        for effect in effects {
-            let msg = match effect {
-                Effect::Quit => return Ok(true),
-                Effect::Load(origin) => {
-                    let (text, opened) = jobs::open(self.library, &origin, self.sets);
-                    Some(Msg::Loaded(origin, text, Box::new(opened)))
-                }
-                Effect::Analyse { origin, version, text, saved } => {
-                    self.analysis.give(Analyse { origin, version, text, saved });
-                    None
-                }
-                Effect::Save { origin, path, text, expected, extending } => {
-                    let text = match self.shortened(&origin, &path, &text, extending) {
-                        Ok(text) => text,
-                        Err(words) => {
-                            self.carry_out(Msg::Complain(words))?;
-                            text
-                        }
-                    };
-                    Some(match disk::save(&path, &text, &expected) {
-                        Ok(()) => Msg::Saved { origin, path, text },
-                        Err(why) => Msg::NotSaved { path, why },
-                    })
-                }
-                Effect::Keep(origin, text) => {
-                    let kept = self.disk.keep(&origin, text.as_ref());
-                    kept.err().map(|error| Msg::NotKept(error.to_string()))
-                }
-                Effect::External { origin, text } => {
-                    let edited = self.session.edit(&origin.id(), &text, self.state.mouse);
-                    let size = self.session.terminal.size()?;
-                    self.carry_out(Msg::Resize(size.width, size.height))?;
-                    Some(match edited {
-                        Ok(text) => Msg::Edited { origin, text },
-                        Err(why) => Msg::Complain(why),
-                    })
-                }
-                Effect::Export { network, origin, format, path } => {
-                    Some(match super::export::write(&network, &origin, format, &path) {
-                        Ok(words) => Msg::Tell(words),
-                        Err(why) => Msg::Complain(why),
-                    })
-                }
-                Effect::Photo(path) => {
-                    self.work.give(Job::Photo(path));
-                    None
-                }
-                Effect::Forward(request) => {
-                    self.work.give(Job::Forward(request));
-                    None
-                }
-                Effect::Look { ran, class, method } => {
-                    self.work.give(Job::Look { ran, class, method });
-                    None
-                }
-                Effect::Effective { request, layer, unit } => {
-                    self.work.give(Job::Effective { request, layer, unit });
-                    None
-                }
-                Effect::AskPublished(origin, published) => {
-                    self.work.give(Job::AskPublished(origin, published));
-                    None
-                }
-                Effect::Fetch(origin, published) => {
-                    self.work.give(Job::Fetch(origin, published));
-                    None
-                }
-                Effect::UseRun(listed, folder) => Some(match runs::weights_of(&folder.display().to_string()) {
-                    Ok(weights) => {
-                        let run = folder.file_name().map_or_else(String::new, |name| name.display().to_string());
-                        let origin = Origin::File(folder.join(runs::ARCHITECTURE));
-                        let (text, opened) = jobs::open(self.library, &origin, &[]);
-                        let usable = Usable { run, listed, origin, text, opened, weights };
-                        Msg::Training(Training::Usable(Box::new(usable)))
+    fn carry(&mut self, tasks: Vec<Task>) -> Result<bool, ExploreError> {
+        for task in tasks {
+            let ends = match task {
+                Task::Spawn(spawn) => {
+                    if let Some(lane) = self.lane(spawn.lane) {
+                        lane.give(spawn);
                     }
-                    Err(error) => Msg::Complain(error.to_string()),
-                }),
-                Effect::Judge(folder) => {
-                    self.work.give(Job::Judge(folder));
-                    None
+                    false
                 }
-                Effect::FindPhotos(path) => {
-                    self.work.give(Job::FindPhotos(path));
-                    None
-                }
-                Effect::LookUp { of, path } => Some(Msg::LookedUp { of, stands: disk::what_stands_at(&path) }),
-                Effect::CompletePath(of) => {
-                    let completion = super::paths::complete(&of);
-                    Some(Msg::Completed { of, completion })
-                }
-                // The keyboard's thread waits meanwhile, so that the answer is not taken for keys.
-                Effect::AskPictures => super::pictures::ask().map(Msg::Pictures),
-                Effect::Train(mut wanted) => {
-                    if let trainer::Wanted::Begin(begin) = &mut wanted {
-                        begin.sets = self.sets.to_vec();
-                    }
-                    if self.trainer.as_ref().is_some_and(|trainer| !trainer.is_over()) {
-                        Some(refused("the run before is still being kept".into()))
-                    } else {
-                        let started = Trainer::start(self.library, wanted, self.sender.clone());
-                        started.map(|trainer| self.trainer = Some(trainer)).err().map(|why| refused(why.to_string()))
-                    }
-                }
-                Effect::TellTrainer(command) => {
-                    self.trainer.iter().for_each(|trainer| trainer.tell(command));
-                    None
-                }
-                Effect::StopTraining => {
-                    self.trainer.iter().for_each(Trainer::stop);
-                    None
-                }
-                Effect::ListRuns => {
-                    self.lister.give(());
-                    None
-                }
-                Effect::ReadRun { folder, over } => {
-                    self.reader.give(trainer::Read { folder, over });
-                    None
-                }
-                Effect::Time(what, networks) => {
-                    self.work.give(Job::Time(what, networks));
-                    None
-                }
-                Effect::Sweep { origin, text, varies } => {
-                    let sets = self.sets.to_vec();
-                    self.work.give(Job::Sweep { library: self.library.clone(), sets, origin, text, varies });
-                    None
-                }
-                Effect::StopWork => {
-                    self.work.stop();
-                    None
-                }
-                Effect::Copy(text) => {
-                    terminal::copy(&text)?;
-                    Some(Msg::Tell("copied".into()))
-                }
-                Effect::Mouse(on) => {
-                    self.session.mouse(on)?;
-                    None
-                }
-                Effect::Suspend => {
-                    self.session.suspend(self.state.mouse)?;
-                    let size = self.session.terminal.size()?;
-                    Some(Msg::Resize(size.width, size.height))
-                }
-                Effect::Repaint => {
-                    self.session.repaint()?;
-                    None
-                }
+                Task::Do(Effect::Quit) => true,
+                Task::Do(effect) => match self.effect(effect)? {
+                    Some(msg) => self.carry_out(msg)?,
+                    None => false,
+                },
             };
-            if let Some(msg) = msg
-                && self.carry_out(msg)?
-            {
+            if ends {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn lane(&self, lane: Lane) -> Option<&Worker<Spawn>> {
+        let at = Lane::ALL.iter().position(|own| *own == lane)?;
+        self.lanes.get(at)
+    }
+
+    /// Does what touches the disk or the terminal, and says what came of it.
+    fn effect(&mut self, effect: Effect) -> Result<Option<Msg>, ExploreError> {
+        Ok(match effect {
+            Effect::Quit => None,
+            Effect::Load(origin) => {
+                let (text, opened) = open::open(self.library, &origin, self.sets);
+                Some(Msg::Loaded(origin, text, Box::new(opened)))
+            }
+            Effect::Save(save) => Some(self.save(save)?),
+            Effect::Keep(origin, text) => {
+                let kept = self.disk.keep(&origin, text.as_ref());
+                kept.err().map(|error| Msg::NotKept(error.to_string()))
+            }
+            Effect::External { origin, text } => {
+                let edited = self.session.edit(&origin.id(), &text, self.state.mouse);
+                let size = self.session.terminal.size()?;
+                self.carry_out(Msg::Resize(size.width, size.height))?;
+                Some(match edited {
+                    Ok(text) => Msg::News(News::Edit(edit::News::Edited { origin, text })),
+                    Err(why) => Msg::Complain(why),
+                })
+            }
+            Effect::LookUp { of, path } => Some(Msg::LookedUp { of, stands: disk::what_stands_at(&path) }),
+            Effect::CompletePath(of) => {
+                let completion = paths::complete(&of);
+                Some(Msg::Completed { of, completion })
+            }
+            // The keyboard's thread waits meanwhile, so that the answer is not taken for keys.
+            Effect::AskPictures => pictures::ask().map(Msg::Pictures),
+            Effect::Stop(lane) => {
+                self.lane(lane).into_iter().for_each(Worker::stop);
+                None
+            }
+            Effect::Copy(text) => {
+                terminal::copy(&text)?;
+                Some(Msg::Tell("copied".into()))
+            }
+            Effect::Mouse(on) => {
+                self.session.mouse(on)?;
+                None
+            }
+            Effect::Suspend => {
+                self.session.suspend(self.state.mouse)?;
+                let size = self.session.terminal.size()?;
+                Some(Msg::Resize(size.width, size.height))
+            }
+            Effect::Repaint => {
+                self.session.repaint()?;
+                None
+            }
+        })
+    }
+
+    fn save(&mut self, save: Save) -> Result<Msg, ExploreError> {
+        let Save { origin, path, text, expected, extending } = save;
+        let text = match self.shortened(&origin, &path, &text, extending) {
+            Ok(text) => text,
+            Err(words) => {
+                self.carry_out(Msg::Complain(words))?;
+                text
+            }
+        };
+        Ok(Msg::News(News::Edit(match disk::save(&path, &text, &expected) {
+            Ok(()) => edit::News::Saved { origin, path, text },
+            Err(why) => edit::News::NotSaved { path, why },
+        })))
     }
 
     /// The text as a variant that names what it extends, if that is wanted and can be.
@@ -557,8 +524,12 @@ impl Runner<'_> {
                 MouseEventKind::Down(MouseButton::Left) => {
                     let at = Position::new(mouse.column, mouse.row);
                     // What was drawn last lies on top.
-                    let region = self.regions.iter().rev().find(|region| region.area.contains(at))?;
-                    Some(Msg::Click(region.target.moved(at.x - region.area.x)))
+                    let place = self.places.iter().rev().find(|place| place.area.contains(at))?;
+                    let columns = at.x - place.area.x;
+                    Some(Msg::Click(match place.action.clone() {
+                        Action::Screen(own) => Action::Screen(own.along(columns)),
+                        other => other,
+                    }))
                 }
                 _ => None,
             },

@@ -4,10 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use convlens::tui::msg::Msg;
-use convlens::tui::state::State;
+use convlens::tui::shell::{Msg, State, update};
 use convlens::tui::theme;
-use convlens::tui::update::update;
 use serde_json::Value;
 
 use crate::common::{convlens, stdout};

@@ -6,8 +6,10 @@ use convlens::exchange::weights::{self, Rest, names::slots};
 use convlens::graph;
 use convlens::network::kernels::view;
 use convlens::spec::{Library, Origin};
-use convlens::tui::msg::{Msg, Work};
+use convlens::tui::screens::Which;
+use convlens::tui::shell::Msg;
 use convlens::tui::theme;
+use convlens::tui::work::{Done, Lane};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
@@ -173,8 +175,9 @@ fn the_test_set_is_looked_at_when_training_has_finished() {
 #[test]
 fn the_explorer_says_a_thing_once_and_that_work_was_stopped() {
     let mut state = state(120, 40, theme::DARK);
-    update(&mut state, Msg::Work(Work::Stopped));
-    update(&mut state, Msg::Work(Work::Stopped));
+    let stopped = || Msg::Ended { of: Some(Which::Compare), lane: Lane::Work, ended: Ok(Done::Stopped) };
+    update(&mut state, stopped());
+    update(&mut state, stopped());
     assert_eq!(text(&painted(&state)).matches("stopped").count(), 1);
     assert_eq!(state.toasts.len(), 1);
     // Hits are gone through in turn, and back.

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use convlens::graph;
 use convlens::spec::bundled::BUNDLED;
 use convlens::spec::{Library, LoadError, Origin};
-use convlens::tui::draw::draw;
-use convlens::tui::jobs::{self, Analyse};
-use convlens::tui::keys;
-use convlens::tui::msg::{Effect, Expected, Msg, SaveError, Standing, Target, Work};
-use convlens::tui::screens::prepare;
-use convlens::tui::state::editor::LeftOver;
-use convlens::tui::state::views::{Photo, Timed};
-use convlens::tui::state::{Entry, Opened, State};
+use convlens::tui::input;
+use convlens::tui::model::{Entry, LeftOver, Opened, open};
+use convlens::tui::screen::{Effect, Expected, Save, SaveError, Standing};
+use convlens::tui::screens::compare::Timed;
+use convlens::tui::screens::field::Photo;
+use convlens::tui::screens::{self, News, compare, edit, field, forward, layers};
+use convlens::tui::shell::{Action, Msg, Spawn, State, Task, draw, prepare, update as decide};
 use convlens::tui::theme::{self, Theme};
-use convlens::tui::update::update as decide;
+use convlens::tui::work::{Cancel, Done, Lane, Note, Outlet};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -22,7 +21,7 @@ use ratatui::buffer::Buffer;
 pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
 /// What a message does, and what is made before the next painting.
-pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+pub fn update(state: &mut State, msg: Msg) -> Vec<Task> {
     let effects = decide(state, msg);
     prepare(state);
     effects
@@ -49,7 +48,7 @@ pub fn state(width: u16, height: u16, theme: Theme) -> State {
         .iter()
         .map(|(id, _)| {
             let origin = Origin::Bundled(id);
-            let (text, opened) = jobs::open(&Library::new(None), &origin, &[]);
+            let (text, opened) = open::open(&Library::new(None), &origin, &[]);
             Entry::new(origin, text, opened)
         })
         .collect();
@@ -61,22 +60,18 @@ pub fn state(width: u16, height: u16, theme: Theme) -> State {
     state
 }
 
-/// Presses keys; what is typed is analysed as the explorer's thread does it. The other effects are given back.
-pub fn press(state: &mut State, script: &str) -> Vec<Effect> {
-    let keys = keys::script(script).expect("a readable script");
+/// Presses keys; what is typed is analysed as the explorer's thread does it. All else that is to be done is given back.
+pub fn press(state: &mut State, script: &str) -> Vec<Task> {
+    let keys = input::script(script).expect("a readable script");
     keys.into_iter().flat_map(|key| send(state, Msg::Key(key))).collect()
 }
 
-pub fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
+pub fn send(state: &mut State, msg: Msg) -> Vec<Task> {
     let mut others = Vec::new();
-    for effect in update(state, msg) {
-        match effect {
-            Effect::Analyse { origin, version, text, saved } => {
-                let work = Analyse { origin: origin.clone(), version, text, saved };
-                let analysis = Box::new(jobs::analyse(&Library::new(None), &[], &work));
-                update(state, Msg::Analysed { origin, version, analysis });
-            }
-            Effect::LookUp { of, path } => {
+    for task in update(state, msg) {
+        match task {
+            Task::Spawn(spawn) if spawn.lane == Lane::Analysis => others.extend(run(state, spawn)),
+            Task::Do(Effect::LookUp { of, path }) => {
                 let stands = match (path.is_dir(), path.exists()) {
                     (true, _) => Standing::Folder,
                     (false, true) => Standing::File,
@@ -90,10 +85,48 @@ pub fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
     others
 }
 
+/// Does spawned work here and now, with all that it tells.
+pub fn run(state: &mut State, spawn: Spawn) -> Vec<Task> {
+    let notes = std::sync::Mutex::new(Vec::new());
+    let note = |note: Note<News>, _: bool| {
+        notes.lock().expect("whole").push(note);
+        None
+    };
+    let Spawn { of, lane, job, .. } = spawn;
+    let ended = job(&Cancel::default(), &Outlet::new(&note));
+    let mut tasks = Vec::new();
+    for note in notes.into_inner().expect("whole") {
+        tasks.extend(update(state, Msg::Note(note)));
+    }
+    tasks.extend(update(state, Msg::Ended { of, lane, ended }));
+    tasks
+}
+
+/// The one piece of work that was asked for.
+pub fn spawned(tasks: Vec<Task>) -> Spawn {
+    let mut tasks: Vec<Task> = tasks.into_iter().filter(|task| matches!(task, Task::Spawn(_))).collect();
+    match (tasks.pop(), tasks.is_empty()) {
+        (Some(Task::Spawn(spawn)), true) => spawn,
+        other => panic!("{other:?} {tasks:?}"),
+    }
+}
+
+/// The one thing that is to be done outside.
+pub fn done(tasks: Vec<Task>) -> Effect {
+    match <[Task; 1]>::try_from(tasks) {
+        Ok([Task::Do(effect)]) => effect,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn news(state: &mut State, news: News) -> Vec<Task> {
+    send(state, Msg::Note(Note::News(news)))
+}
+
 /// The one effect that copies.
 fn copied(state: &mut State, script: &str) -> String {
-    match press(state, script).as_slice() {
-        [Effect::Copy(copied)] => copied.clone(),
+    match done(press(state, script)) {
+        Effect::Copy(copied) => copied,
         other => panic!("{other:?}"),
     }
 }
@@ -228,11 +261,15 @@ fn the_unit_stays_in_its_place_from_layer_to_layer_and_can_be_clicked() {
     press(&mut state, "/block1.conv1<enter>");
     assert!(copied(&mut state, "y").contains("row 8, column 8 of 224×224"));
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
-    let mut regions = Vec::new();
-    terminal.draw(|frame| regions = draw(&state, frame)).expect("painted");
-    let unit = regions.iter().rev().find(|region| matches!(region.target, Target::Unit(..))).expect("drawn");
-    update(&mut state, Msg::Click(unit.target));
-    let Target::Unit(row, column) = unit.target else { unreachable!() };
+    let mut places = Vec::new();
+    terminal.draw(|frame| places = draw(&state, frame)).expect("painted");
+    let unit = |action: &Action| match action {
+        Action::Screen(screens::Action::Field(field::Action::Unit(row, column))) => Some((*row, *column)),
+        _ => None,
+    };
+    let place = places.iter().rev().find(|place| unit(&place.action).is_some()).expect("drawn");
+    update(&mut state, Msg::Click(place.action.clone()));
+    let (row, column) = unit(&place.action).expect("a unit");
     assert!(row > 200 && column > 200);
     assert!(copied(&mut state, "y").contains(&format!("row {row}, column {column} of 224×224")));
     press(&mut state, "c1");
@@ -269,9 +306,9 @@ fn keys_move_fold_and_leave() {
     assert_eq!(cursor(&state), rows(&state) - 1);
     press(&mut state, "g<pagedown>");
     assert!(cursor(&state) > 20);
-    assert!(matches!(press(&mut state, "q").as_slice(), [Effect::Quit]));
-    assert!(matches!(press(&mut state, "<ctrl-z>").as_slice(), [Effect::Suspend]));
-    assert!(matches!(press(&mut state, "m").as_slice(), [Effect::Mouse(false)]));
+    assert_eq!(done(press(&mut state, "q")), Effect::Quit);
+    assert_eq!(done(press(&mut state, "<ctrl-z>")), Effect::Suspend);
+    assert_eq!(done(press(&mut state, "m")), Effect::Mouse(false));
 }
 
 #[test]
@@ -326,12 +363,13 @@ fn what_is_worth_a_look_is_marked_at_its_layer_and_at_a_block_that_hides_it() {
 fn a_click_selects_what_was_drawn_there() {
     let mut state = state(120, 40, theme::DARK);
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
-    let mut regions = Vec::new();
-    terminal.draw(|frame| regions = draw(&state, frame)).expect("painted");
-    let row = regions.iter().find(|region| region.target == Target::Row(3)).expect("drawn");
+    let mut places = Vec::new();
+    terminal.draw(|frame| places = draw(&state, frame)).expect("painted");
+    let third = Action::Screen(screens::Action::Layers(layers::Action::Row(3)));
+    let row = places.iter().find(|place| place.action == third).expect("drawn");
     let line: String = (0..120).map(|x| terminal.backend().buffer()[(x, row.area.y)].symbol().to_string()).collect();
     assert!(line.contains("maxpool1"), "{line}");
-    update(&mut state, Msg::Click(row.target));
+    update(&mut state, Msg::Click(row.action.clone()));
     assert_eq!(state.entry().expect("selected").cursor, 3);
 }
 
@@ -400,7 +438,7 @@ fn compared_rows_carry_the_differences_of_the_paper() {
     assert!(table.lines().last().expect("a line").contains("| 156 | 133,047,848 |"), "{table}");
     // Four are the most; a mark is taken away by the same key.
     press(&mut state, "<tab>gcjcjcjcjc");
-    assert_eq!(state.compare.marked.len(), 4);
+    assert_eq!(state.marked.len(), 4);
     press(&mut state, "<tab>x1c");
     let screen = text(&painted(&state));
     assert!(screen.contains("is marked; mark another"), "{screen}");
@@ -418,49 +456,49 @@ fn the_kernel_study_follows_its_keys_at_three_sizes() {
     press(&mut state, "3vl");
     assert!(copied(&mut state, "y").contains("| 3 × 3×3 | 1,769,472 |"));
     press(&mut state, "LLLLL");
-    assert_eq!(state.compare.study.field, 15);
+    assert_eq!(state.screens.compare.study.field, 15);
     press(&mut state, "jHjLLLLLLLLLLLLLLLLLLLLL");
-    assert_eq!((state.compare.study.channels, state.compare.study.in_channels), (128, 65536));
+    assert_eq!((state.screens.compare.study.channels, state.screens.compare.study.in_channels), (128, 65536));
 }
 
 #[test]
 fn timing_is_work_that_is_watched_and_stopped() {
     let mut state = state(120, 40, theme::DARK);
-    let effects = press(&mut state, "3vt");
-    let [Effect::Time(what, networks)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert!(networks.is_empty(), "made in the thread that times them");
-    let Timed::Study(own) = what else { panic!("{what:?}") };
-    let made = convlens::run::measure::of_study(own, &own.candidates().expect("sound")).expect("sound");
+    let spawn = spawned(press(&mut state, "3vt"));
+    assert_eq!((spawn.lane, spawn.what), (Lane::Work, "timing"));
+    let own = state.screens.compare.study;
+    let made = convlens::run::measure::of_study(&own, &own.candidates().expect("sound")).expect("sound");
     assert_eq!(made.len(), 4);
-    let study = what.clone();
-    send(&mut state, Msg::Work(Work::Progress { what: "timing".into(), done: 3, of: 24 }));
+    send(&mut state, Msg::Note(Note::Progress { what: "timing".into(), done: 3, of: 24 }));
     assert!(text(&painted(&state)).contains("timing 3/24"));
-    assert!(matches!(press(&mut state, "<esc>").as_slice(), [Effect::StopWork]));
+    assert_eq!(done(press(&mut state, "<esc>")), Effect::Stop(Lane::Work));
     let timing =
         |ms| convlens::run::measure::Timing { median: std::time::Duration::from_millis(ms), ..Default::default() };
-    send(&mut state, Msg::Work(Work::Timed(study, [41, 42, 43, 44].map(timing).to_vec())));
+    let timed = compare::News::Timed(Timed::Study(own), [41, 42, 43, 44].map(timing).to_vec());
+    news(&mut state, News::Compare(timed));
     assert!(text(&painted(&state)).contains("42.00"));
     // Times belong to the study they were taken of.
     press(&mut state, "l");
     assert!(!text(&painted(&state)).contains("42.00"));
-    assert!(matches!(state.compare.times, Some((Timed::Study(_), _))));
+    assert!(matches!(state.screens.compare.times, Some((Timed::Study(_), _))));
 }
 
 #[test]
 fn measured_times_stand_beside_each_block_with_their_ratio() {
     let mut state = state(120, 40, theme::DARK);
     press(&mut state, "/vgg13<enter>c/vgg13-5x5<enter>c3");
-    let effects = press(&mut state, "t");
-    let [Effect::Time(what, networks)] = effects.as_slice() else { panic!("{effects:?}") };
+    spawned(press(&mut state, "t"));
+    let networks = state.screens.compare.of.clone();
     assert_eq!(networks.len(), 2);
+    let what = Timed::Designs(state.marked.clone());
     let timings = networks.iter().enumerate().map(|(at, network)| {
         // Every layer of the first takes a millisecond, every one of the second three.
         let layer = std::time::Duration::from_millis(1 + 2 * at as u64);
         let layers = vec![layer; network.layers.len()];
         convlens::run::measure::Timing { median: layer * network.layers.len() as u32, layers, ..Default::default() }
     });
-    let timed = Work::Timed(what.clone(), timings.collect());
-    send(&mut state, Msg::Work(timed));
+    let timed = compare::News::Timed(what, timings.collect());
+    news(&mut state, News::Compare(timed));
     let shown = text(&painted(&state));
     // Two convs, two activations and a pool against one conv, its activation and the pool: 5 ms against 9 ms.
     let block = shown.lines().find(|line| line.contains("block1 ")).unwrap_or_else(|| panic!("{shown}"));
@@ -525,17 +563,19 @@ fn a_bundled_file_is_copied_before_it_is_changed() {
     press(&mut state, "<ctrl-s>");
     let screen = text(&painted(&state));
     assert!(screen.contains("architectures/vgg16-2.yaml"), "{screen}");
-    let effects = press(&mut state, "<tab><enter>");
-    let [Effect::Save { origin, path, expected, extending, text: written }] = effects.as_slice() else {
-        panic!("{effects:?}")
+    let Effect::Save(Save { origin, path, expected, extending, text: written }) =
+        done(press(&mut state, "<tab><enter>"))
+    else {
+        panic!("not saved")
     };
-    assert_eq!((path.to_str(), expected), (Some("architectures/vgg16-2.yaml"), &Expected::Nothing));
+    assert_eq!((path.to_str(), expected), (Some("architectures/vgg16-2.yaml"), Expected::Nothing));
     assert!(extending.is_some() && written.contains("classes: 10\n"));
     // Saved, the copy is the one that is selected; the bundled one is as it was.
     let short = "extends: vgg16\nclasses: 10\n".to_string();
-    let effects = send(&mut state, Msg::Saved { origin: origin.clone(), path: path.clone(), text: short.clone() });
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Load(Origin::File(_)))));
-    let target = Origin::File(path.clone());
+    let saved = edit::News::Saved { origin, path: path.clone(), text: short.clone() };
+    let tasks = news(&mut state, News::Edit(saved));
+    assert!(tasks.iter().any(|task| matches!(task, Task::Do(Effect::Load(Origin::File(_))))));
+    let target = Origin::File(path);
     send(&mut state, Msg::Loaded(target.clone(), Some(short.clone()), Box::new(opened(&target, &short))));
     assert_eq!(state.entry().expect("selected").id, "vgg16-2");
     assert!(state.entries.iter().all(|entry| !entry.is_edited()));
@@ -554,7 +594,7 @@ fn a_change_on_disk_is_noticed_and_never_overwritten_unasked() {
             .iter()
             .map(|(id, _)| {
                 let origin = Origin::Bundled(id);
-                let (text, opened) = jobs::open(&Library::new(None), &origin, &[]);
+                let (text, opened) = open::open(&Library::new(None), &origin, &[]);
                 (origin, text, opened)
             })
             .collect();
@@ -571,16 +611,16 @@ fn a_change_on_disk_is_noticed_and_never_overwritten_unasked() {
     press(&mut state, "e<ctrl-end># mine");
     send(&mut state, listed(sound));
     assert!(text(&painted(&state)).contains("changed by another program"));
-    let effects = press(&mut state, "<ctrl-s>");
-    let [Effect::Save { expected, path, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(*expected, Expected::Text(other.clone()));
-    let why = SaveError::Changed("architectures/mine.yaml".into());
-    send(&mut state, Msg::NotSaved { path: path.clone(), why });
+    let Effect::Save(Save { expected, path, .. }) = done(press(&mut state, "<ctrl-s>")) else { panic!("not saved") };
+    assert_eq!(expected, Expected::Text(other.clone()));
+    let not_saved =
+        || edit::News::NotSaved { path: path.clone(), why: SaveError::Changed("architectures/mine.yaml".into()) };
+    news(&mut state, News::Edit(not_saved()));
     insta::assert_snapshot!("edit-changed-on-disk", text(&painted(&state)));
-    let effects = press(&mut state, "<down><enter>");
-    assert!(matches!(effects.as_slice(), [Effect::Save { expected: Expected::Anything, .. }]), "{effects:?}");
+    let saved = done(press(&mut state, "<down><enter>"));
+    assert!(matches!(saved, Effect::Save(Save { expected: Expected::Anything, .. })), "{saved:?}");
     // Or the other text is taken, which can be undone.
-    send(&mut state, Msg::NotSaved { path: path.clone(), why: SaveError::Changed("architectures/mine.yaml".into()) });
+    news(&mut state, News::Edit(not_saved()));
     press(&mut state, "<down><down><enter>");
     assert_eq!(state.editor().expect("open").text(), sound);
     press(&mut state, "<ctrl-u>");
@@ -606,14 +646,14 @@ fn a_file_that_breaks_while_it_is_looked_at_keeps_its_last_sound_table() {
 #[test]
 fn quitting_with_an_unsaved_text_asks_first() {
     let mut state = state(80, 24, theme::DARK);
-    let effects = press(&mut state, "ex");
-    assert!(matches!(effects.as_slice(), [Effect::Keep(_, Some(_))]), "kept for a crash: {effects:?}");
+    let kept = done(press(&mut state, "ex"));
+    assert!(matches!(kept, Effect::Keep(_, Some(_))), "kept for a crash: {kept:?}");
     assert!(press(&mut state, "<esc>q").is_empty());
     insta::assert_snapshot!("quit-asks", text(&painted(&state)));
     assert!(press(&mut state, "<enter>").is_empty(), "the first answer is to stay");
-    assert!(matches!(press(&mut state, "q<down><enter>").as_slice(), [Effect::Quit]));
+    assert_eq!(done(press(&mut state, "q<down><enter>")), Effect::Quit);
     let dropped = press(&mut state, "q<down><down><enter>");
-    assert!(matches!(dropped.as_slice(), [Effect::Keep(_, None), Effect::Quit]), "{dropped:?}");
+    assert!(matches!(dropped.as_slice(), [Task::Do(Effect::Keep(_, None)), Task::Do(Effect::Quit)]), "{dropped:?}");
 }
 
 #[test]
@@ -671,15 +711,15 @@ fn the_field_can_be_shown_on_a_photo() {
         let mut state = state(80, 24, theme);
         press(&mut state, "/block4.conv3<enter>2p");
         assert!(text(&painted(&state)).contains("A photo: PNG, JPEG, WebP"));
-        let effects = press(&mut state, "photo.png<enter>");
-        let [Effect::Photo(path)] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!(spawned(press(&mut state, "photo.png<enter>")).what, "reading the photo");
         // White at the left, black at the right.
         let values = (0..300 * 200).flat_map(|at| [if at % 300 < 150 { 1.0 } else { 0.0 }; 3]).collect();
         let picture = convlens::run::picture::Picture { width: 300, height: 200, values };
-        send(&mut state, Msg::Photo(Photo { path: path.clone(), picture: Arc::new(picture) }));
+        let photo = Photo { path: "photo.png".into(), picture: Arc::new(picture) };
+        news(&mut state, News::Field(field::News::Photo(photo)));
         insta::assert_snapshot!(format!("field-photo-{}", theme.name), styles(&painted(&state), 4..7));
         press(&mut state, "p");
-        assert!(state.field.photo.is_none());
+        assert!(state.screens.field.photo.is_none());
     }
 }
 
@@ -698,7 +738,7 @@ fn a_dark_theme_turns_light_when_the_terminal_says_so() {
 
 #[test]
 fn only_a_terminal_that_answers_is_asked_for_pictures() {
-    let asks = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::AskPictures));
+    let asks = |tasks: &[Task]| tasks.iter().any(|task| matches!(task, Task::Do(Effect::AskPictures)));
     let mut mute = state(80, 24, theme::SIXTEEN);
     assert!(!asks(&press(&mut mute, "5")));
     let effects = send(&mut mute, Msg::Background { light: false });
@@ -711,7 +751,7 @@ fn only_a_terminal_that_answers_is_asked_for_pictures() {
 
 #[test]
 fn what_is_remembered_comes_back() {
-    use convlens::tui::remembered::Remembered;
+    use convlens::tui::shell::remembered::Remembered;
     let mut one = state(80, 24, theme::DARK);
     press(&mut one, "zjjo<space><esc>2");
     let text = serde_json::to_string(&Remembered::of(&one)).expect("JSON");
@@ -726,22 +766,14 @@ fn what_is_remembered_comes_back() {
     assert_eq!(odd.architecture.as_deref(), Some("vgg11"));
 }
 
-/// A run of the selected architecture as the explorer's thread makes it.
-fn run_forward(state: &mut State, effects: &[Effect]) {
-    let [Effect::Forward(request)] = effects else { panic!("{effects:?}") };
-    let mut live = convlens::run::live::Live::default();
-    let ran = live.run(request, |_| std::ops::ControlFlow::Continue(())).expect("sound").expect("not stopped");
-    send(state, Msg::Work(Work::Ran(Box::new(ran))));
-}
-
 #[test]
 fn the_network_runs_and_its_feature_maps_are_seen() {
     for theme in [theme::DARK, theme::PLAIN] {
         let mut state = state(120, 40, theme);
         press(&mut state, "/vgg-mini<enter>5");
         assert!(text(&painted(&state)).contains("runs the network"));
-        let effects = press(&mut state, "<enter>");
-        run_forward(&mut state, &effects);
+        let spawn = spawned(press(&mut state, "<enter>"));
+        run(&mut state, spawn);
         press(&mut state, "j");
         let screen = text(&painted(&state));
         assert!(screen.contains("block1.conv1.relu: maps 0 to ") && screen.contains("of 32, 28×28"), "{screen}");
@@ -754,8 +786,7 @@ fn the_network_runs_and_its_feature_maps_are_seen() {
         assert!(text(&painted(&state)).contains("block1.conv1: filters 0 to"));
         press(&mut state, "v");
         assert!(text(&painted(&state)).contains("input as the network takes it"));
-        let looks = press(&mut state, "v");
-        assert!(matches!(looks.as_slice(), [Effect::Look { .. }]), "{looks:?}");
+        assert_eq!(spawned(press(&mut state, "v")).what, "working out where it looks");
         let rows = copied(&mut state, "Y");
         assert!(rows.lines().count() > 15 && rows.contains("| block1.conv1 |"), "{rows}");
         // A run belongs to the architecture it was made of.
@@ -768,36 +799,47 @@ fn the_network_runs_and_its_feature_maps_are_seen() {
 fn photos_of_a_folder_are_gone_through_and_what_fails_changes_nothing() {
     let mut state = state(120, 40, theme::DARK);
     press(&mut state, "/vgg-mini<enter>5");
-    let effects = press(&mut state, "<enter>");
-    run_forward(&mut state, &effects);
-    let effects = press(&mut state, "iphotos<enter>");
-    assert!(matches!(effects.as_slice(), [Effect::FindPhotos(path)] if path.ends_with("photos")), "{effects:?}");
-    let input = |effects: &[Effect]| match effects {
-        [.., Effect::Forward(request)] => request.input.clone(),
-        other => panic!("{} effects, none of them a run", other.len()),
-    };
+    let spawn = spawned(press(&mut state, "<enter>"));
+    run(&mut state, spawn);
+    assert_eq!(spawned(press(&mut state, "iphotos<enter>")).what, "looking for photos");
     use convlens::run::live::Input;
+    // What is run.
+    let input = |state: &State, tasks: Vec<Task>| {
+        assert_eq!(spawned(tasks).what, "running");
+        state.setup.input.clone()
+    };
     let photo = |name: &str| Input::Photo(name.into());
-    let effects = send(&mut state, Msg::Photos(Ok(vec!["a.png".into(), "b.png".into(), "c.png".into()])));
-    assert_eq!(input(&effects), photo("a.png"));
-    assert_eq!(input(&press(&mut state, "]")), photo("b.png"));
-    assert_eq!(input(&press(&mut state, "[[")), photo("c.png"));
+    let photos = vec!["a.png".into(), "b.png".into(), "c.png".into()];
+    let tasks = news(&mut state, News::Forward(forward::News::Photos(photos)));
+    assert_eq!(input(&state, tasks), photo("a.png"));
+    let tasks = press(&mut state, "]");
+    assert_eq!(input(&state, tasks), photo("b.png"));
+    press(&mut state, "[");
+    let tasks = press(&mut state, "[");
+    assert_eq!(input(&state, tasks), photo("c.png"));
     // It failed; what is shown is still called by what it was made of.
-    send(&mut state, Msg::Work(Work::Failed("cannot read the image c.png".into())));
+    let failed = |why: &str| Msg::Ended {
+        of: Some(screens::Which::Forward),
+        lane: Lane::Work,
+        ended: Err::<Done<News>, _>(why.to_string()),
+    };
+    send(&mut state, failed("cannot read the image c.png"));
     let shown = text(&painted(&state));
     assert!(shown.contains("noise, seed 0 · random weights, seed 0") && shown.contains("cannot read"), "{shown}");
-    send(&mut state, Msg::Photos(Err("there is no picture in nowhere".into())));
-    assert_eq!(state.forward.photos.len(), 3, "the choice stays");
+    send(&mut state, failed("there is no picture in nowhere"));
+    assert_eq!(state.setup.photos.len(), 3, "the choice stays");
     assert!(press(&mut state, "i<ctrl-u>nowhere.npy<enter>").is_empty());
     assert!(text(&painted(&state)).contains("there is no nowhere.npy"), "it stays open to be mended");
     let folder = tempfile::tempdir().expect("a folder");
     let tensors = folder.path().join("x.npy");
     std::fs::write(&tensors, "").expect("written");
     let typed = format!("<ctrl-u>{}<enter>", tensors.display());
-    assert_eq!(input(&press(&mut state, &typed)), Input::Tensors(tensors));
+    let tasks = press(&mut state, &typed);
+    assert_eq!(input(&state, tasks), Input::Tensors(tensors));
     // The seed that was chosen is kept for weights and noise.
     press(&mut state, "d<ctrl-u>7<enter>");
-    assert_eq!(input(&press(&mut state, "i<ctrl-u><enter>")), Input::Noise(7));
+    let tasks = press(&mut state, "i<ctrl-u><enter>");
+    assert_eq!(input(&state, tasks), Input::Noise(7));
     press(&mut state, "c10<enter>");
     assert!(text(&painted(&state)).contains("the network has 10 classes"));
 }
@@ -806,8 +848,8 @@ fn photos_of_a_folder_are_gone_through_and_what_fails_changes_nothing() {
 fn in_a_tiny_window_pictures_take_the_tables_place() {
     let mut state = state(40, 12, theme::DARK);
     press(&mut state, "/vgg-mini<enter>5");
-    let effects = press(&mut state, "<enter>");
-    run_forward(&mut state, &effects);
+    let spawn = spawned(press(&mut state, "<enter>"));
+    run(&mut state, spawn);
     let shown = |state: &State| text(&painted(state));
     assert!(shown(&state).contains(" ms") && !shown(&state).contains("maps 0 to"));
     press(&mut state, "v");
@@ -821,10 +863,9 @@ fn in_a_tiny_window_pictures_take_the_tables_place() {
 #[test]
 fn paths_are_completed_where_one_is_typed() {
     let mut state = state(80, 24, theme::DARK);
-    let effects = press(&mut state, "5wtin<tab>");
-    assert!(matches!(effects.as_slice(), [Effect::CompletePath(text)] if text == "tin"), "{effects:?}");
+    assert_eq!(done(press(&mut state, "5wtin<tab>")), Effect::CompletePath("tin".into()));
     let names = vec!["tinyvgg.safetensors".to_string(), "tinyvgg.yaml".to_string()];
-    let completion = convlens::tui::paths::Completion { text: "tinyvgg.".into(), names };
+    let completion = convlens::tui::shell::paths::Completion { text: "tinyvgg.".into(), names };
     send(&mut state, Msg::Completed { of: "tin".into(), completion: completion.clone() });
     let shown = text(&painted(&state));
     assert!(shown.contains("tinyvgg.▏") && shown.contains("tinyvgg.yaml"), "{shown}");
@@ -843,19 +884,19 @@ fn layers_light_up_as_they_end_and_settings_are_checked() {
         time: std::time::Duration::from_nanos(nanoseconds),
         statistics: convlens::run::Statistics::default(),
     };
-    send(&mut state, Msg::Work(Work::Layer { first: true, layer: layer(0, 1_500_000) }));
-    send(&mut state, Msg::Work(Work::Layer { first: false, layer: layer(1, 500_000) }));
+    news(&mut state, News::Forward(forward::News::Layer { first: true, layer: layer(0, 1_500_000) }));
+    news(&mut state, News::Forward(forward::News::Layer { first: false, layer: layer(1, 500_000) }));
     assert!(text(&painted(&state)).contains("2.000"), "conv1 with its norm or ReLU has ended");
     press(&mut state, "/lenet5<enter>l");
     assert!(!text(&painted(&state)).contains("2.000"), "another network has not");
     press(&mut state, "/vgg-mini<enter>l");
     assert!(press(&mut state, "<esc>").is_empty(), "nothing is known to run");
-    send(&mut state, Msg::Work(Work::Progress { what: "running".into(), done: 0, of: 3 }));
-    assert!(matches!(press(&mut state, "<tab><esc>").as_slice(), [Effect::StopWork]), "from the list too");
+    send(&mut state, Msg::Note(Note::Progress { what: "running".into(), done: 0, of: 3 }));
+    assert_eq!(done(press(&mut state, "<tab><esc>")), Effect::Stop(Lane::Work), "from the list too");
     press(&mut state, "<tab>b<ctrl-u>many<enter>");
     assert!(text(&painted(&state)).contains("expected a number from 1 to 4096"));
-    let effects = press(&mut state, "<ctrl-u>4<enter>");
-    assert!(matches!(effects.as_slice(), [Effect::Forward(request)] if request.batch == 4), "{effects:?}");
+    assert_eq!(spawned(press(&mut state, "<ctrl-u>4<enter>")).what, "running");
+    assert_eq!(state.request().expect("a network").batch, 4);
 }
 
 #[test]
@@ -863,18 +904,8 @@ fn the_effective_field_is_drawn_over_the_theoretical_one() {
     for theme in [theme::DARK, theme::PLAIN] {
         let mut state = state(80, 24, theme);
         press(&mut state, "/vgg-mini<enter>2/block2.conv2<enter>");
-        let effects = press(&mut state, "f");
-        let [Effect::Effective { request, layer, unit }] = effects.as_slice() else { panic!("{effects:?}") };
-        let mut live = convlens::run::live::Live::default();
-        let go_on = |_| std::ops::ControlFlow::Continue(());
-        let found = live.effective(request, *layer, *unit, 2, go_on).expect("sound").expect("not stopped");
-        let measured = convlens::tui::state::views::Measured {
-            network: Arc::clone(&request.network),
-            layer: *layer,
-            unit: *unit,
-            effective: Arc::new(found),
-        };
-        send(&mut state, Msg::Work(Work::Effective(measured)));
+        let spawn = spawned(press(&mut state, "f"));
+        run(&mut state, spawn);
         let screen = text(&painted(&state));
         assert!(screen.contains("hold 95% of the gradient"), "{screen}");
         // Another unit was not measured.
@@ -890,10 +921,12 @@ fn saving_makes_the_numbers_those_of_the_saved_file() {
     state.entries.push(file("mine.yaml", sound));
     press(&mut state, "/mine<enter>e<ctrl-f>conv3-8<enter><right><right><right><right><right><right><delete>9");
     assert!(text(&painted(&state)).contains("224→252"), "{}", text(&painted(&state)));
-    let effects = press(&mut state, "<ctrl-s>");
-    let [Effect::Save { origin, path, text: written, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    send(&mut state, Msg::Saved { origin: origin.clone(), path: path.clone(), text: written.clone() });
-    let again = Msg::Loaded(origin.clone(), Some(written.clone()), Box::new(opened(origin, written)));
+    let Effect::Save(Save { origin, path, text: written, .. }) = done(press(&mut state, "<ctrl-s>")) else {
+        panic!("not saved")
+    };
+    let saved = edit::News::Saved { origin: origin.clone(), path, text: written.clone() };
+    news(&mut state, News::Edit(saved));
+    let again = Msg::Loaded(origin.clone(), Some(written.clone()), Box::new(opened(&origin, &written)));
     send(&mut state, again);
     let screen = text(&painted(&state));
     assert!(!screen.contains('→') && screen.contains("252"), "{screen}");

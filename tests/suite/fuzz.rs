@@ -13,9 +13,13 @@ use convlens::run::runs::{Found, History};
 use convlens::run::{labels, picture, tensors};
 use convlens::spec::recipe::Recipe;
 use convlens::spec::{Library, Origin};
-use convlens::tui::keys::{Key, script};
-use convlens::tui::msg::{Msg, Standing, Target, Work};
+use convlens::tui::input::{Key, script};
+use convlens::tui::screen::Standing;
+use convlens::tui::screens::{Action as OfScreen, Which, compare, edit, field, layers};
+use convlens::tui::shell::Msg;
+use convlens::tui::shell::action::{Action, List, Overlay};
 use convlens::tui::theme;
+use convlens::tui::work::{Lane, Note};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -255,19 +259,30 @@ fn explorer(time: Duration) {
                 1 => Msg::Paste(yaml(dice)),
                 2 => Msg::Wheel(if dice.random_bool(0.5) { 3 } else { -3 }),
                 3 => Msg::Click(match dice.random_range(0..9) {
-                    0 => Target::Architecture(dice.random_range(0..40)),
-                    1 => Target::Row(dice.random_range(0..90)),
-                    2 => Target::Layer(dice.random_range(0..90)),
-                    3 => Target::Unit(dice.random_range(0..300), dice.random_range(0..300)),
-                    4 => Target::Text { line: dice.random_range(0..60), column: dice.random_range(0..120) },
-                    5 => Target::Problem(dice.random_range(0..9)),
-                    6 => Target::Compared(dice.random_range(0..60)),
-                    7 => Target::Slider(dice.random_range(0..9)),
-                    _ => Target::Line(dice.random_range(0..30)),
+                    0 => Action::List(List::At(dice.random_range(0..40))),
+                    1 => Action::Screen(OfScreen::Layers(layers::Action::Row(dice.random_range(0..90)))),
+                    2 => Action::Screen(OfScreen::Field(field::Action::Layer(dice.random_range(0..90)))),
+                    3 => {
+                        let unit = field::Action::Unit(dice.random_range(0..300), dice.random_range(0..300));
+                        Action::Screen(OfScreen::Field(unit))
+                    }
+                    4 => {
+                        let (line, column) = (dice.random_range(0..60), dice.random_range(0..120));
+                        Action::Screen(OfScreen::Edit(edit::Action::Text { line, column }))
+                    }
+                    5 => Action::Screen(OfScreen::Edit(edit::Action::Problem(dice.random_range(0..9)))),
+                    6 => Action::Screen(OfScreen::Compare(compare::Action::Row(dice.random_range(0..60)))),
+                    7 => Action::Screen(OfScreen::Layers(layers::Action::Choose(layers::Choose::At(
+                        dice.random_range(0..30),
+                    )))),
+                    _ => Action::Overlay(Overlay::Line(dice.random_range(0..30))),
                 }),
                 4 => Msg::Tick,
-                5 => Msg::Work(Work::Failed("it broke off".into())),
-                6 => Msg::Work(Work::Progress { what: "running".into(), done: 1, of: dice.random_range(0..3) }),
+                5 => {
+                    let of = Which::ALL.choose(dice).copied();
+                    Msg::Ended { of, lane: Lane::Work, ended: Err("it broke off".into()) }
+                }
+                6 => Msg::Note(Note::Progress { what: "running".into(), done: 1, of: dice.random_range(0..3) }),
                 7 => Msg::LookedUp { of: yaml(dice), stands: Standing::File },
                 8 => Msg::Complain(yaml(dice)),
                 _ => Msg::Key(*keys.choose(dice).expect("one")),

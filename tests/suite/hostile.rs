@@ -8,10 +8,11 @@ use convlens::files::name::safe;
 use convlens::run::runs::History;
 use convlens::run::train::Event;
 use convlens::spec::Origin;
-use convlens::tui::msg::{Msg, Training};
-use convlens::tui::state::training::{About, Shown};
-use convlens::tui::state::views::Shows;
-use convlens::tui::state::{Entry, Opened};
+use convlens::tui::model::{Entry, Opened};
+use convlens::tui::screens::News;
+use convlens::tui::screens::forward::Shows;
+use convlens::tui::screens::train::{self, About, Shown};
+use convlens::tui::shell::Msg;
 use convlens::tui::theme;
 use convlens::visible::visible;
 use proptest::prelude::*;
@@ -362,14 +363,14 @@ fn hostile_entries() -> Vec<Entry> {
 }
 
 /// A run of a data set whose folder, classes, notes and end are hostile.
-fn hostile_run() -> Training {
+fn hostile_run() -> train::News {
     let text = || HOSTILE.to_string();
     let about =
         About { data: text(), recipe: text(), names: vec![text(), text()], notes: vec![text()], ..About::default() };
     let mut history = History::default();
     history.take(&Event::Warning { step: 1, text: text() });
     let shown = Shown { ended: Some(text()), ..Shown::new(format!("runs/{HOSTILE}").into(), history, about) };
-    Training::Read { shown: Box::new(shown), over: false }
+    train::News::Read { shown: Box::new(shown), over: false }
 }
 
 #[test]
@@ -382,7 +383,7 @@ fn the_explorer_shows_text_of_others_as_escapes() {
             state.selected = bundled + entry;
             for key in ["1", "2", "3", "4", "5", "6", "<tab>", "?<esc>", ":<end>", "<esc>4i", "<esc>/x"] {
                 press(&mut state, key);
-                update(&mut state, Msg::Training(hostile_run()));
+                update(&mut state, Msg::News(News::Train(hostile_run())));
                 for view in 0..4 {
                     let buffer = painted(&state);
                     let bad = buffer.content().iter().find(|cell| cell.symbol().chars().any(must_be_escaped));
@@ -395,7 +396,7 @@ fn the_explorer_shows_text_of_others_as_escapes() {
         update(&mut state, Msg::Complain(HOSTILE.into()));
         for screen in 1..=6 {
             press(&mut state, &screen.to_string());
-            state.forward.shows = Shows::Maps;
+            state.screens.forward.shows = Shows::Maps;
             let buffer = painted(&state);
             for cell in buffer.content() {
                 assert!(!cell.symbol().chars().any(must_be_escaped), "screen {screen}: {:?}", cell.symbol());

@@ -288,9 +288,9 @@ fn what_cannot_be_said_is_listed_by_node_and_what_is_missing_is_named() {
 fn in_the_explorer_a_file_of_others_runs_with_its_weights_and_is_saved_as_yaml() {
     use convlens::run::live::Weights;
     use convlens::spec::foreign;
-    use convlens::tui::screens::forward::request;
-    use convlens::tui::state::{Entry, Opened, State};
-    use convlens::tui::{jobs, theme};
+    use convlens::tui::model::{Entry, Opened, open};
+    use convlens::tui::shell::{Msg, State};
+    use convlens::tui::theme;
     foreign::read_by(read::text);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("net.onnx");
@@ -300,12 +300,12 @@ fn in_the_explorer_a_file_of_others_runs_with_its_weights_and_is_saved_as_yaml()
     let origin = Origin::Foreign(path.clone());
     assert!(library.list().contains(&origin), "it stands in the list");
     assert_eq!(library.find("net.onnx").expect("by its id"), origin);
-    let (text, opened) = jobs::open(&library, &origin, &[]);
+    let (text, opened) = open::open(&library, &origin, &[]);
     assert!(matches!(opened, Opened::Graph(_)));
     assert!(text.as_ref().is_some_and(|text| text.starts_with("name: LeNet-5\n")), "{text:?}");
     let mut state = State::new(vec![Entry::new(origin, text, opened)], 0, theme::DARK);
-    crate::explorer::update(&mut state, convlens::tui::msg::Msg::Resize(120, 40));
-    let request = request(&state).expect("it can run");
+    crate::explorer::update(&mut state, Msg::Resize(120, 40));
+    let request = state.request().expect("it can run");
     assert!(matches!(request.weights, Weights::File(file) if file == path), "with the weights that it holds");
     // Saving asks for another file: this one is never written.
     crate::explorer::press(&mut state, "4<ctrl-s>");

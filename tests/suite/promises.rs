@@ -21,9 +21,10 @@ use convlens::run::session::{self, Begin, Change, Out};
 use convlens::run::train::{Control, End, Event, Observed};
 use convlens::spec::recipe::Recipe;
 use convlens::spec::{Library, Origin};
-use convlens::tui::msg::{Msg, Target, Training};
-use convlens::tui::screens::Screen;
-use convlens::tui::state::training::{About, Shown};
+use convlens::tui::screens::train::{About, News as TrainNews, Shown};
+use convlens::tui::screens::{self, News, Which, layers};
+use convlens::tui::shell::action::{Action, Overlay, Window};
+use convlens::tui::shell::{Msg, State};
 use convlens::tui::theme;
 use dfdx::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
@@ -394,27 +395,28 @@ fn the_row_with_the_cursor_is_always_seen() {
 #[test]
 fn a_second_click_folds_and_a_click_beside_an_overlay_only_closes_it() {
     let mut state = state(120, 40, theme::DARK);
-    let rows = |state: &convlens::tui::state::State| state.entry().expect("selected").rows().len();
+    let rows = |state: &State| state.entry().expect("selected").rows().len();
+    let row = || Action::Screen(screens::Action::Layers(layers::Action::Row(2)));
     let before = rows(&state);
-    update(&mut state, Msg::Click(Target::Row(2)));
+    update(&mut state, Msg::Click(row()));
     assert_eq!((rows(&state), state.entry().expect("selected").cursor), (before, 2), "the first click only goes there");
-    update(&mut state, Msg::Click(Target::Row(2)));
+    update(&mut state, Msg::Click(row()));
     let folded = rows(&state);
     assert!(folded != before, "the second folds or opens");
-    update(&mut state, Msg::Click(Target::Row(2)));
+    update(&mut state, Msg::Click(row()));
     assert_eq!(rows(&state), before);
     press(&mut state, ":");
     assert!(state.overlay.is_some());
     let screen = state.screen;
-    update(&mut state, Msg::Click(Target::Screen(Screen::Train)));
+    update(&mut state, Msg::Click(Action::Window(Window::Show(Which::Train))));
     assert!(state.overlay.is_none() && state.screen == screen, "what lies below does not hear it");
-    update(&mut state, Msg::Click(Target::Screen(Screen::Train)));
-    assert_eq!(state.screen, Screen::Train);
+    update(&mut state, Msg::Click(Action::Window(Window::Show(Which::Train))));
+    assert_eq!(state.screen, Which::Train);
     // A click on a line of the palette is the command.
     press(&mut state, "1:what a unit sees");
-    update(&mut state, Msg::Click(Target::Line(0)));
+    update(&mut state, Msg::Click(Action::Overlay(Overlay::Line(0))));
     assert!(state.overlay.is_none());
-    assert_eq!(state.screen, Screen::Field, "the only offer for these words");
+    assert_eq!(state.screen, Which::Field, "the only offer for these words");
 }
 
 #[test]
@@ -440,14 +442,14 @@ fn a_run_that_was_read_does_not_take_the_place_of_the_one_that_is_trained() {
     press(&mut state, "/vgg-mini<enter>6");
     press(&mut state, "<enter>");
     let shown = |id: &str| Shown::new(Path::new("runs").join(id), History::default(), About::default());
-    update(&mut state, Msg::Training(Training::Began(Box::new(shown("vgg-mini-7")))));
-    let read = |over| Msg::Training(Training::Read { shown: Box::new(shown("old-1")), over });
+    update(&mut state, Msg::News(News::Train(TrainNews::Began(Box::new(shown("vgg-mini-7"))))));
+    let read = |over| Msg::News(News::Train(TrainNews::Read { shown: Box::new(shown("old-1")), over }));
     update(&mut state, read(false));
-    let own = |state: &convlens::tui::state::State| state.train.shown.as_ref().map(|own| own.id.clone());
+    let own = |state: &State| state.screens.train.shown.as_ref().map(|own| own.id.clone());
     assert_eq!(own(&state), Some("vgg-mini-7".into()));
     update(&mut state, read(true));
-    assert_eq!((own(&state), state.train.laid.len()), (Some("vgg-mini-7".into()), 1), "it lies over it");
-    update(&mut state, Msg::Training(Training::Ended(Ok("finished".into()))));
+    assert_eq!((own(&state), state.screens.train.laid.len()), (Some("vgg-mini-7".into()), 1), "it lies over it");
+    update(&mut state, Msg::News(News::Train(TrainNews::Ended(Ok("finished".into())))));
     update(&mut state, read(false));
     assert_eq!(own(&state), Some("old-1".into()));
 }

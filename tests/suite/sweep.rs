@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use std::sync::Arc;
 
-use convlens::run::sweep::{Base, Plan, Sweep};
+use convlens::run::sweep::{Plan, Sweep};
 use convlens::spec::Library;
-use convlens::tui::msg::{Effect, Msg, Work};
-use convlens::tui::screens::Screen;
+use convlens::tui::screens::{News, Which, compare};
+use convlens::tui::shell::State;
 use convlens::tui::theme;
 use serde_json::Value;
 
 use crate::common::{convlens, json, stdout};
-use crate::explorer::{painted, press, send, state, text};
+use crate::explorer::{news, painted, press, run as work, spawned, state, text};
 
 fn run(folder: &Path, arguments: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_convlens"));
@@ -256,7 +256,7 @@ fn what_is_varied_is_what_is_trained_and_one_that_fails_stops_no_other() {
     }
 }
 
-fn text_of(state: &convlens::tui::state::State) -> String {
+fn text_of(state: &State) -> String {
     text(&painted(state))
 }
 
@@ -270,14 +270,8 @@ fn the_explorer_walks_through_variants_and_opens_one() {
         // What cannot be read is told in the prompt, and stays there to be changed.
         press(&mut state, "aconv<enter>");
         assert!(text(&painted(&state)).contains("there is no `=`"), "{}", text(&painted(&state)));
-        let effects = press(&mut state, "<ctrl-u>conv.kernel=3,5 block3.*.out=128,256<enter>");
-        let Some(Effect::Sweep { origin, text: base, varies }) = effects.into_iter().next() else { panic!("a sweep") };
-        let library = Library::new(None);
-        let base = Base { id: origin.id(), origin, text: base };
-        let (budget, bases) = (Default::default(), vec![base]);
-        let plan = Plan { bases, varies, random: None, seed: 0, budget, measure: None, train: None };
-        let swept = Sweep::new(&library, plan, |_| true).expect("sound").expect("not stopped");
-        send(&mut state, Msg::Work(Work::Swept(Arc::new(swept))));
+        let spawn = spawned(press(&mut state, "<ctrl-u>conv.kernel=3,5 block3.*.out=128,256<enter>"));
+        work(&mut state, spawn);
         let shown = text(&painted(&state));
         assert!(shown.contains("Variant 1, 1 of 4") && shown.contains("● one of 2 on the front"), "{shown}");
         // The third along the costs is the first with 5×5: 268 pixels of the last map, as `show` has them.
@@ -288,7 +282,7 @@ fn the_explorer_walks_through_variants_and_opens_one() {
         assert!(text(&painted(&state)).contains("of 2 "), "the front alone");
         // Opened, it is the architecture with its text changed, which undo has.
         press(&mut state, "G<enter>");
-        assert_eq!(state.screen, Screen::Edit);
+        assert_eq!(state.screen, Which::Edit);
         let entry = state.entry().expect("selected");
         assert!(entry.id == "vgg11" && entry.is_edited());
         let text = entry.editor.as_ref().expect("an editor").text();
@@ -298,23 +292,24 @@ fn the_explorer_walks_through_variants_and_opens_one() {
         );
         // A change that is not saved is not written over.
         press(&mut state, "3<enter>");
-        assert_eq!(state.screen, Screen::Compare);
+        assert_eq!(state.screen, Which::Compare);
         assert!(text_of(&state).contains("has changes that are not saved"), "{}", text_of(&state));
         // Where no variant is a network the reason is told, and what was there stays.
-        let before = state.compare.sweep.of.as_ref().map(|own| own.variants.len());
-        let base = state.compare.sweep.of.as_ref().expect("swept").plan.bases.clone();
+        let before = state.screens.compare.sweep.of.as_ref().map(|own| own.variants.len());
+        let base = state.screens.compare.sweep.of.as_ref().expect("swept").plan.bases.clone();
         let varies = vec!["conv.kernel=400,500".parse().expect("sound")];
-        let plan = Plan { bases: base, varies, random: None, seed: 0, budget, measure: None, train: None };
-        let none = Sweep::new(&library, plan, |_| true).expect("sound").expect("not stopped");
-        send(&mut state, Msg::Work(Work::Swept(Arc::new(none))));
+        let plan =
+            Plan { bases: base, varies, random: None, seed: 0, budget: Default::default(), measure: None, train: None };
+        let none = Sweep::new(&Library::new(None), plan, |_| true).expect("sound").expect("not stopped");
+        news(&mut state, News::Compare(compare::News::Swept(Arc::new(none))));
         assert!(text_of(&state).contains("none of the variants is a network"), "{}", text_of(&state));
-        assert_eq!(state.compare.sweep.of.as_ref().map(|own| own.variants.len()), before);
+        assert_eq!(state.screens.compare.sweep.of.as_ref().map(|own| own.variants.len()), before);
         // What was changed on the disk since is told, and not taken back.
         let at = state.selected;
         state.entries[at].close_editor();
         state.entries[at].text = Some("name: other\n".into());
         press(&mut state, "<enter>");
-        assert_eq!(state.screen, Screen::Compare);
+        assert_eq!(state.screen, Which::Compare);
         assert!(text_of(&state).contains("has changed since"), "{}", text_of(&state));
     }
 }

@@ -8,25 +8,27 @@ use convlens::run::evaluate::{Evaluation, Judged};
 use convlens::run::runs::History;
 use convlens::run::train::{Command, Epoch, Event, LayerNorms, Step};
 use convlens::spec::{Library, Origin};
-use convlens::tui::msg::{Effect, Msg, Training, Usable, Work};
-use convlens::tui::state::training::{About, Shown, Verdict};
-use convlens::tui::state::{Opened, State};
+use convlens::tui::model::Opened;
+use convlens::tui::screen::Effect;
+use convlens::tui::screens::train::{About, News, Shown, Usable, Verdict};
+use convlens::tui::screens::{self, Which, forward};
+use convlens::tui::shell::{Msg, State, Task};
 use convlens::tui::theme;
-use convlens::tui::trainer::Wanted;
+use convlens::tui::work::Lane;
 
-use crate::explorer::{SIZES, painted, press, state, text, update};
+use crate::explorer::{SIZES, done, painted, press, spawned, state, text, update};
 
-fn news(state: &mut State, news: Training) -> Vec<Effect> {
-    update(state, Msg::Training(news))
+fn news(state: &mut State, news: News) -> Vec<Task> {
+    update(state, Msg::News(screens::News::Train(news)))
 }
 
 /// A run of vgg-mini that began and told `steps` steps of a falling, noisy loss, an epoch every hundred.
 fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
     let mut state = state(width, height, theme);
     press(&mut state, "/vgg-mini<enter>6");
-    let effects = press(&mut state, "<enter>");
-    let [Effect::Train(Wanted::Begin(begin))] = effects.as_slice() else { panic!("{effects:?}") };
+    let begin = state.screens.train.begin(&state.model).expect("a network");
     assert_eq!(begin.origin.id(), "vgg-mini");
+    assert_eq!(spawned(press(&mut state, "<enter>")).lane, Lane::Training);
     let network = Arc::clone(state.entry().expect("selected").shared_network().expect("sound"));
     let names: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
     let about = About {
@@ -40,7 +42,7 @@ fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
         notes: Vec::new(),
     };
     let shown = Shown { network: Some(network), ..Shown::new("runs/vgg-mini-1".into(), History::default(), about) };
-    news(&mut state, Training::Began(Box::new(shown)));
+    news(&mut state, News::Began(Box::new(shown)));
     let mut events = Vec::new();
     for step in 1..=steps {
         let noise = f64::from((step * 7919 % 13) as u32) / 13.0 - 0.5;
@@ -63,7 +65,7 @@ fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
             events.push(Event::Epoch(Epoch { epoch, step, loss, accuracy, validation, time }));
         }
     }
-    news(&mut state, Training::Events(events));
+    news(&mut state, News::Events(events));
     state
 }
 
@@ -81,30 +83,30 @@ fn the_training_screen_at_three_sizes() {
 #[test]
 fn keys_steer_the_run_and_nothing_else_does() {
     let mut state = training(120, 40, theme::DARK, 50);
-    let told = |effects: Vec<Effect>| match effects.as_slice() {
-        [Effect::TellTrainer(command)] => Some(*command),
-        _ => None,
+    let told = |state: &mut State, keys: &str| {
+        assert!(press(state, keys).is_empty(), "it is told at once");
+        state.screens.train.live.as_ref().and_then(|live| live.told)
     };
-    assert_eq!(told(press(&mut state, "<space>")), Some(Command::Pause));
-    news(&mut state, Training::Events(vec![Event::Paused(true)]));
+    assert_eq!(told(&mut state, "<space>"), Some(Command::Pause));
+    news(&mut state, News::Events(vec![Event::Paused(true)]));
     assert!(text(&painted(&state)).contains("paused"));
-    assert_eq!(told(press(&mut state, "s")), Some(Command::Step));
-    assert_eq!(told(press(&mut state, "<space>")), Some(Command::Resume));
-    assert_eq!(told(press(&mut state, "t")), Some(Command::LowerRate));
-    assert_eq!(told(press(&mut state, "c")), Some(Command::Checkpoint));
+    assert_eq!(told(&mut state, "s"), Some(Command::Step));
+    assert_eq!(told(&mut state, "<space>"), Some(Command::Resume));
+    assert_eq!(told(&mut state, "t"), Some(Command::LowerRate));
+    assert_eq!(told(&mut state, "c"), Some(Command::Checkpoint));
     assert!(press(&mut state, "<enter>").is_empty(), "a second run does not begin beside the first");
     assert!(press(&mut state, "q").is_empty(), "leaving asks first");
     assert!(text(&painted(&state)).contains("vgg-mini-1 is being trained"));
-    assert!(matches!(press(&mut state, "<down><enter>").as_slice(), [Effect::Quit]));
-    assert!(matches!(press(&mut state, "x").as_slice(), [Effect::StopTraining]));
+    assert_eq!(done(press(&mut state, "<down><enter>")), Effect::Quit);
+    assert_eq!(done(press(&mut state, "x")), Effect::Stop(Lane::Training));
     assert!(text(&painted(&state)).contains("stopping after this step"));
-    news(&mut state, Training::Ended(Ok("stopped at step 50".into())));
+    news(&mut state, News::Ended(Ok("stopped at step 50".into())));
     let shown = text(&painted(&state));
     assert!(shown.contains("stopped at step 50") && shown.contains("Loss"), "the dashboard stays: {shown}");
     assert!(press(&mut state, "<space>").is_empty());
-    assert!(matches!(press(&mut state, "f").as_slice(), [Effect::Train(Wanted::Resume(..))]));
-    let failed = news(&mut state, Training::Ended(Err("the disk is full".into())));
-    assert!(matches!(failed.as_slice(), [Effect::ListRuns]));
+    assert_eq!(spawned(press(&mut state, "f")).lane, Lane::Training);
+    let failed = news(&mut state, News::Ended(Err("the disk is full".into())));
+    assert_eq!(spawned(failed).lane, Lane::Listing);
     assert!(text(&painted(&state)).contains("the disk is full"));
 }
 
@@ -113,7 +115,7 @@ fn what_is_not_finite_is_marked_and_a_spike_stays() {
     let mut state = training(120, 40, theme::DARK, 400);
     let spike =
         Step { step: 401, epoch: 5, loss: 40.0, accuracy: 0.1, lr: 0.03, images: 64, time: Duration::from_millis(80) };
-    news(&mut state, Training::Events(vec![Event::Step(spike)]));
+    news(&mut state, News::Events(vec![Event::Step(spike)]));
     let shown = text(&painted(&state));
     assert!(shown.contains('✗'), "{shown}");
     assert!(shown.contains("42.00"), "the axis reaches the spike: {shown}");
@@ -130,7 +132,7 @@ fn the_cursor_reads_off_values_and_goes_away_past_the_end() {
     let shown = text(&painted(&state));
     assert!(shown.contains(" · val "), "{shown}");
     press(&mut state, "<right><right><right><right>");
-    assert_eq!(state.train.cursor, None);
+    assert_eq!(state.screens.train.cursor, None);
 }
 
 #[test]
@@ -138,7 +140,7 @@ fn images_of_the_validation_set_carry_what_they_are_taken_for() {
     let mut state = training(120, 40, theme::PLAIN, 100);
     let image = |label, class| Judged { pixels: vec![0.8; 28 * 28], label, class, probability: 0.9 };
     let images = vec![image(0, 0), image(1, 0)];
-    news(&mut state, Training::Events(vec![Event::Samples { step: 100, images }]));
+    news(&mut state, News::Events(vec![Event::Samples { step: 100, images }]));
     press(&mut state, "v");
     let shown = text(&painted(&state));
     assert!(shown.contains("✓shirt") && shown.contains("✗shirt") && shown.contains(" is boot"), "{shown}");
@@ -156,8 +158,7 @@ fn data_and_recipe_are_typed_and_checked() {
     press(&mut state, "<ctrl-u>idx:nowhere<enter>");
     assert!(text(&painted(&state)).contains("there is no nowhere"));
     press(&mut state, "<ctrl-u>idx:.<enter>");
-    let effects = press(&mut state, "<enter>");
-    let [Effect::Train(Wanted::Begin(begin))] = effects.as_slice() else { panic!("{effects:?}") };
+    let begin = state.screens.train.begin(&state.model).expect("a network");
     assert_eq!((begin.recipe.epochs, begin.recipe.lr), (Some(2), Some(0.5)));
     assert_eq!(begin.data.to_string(), "idx:.");
 }
@@ -187,12 +188,10 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
     let mut state = training(120, 40, theme::DARK, 50);
     assert!(press(&mut state, "J").is_empty(), "not while it learns");
     assert!(text(&painted(&state)).contains("once it has ended"));
-    news(&mut state, Training::Ended(Ok("ended".into())));
-    let effects = press(&mut state, "J");
-    let Some(Effect::Judge(folder)) = effects.first() else { panic!("{effects:?}") };
-    assert_eq!(folder.to_string_lossy(), "runs/vgg-mini-1");
-    let folder = folder.clone();
-    update(&mut state, Msg::Work(Work::Judged { folder, verdict: Box::new(verdict()) }));
+    news(&mut state, News::Ended(Ok("ended".into())));
+    assert_eq!(spawned(press(&mut state, "J")).what, "judging");
+    let judged = News::Judged { folder: "runs/vgg-mini-1".into(), verdict: Box::new(verdict()) };
+    news(&mut state, judged);
     for (width, height) in SIZES {
         update(&mut state, Msg::Resize(width, height));
         let shown = text(&painted(&state));
@@ -205,23 +204,22 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
         assert!(!shown.contains('\u{1b}'), "{shown}");
     }
     update(&mut state, Msg::Resize(120, 40));
-    let effects = press(&mut state, "u");
-    let [Effect::UseRun(Some(listed), folder)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert!(listed.id() == "vgg-mini" && folder.ends_with("vgg-mini-1"));
+    assert_eq!(spawned(press(&mut state, "u")).what, "reading the run");
+    let listed = Origin::Bundled("vgg-mini");
     let usable = |text: &str| {
         let origin = Origin::File("runs/vgg-mini-1/architecture.yaml".into());
         let loaded = Library::new(None).load_text(&origin, text.to_string(), &[]).expect("sound");
         let opened = Opened::Graph(Arc::new(convlens::graph::analyse(&loaded).expect("fits")));
         let (run, listed, weights) = ("vgg-mini-1".into(), Some(listed.clone()), "best.safetensors".into());
         let text = Some(text.to_string());
-        Msg::Training(Training::Usable(Box::new(Usable { run, listed, origin, text, opened, weights })))
+        Msg::News(screens::News::Train(News::Usable(Box::new(Usable { run, listed, origin, text, opened, weights }))))
     };
     // The network of the list as it is.
-    let runs = |effects: Vec<Effect>| effects.iter().any(|effect| matches!(effect, Effect::Forward(..)));
+    let runs = |tasks: Vec<Task>| spawned(tasks).what == "running";
     let before = state.entries.len();
     assert!(runs(update(&mut state, usable("extends: vgg-mini\n"))));
     assert_eq!((state.entry().expect("selected").id.as_str(), state.entries.len()), ("vgg-mini", before));
-    assert_eq!(state.screen, convlens::tui::screens::Screen::Forward);
+    assert_eq!(state.screen, Which::Forward);
     // With other classes it is the run's own, and stays so however often it is used or the folders change.
     for _ in 0..2 {
         assert!(runs(update(&mut state, usable("extends: vgg-mini\nclasses: 3\n"))));
@@ -238,7 +236,7 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
     assert_eq!(last.expect("one").output.elements(), 4);
     // What a run trained is not written over: a copy is asked for.
     let effects = press(&mut state, "e# mine<ctrl-s>");
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Save { .. })), "{effects:?}");
+    assert!(!effects.iter().any(|task| matches!(task, Task::Do(Effect::Save(_)))), "{effects:?}");
     assert!(text(&painted(&state)).contains("vgg-mini-1-2.yaml"), "{}", text(&painted(&state)));
 }
 
@@ -249,20 +247,21 @@ fn published_weights_are_fetched_once_their_size_is_known_and_wanted() {
     assert!(press(&mut state, "P").is_empty());
     assert!(text(&painted(&state)).contains("no published weights are known for vgg-mini"));
     press(&mut state, "/resnet18<enter>5");
-    let effects = press(&mut state, "P");
-    let [Effect::AskPublished(origin, published)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!((origin.id().as_str(), published.hub.as_deref()), ("resnet18", Some("timm/resnet18.tv_in1k")));
-    let origin = origin.clone();
-    let answer = |is_there| Msg::Published { origin: origin.clone(), bytes: Some(46_807_446), is_there };
+    assert_eq!(spawned(press(&mut state, "P")).what, "asking the hub");
+    let origin = Origin::Bundled("resnet18");
+    let of_forward = |news: forward::News| Msg::News(screens::News::Forward(news));
+    let answer =
+        |is_there| of_forward(forward::News::Published { origin: origin.clone(), bytes: Some(46_807_446), is_there });
     // Those that are there are checked without a question.
-    assert!(matches!(update(&mut state, answer(true)).as_slice(), [Effect::Fetch(..)]));
+    assert_eq!(spawned(update(&mut state, answer(true))).what, "fetching");
     assert!(update(&mut state, answer(false)).is_empty());
-    assert!(text(&painted(&state)).contains("46.8 MB"), "{}", text(&painted(&state)));
+    let shown = text(&painted(&state));
+    assert!(shown.contains("46.8 MB") && shown.contains("timm/resnet18.tv_in1k"), "{shown}");
     assert!(press(&mut state, "<esc>").is_empty());
     update(&mut state, answer(false));
-    assert!(matches!(press(&mut state, "<enter>").as_slice(), [Effect::Fetch(..)]));
-    let fetched = Work::Fetched { origin, path: "/kept/model.safetensors".into() };
-    let effects = update(&mut state, Msg::Work(fetched));
+    assert_eq!(spawned(press(&mut state, "<enter>")).what, "fetching");
+    let fetched = forward::News::Fetched { origin: origin.clone(), path: "/kept/model.safetensors".into() };
+    let effects = update(&mut state, of_forward(fetched));
     assert!(!effects.is_empty() && text(&painted(&state)).contains("model.safetensors"));
 }
 
@@ -271,7 +270,7 @@ fn every_size_can_be_drawn_while_training() {
     for theme in [theme::DARK, theme::PLAIN] {
         let mut state = training(120, 40, theme, 300);
         let images = vec![Judged { pixels: vec![0.5; 28 * 28], label: 0, class: 1, probability: 0.4 }];
-        news(&mut state, Training::Events(vec![Event::Samples { step: 300, images }]));
+        news(&mut state, News::Events(vec![Event::Samples { step: 300, images }]));
         for script in ["", "v", "v", "v", "L<left>"] {
             press(&mut state, script);
             for (height, width) in
@@ -287,7 +286,7 @@ fn every_size_can_be_drawn_while_training() {
 #[test]
 fn a_million_steps_stay_quick_to_draw() {
     let state = training(120, 40, theme::DARK, 1_000_000);
-    let shown = state.train.shown.as_ref().expect("a run");
+    let shown = state.screens.train.shown.as_ref().expect("a run");
     assert!(shown.history.loss.buckets().len() <= 4096, "memory stays bounded");
     assert!(text(&painted(&state)).contains("1,000,000"));
 }

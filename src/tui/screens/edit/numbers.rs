@@ -11,10 +11,11 @@ use crate::graph::compare::{Cell, Row};
 use crate::graph::figures::{self, field_text, grouped, short};
 use crate::graph::memory::{self, OptimizerState};
 use crate::graph::{Graph, Shape};
-use crate::tui::screens::gauges;
-use crate::tui::screens::text::{fitting_title, frame, left, right, styled_span, tail};
-use crate::tui::state::{Editor, Entry, Pane, State};
-use crate::tui::theme::Theme;
+use crate::tui::model::{Editor, Entry, Model};
+use crate::tui::screen::View;
+use crate::tui::widgets::gauges;
+use crate::tui::widgets::text::{fitting_title, frame, left, right, styled_span, tail};
+use crate::tui::widgets::theme::Theme;
 use crate::visible::visible;
 
 /// Fewest columns for a layer's name.
@@ -33,17 +34,17 @@ fn is_changed(row: &Row) -> bool {
     row.cells.len() > 1 && !row.is_same()
 }
 
-pub fn draw(state: &State, entry: &Entry, editor: &Editor, frame_: &mut Frame, area: Rect) {
+pub fn draw(view: &View, entry: &Entry, editor: &Editor, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let theme = &state.theme;
+    let theme = &view.theme;
     let title = match (editor.is_sound(), &editor.network) {
         (true, Some(network)) => format!(" {} ", network.architecture.name),
         (false, Some(_)) => " As it was before the problems ".to_string(),
         (_, None) => format!(" {} ", entry.id),
     };
-    let has_keys = state.pane == Pane::Main && !editor.typing && editor.is_sound();
+    let has_keys = view.has_keys && !editor.typing && editor.is_sound();
     let block = frame(fitting_title(&title, area), theme, has_keys);
     let inside = block.inner(area);
     if editor.network.is_none() {
@@ -167,10 +168,10 @@ fn totals(saved: Option<&Graph>, now: &Graph) -> Vec<(&'static str, Option<Strin
 }
 
 /// The totals against the saved ones.
-pub fn draw_totals(state: &State, editor: &Editor, frame_: &mut Frame, area: Rect) {
-    let theme = &state.theme;
+pub fn draw_totals(view: &View, editor: &Editor, frame_: &mut Frame, area: Rect) {
+    let theme = &view.theme;
     let block = frame(" Totals ", theme, false);
-    let saved = state.entry().and_then(Entry::saved_network);
+    let saved = view.entry().and_then(Entry::saved_network);
     let Some(now) = &editor.network else {
         frame_.render_widget(block, area);
         return;
@@ -204,8 +205,8 @@ pub fn draw_totals(state: &State, editor: &Editor, frame_: &mut Frame, area: Rec
 }
 
 /// What is copied: the totals and every row that changed, old → new.
-pub fn as_text(state: &State) -> String {
-    let Some((entry, editor)) = state.entry().zip(state.editor()) else { return String::new() };
+pub fn as_text(model: &Model) -> String {
+    let Some((entry, editor)) = model.entry().zip(model.editor()) else { return String::new() };
     let Some(now) = &editor.network else { return String::new() };
     let arrow = |old: Option<String>, new: String| old.map_or(new.clone(), |old| format!("{old} → {new}"));
     let saved = entry.saved_network().map(|network| &**network);

@@ -9,60 +9,62 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
 use super::numbers;
-use crate::tui::layout::{Panes, SizeClass};
-use crate::tui::msg::{Region, Target};
-use crate::tui::screens::layers;
-use crate::tui::screens::text::{fitting_title, frame, left, plain_line, styled_line, styled_span};
-use crate::tui::state::{Editor, Entry, Pane, State};
-use crate::tui::theme::Theme;
+use super::state::Action;
+use crate::tui::model::editor::Completion;
+use crate::tui::model::{Editor, Entry};
+use crate::tui::screen::{Canvas, View};
+use crate::tui::screens::unreadable;
+use crate::tui::widgets::panes::SizeClass;
+use crate::tui::widgets::text::{fitting_title, frame, left, plain_line, styled_line, styled_span};
+use crate::tui::widgets::theme::Theme;
 
-pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
-    let Some((entry, editor)) = state.entry().and_then(|entry| Some((entry, state.editor()?))) else {
-        layers::draw(state, frame_, panes, regions);
+pub fn draw(view: &View, canvas: &mut Canvas<Action>) {
+    let Some((entry, editor)) = view.entry().and_then(|entry| Some((entry, view.editor()?))) else {
+        unreadable::draw(view, canvas.frame);
         return;
     };
-    let area = panes.table;
+    let area = view.panes.table;
     if area.is_empty() {
         return;
     }
-    let numbers_width = if panes.class == SizeClass::Tiny { 0 } else { (area.width * 9 / 20).min(64) };
+    let numbers_width = if view.panes.class == SizeClass::Tiny { 0 } else { (area.width * 9 / 20).min(64) };
     let text = Rect { width: area.width.saturating_sub(numbers_width), ..area };
     let beside = Rect { x: text.right(), width: numbers_width, ..area };
-    draw_text(state, entry, editor, frame_, text, regions);
-    numbers::draw(state, entry, editor, frame_, beside);
-    draw_problems(state, editor, frame_, panes.working, regions);
+    draw_text(view, entry, editor, canvas, text);
+    numbers::draw(view, entry, editor, canvas.frame, beside);
+    draw_problems(view, editor, canvas, view.panes.working);
 }
 
-fn draw_text(state: &State, entry: &Entry, editor: &Editor, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
-    let theme = &state.theme;
+fn draw_text(view: &View, entry: &Entry, editor: &Editor, canvas: &mut Canvas<Action>, area: Rect) {
+    let theme = &view.theme;
     let mark = match (editor.is_changed(), &editor.on_disk) {
         (true, Some(_)) => " * changed on disk too",
         (true, None) => " *",
         (false, _) => "",
     };
     let title = format!(" {}{mark} ", entry.origin.display());
-    let block = frame(fitting_title(&title, area), theme, state.pane == Pane::Main && editor.typing);
+    let block = frame(fitting_title(&title, area), theme, view.has_keys && editor.typing);
     let inside = block.inner(area);
-    frame_.render_widget(block, area);
+    canvas.frame.render_widget(block, area);
     if inside.is_empty() {
         return;
     }
-    frame_.render_widget(&editor.area, inside);
+    canvas.frame.render_widget(&editor.area, inside);
     let (top, first_column) = editor.area.scroll_offset();
     let gutter = editor.area.line_number_width().min(inside.width);
     let text = Rect { x: inside.x + gutter, width: inside.width.saturating_sub(gutter), ..inside };
     let own = entry.origin.display();
-    dress(editor, &own, (usize::from(top), usize::from(first_column)), text, frame_.buffer_mut(), theme);
+    dress(editor, &own, (usize::from(top), usize::from(first_column)), text, canvas.frame.buffer_mut(), theme);
     for (at, y) in (text.y..text.bottom()).enumerate() {
-        let target = Target::Text { line: usize::from(top) + at, column: usize::from(first_column) };
-        regions.push(Region { area: Rect { y, height: 1, ..text }, target });
+        let place = Action::Text { line: usize::from(top) + at, column: usize::from(first_column) };
+        canvas.click(Rect { y, height: 1, ..text }, place);
     }
     if !editor.typing {
         // The cursor shows where typing would go on, but not as if it did.
         let cursor = editor.area.screen_cursor();
         let (row, column) =
             (cursor.row.saturating_sub(usize::from(top)), cursor.col.saturating_sub(usize::from(first_column)));
-        if let Some(cell) = cell(text, row, column, frame_.buffer_mut()) {
+        if let Some(cell) = cell(text, row, column, canvas.frame.buffer_mut()) {
             cell.modifier.remove(Modifier::REVERSED);
         }
     }
@@ -70,7 +72,7 @@ fn draw_text(state: &State, entry: &Entry, editor: &Editor, frame_: &mut Frame, 
         let cursor = editor.area.screen_cursor();
         let row = cursor.row.saturating_sub(usize::from(top));
         let column = completion.start.saturating_sub(usize::from(first_column));
-        draw_offer(state, completion, (row, column), text, frame_);
+        draw_offer(view, completion, (row, column), text, canvas.frame);
     }
 }
 
@@ -140,15 +142,9 @@ fn keys(line: &str) -> Vec<(usize, usize)> {
     found
 }
 
-fn draw_offer(
-    state: &State,
-    completion: &crate::tui::state::editor::Completion,
-    (row, column): (usize, usize),
-    area: Rect,
-    frame_: &mut Frame,
-) {
+fn draw_offer(view: &View, completion: &Completion, (row, column): (usize, usize), area: Rect, frame_: &mut Frame) {
     const MOST: usize = 8;
-    let theme = &state.theme;
+    let theme = &view.theme;
     let shown = completion.candidates.len().min(MOST);
     let widest = completion.candidates.iter().map(|own| own.text.width()).max().unwrap_or(0);
     let words = completion.candidates.iter().map(|own| own.words.width()).max().unwrap_or(0);
@@ -174,26 +170,26 @@ fn draw_offer(
 }
 
 /// The problems, or what the text comes to where there are none.
-fn draw_problems(state: &State, editor: &Editor, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
+fn draw_problems(view: &View, editor: &Editor, canvas: &mut Canvas<Action>, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let theme = &state.theme;
+    let theme = &view.theme;
     if let Some(reason) = &editor.unreadable {
         let block = frame(" It cannot be read ", theme, false);
-        frame_.render_widget(
+        canvas.frame.render_widget(
             Paragraph::new(plain_line(reason.as_str())).style(theme.bad).wrap(Wrap { trim: false }).block(block),
             area,
         );
         return;
     }
     if editor.problems.is_empty() {
-        numbers::draw_totals(state, editor, frame_, area);
+        numbers::draw_totals(view, editor, canvas.frame, area);
         return;
     }
     let count = editor.problems.len();
     let title = format!(" {count} problem{} ", if count == 1 { "" } else { "s" });
-    let has_keys = state.pane == Pane::Main && !editor.typing;
+    let has_keys = view.has_keys && !editor.typing;
     let block = frame(title, theme, has_keys);
     let inside = block.inner(area);
     // The selected problem takes two lines: what is wrong, and what would be right.
@@ -204,7 +200,7 @@ fn draw_problems(state: &State, editor: &Editor, frame_: &mut Frame, area: Rect,
         let place = format!(" {}:{} ", problem.place.line, problem.place.column);
         let style = theme.row(at == editor.problem, has_keys);
         let y = inside.y + lines.len() as u16;
-        regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Problem(at) });
+        canvas.click(Rect { y, height: 1, ..inside }, Action::Problem(at));
         let words = vec![styled_span(place, theme.dim), styled_span(problem.message.clone(), theme.bad)];
         lines.push(Line::from(words).style(style));
         if at == editor.problem {
@@ -212,7 +208,7 @@ fn draw_problems(state: &State, editor: &Editor, frame_: &mut Frame, area: Rect,
             lines.push(styled_line(format!("    {}{help}", problem.expected), theme.text));
         }
     }
-    frame_.render_widget(Paragraph::new(lines).block(block), area);
+    canvas.frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
 #[cfg(test)]

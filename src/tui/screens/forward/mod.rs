@@ -1,417 +1,312 @@
 //! Screen 5: the network run for real: layers light up as they end, and the selected one's feature maps are looked at.
 
+mod areas;
 mod pictures;
+mod settings;
+mod state;
 mod view;
+mod work;
 
-use std::path::{Path, PathBuf};
+pub use state::{Action, Forward, News, Setting, Shows};
+
 use std::sync::Arc;
 
-use crate::graph::figures::{bytes, grouped};
-use crate::run::LayerRun;
-use crate::run::labels::{self, LabelFiles};
-use crate::run::live::{Input, Ran, Request, Weights};
-use crate::spec::Origin;
-use crate::spec::describe::Published;
-use crate::tui::keys::Action;
-use crate::tui::keys::table::{Forward, Setting};
-use crate::tui::layout::SizeClass;
-use crate::tui::msg::{Effect, Standing};
-use crate::tui::overlays;
-use crate::tui::screens::layers;
-use crate::tui::state::overlay::{Answer, Purpose, Question};
-use crate::tui::state::views::Shows;
-use crate::tui::state::{Overlay, State};
-use crate::tui::theme::PLAIN;
-
-pub use pictures::refresh;
-pub use view::draw;
-
+use state::Look;
 use view::statistics;
 
-/// Asks the terminal, once, how it shows pictures. One that answers nothing shows none, and would have to be waited for.
-pub fn enter(state: &mut State) -> Vec<Effect> {
-    if state.asked_pictures || !state.answers || state.theme == PLAIN {
-        return Vec::new();
-    }
-    state.asked_pictures = true;
-    vec![Effect::AskPictures]
-}
+use crate::graph::figures::{bytes, grouped};
+use crate::run::live::{Input, Ran};
+use crate::spec::Origin;
+use crate::spec::describe::Published;
+use crate::tui::input::{Binding, Group, Together, bind};
+use crate::tui::model::{Fold, Model, fold};
+use crate::tui::screen::{Canvas, Context, Effect, Go, Screen, Typed, View};
+use crate::tui::widgets::panes::{Panes, SizeClass};
+use crate::tui::widgets::theme::PLAIN;
+use crate::tui::work::Lane;
+
+use Action as A;
 
 /// Runs that are kept to be gone back to, the newest of each network.
 const KEPT: usize = 4;
 
-/// The last run of the selected architecture as it stands.
-fn ran(state: &State) -> Option<&Arc<Ran>> {
-    let network = state.entry()?.shared_network()?;
-    state.forward.rans.iter().rev().find(|ran| Arc::ptr_eq(&ran.network, network))
-}
+const BINDINGS: &[Binding<Action>] = &[
+    bind("forward", "run", "enter", A::Run, "run the network", "run"),
+    bind(
+        "forward",
+        "input",
+        "i",
+        A::Ask(Setting::Input),
+        "a photo to run, a folder of them, a file of tensors, or noise",
+        "photo",
+    ),
+    bind("forward", "next-photo", "]", A::Photo(1), "the next photo of the folder", ""),
+    bind("forward", "previous-photo", "[", A::Photo(-1), "the photo before", ""),
+    bind("forward", "fold", "space", A::Fold(Fold::Toggle), "open or close a block, or a layer's activation", ""),
+    bind("forward", "labels", "L", A::Ask(Setting::Labels), "a file of class names", ""),
+    bind("forward", "weights", "w", A::Ask(Setting::Weights), "a file of weights, or random ones", "weights"),
+    bind(
+        "forward",
+        "published",
+        "P",
+        A::Published,
+        "the weights that are published for it, fetched if need be",
+        "pretrained",
+    ),
+    bind("forward", "pictures", "v", A::Shows, "maps, filters, input, where it looks", "pictures"),
+    bind("forward", "next-page", "right l", A::NextPage, "the next maps", "page"),
+    bind("forward", "previous-page", "left h", A::PreviousPage, "the maps before", ""),
+    bind("forward", "order", "s", A::Order, "the most active maps first, or in order", ""),
+    bind("forward", "enlarge", "z", A::Enlarge, "one map as large as can be, or many", ""),
+    bind("forward", "class", "c", A::Ask(Setting::Class), "the class that is looked for", ""),
+    bind("forward", "batch", "b", A::Ask(Setting::Batch), "images in the mini-batch", ""),
+    bind("forward", "runs", "u", A::Ask(Setting::Runs), "how often it is run", ""),
+    bind("forward", "threads", "t", A::Ask(Setting::Threads), "on how many threads", ""),
+    bind("forward", "seed", "d", A::Ask(Setting::Seed), "the seed of random weights and of noise", ""),
+    bind("forward", "copy", "y", A::Copy, "copy the layer's numbers", ""),
+    bind("forward", "copy-table", "Y", A::CopyTable, "copy every layer's times as Markdown", ""),
+];
 
-/// Layers of the run under way, if it is of the selected architecture.
-fn ending(state: &State) -> &[LayerRun] {
-    let network = state.entry().and_then(|entry| entry.shared_network());
-    let is_own = network.zip(state.forward.running.as_ref()).is_some_and(|(own, running)| Arc::ptr_eq(own, running));
-    if is_own { &state.forward.ending } else { &[] }
-}
+impl Screen for Forward {
+    type Action = Action;
+    type News = News;
+    type Asked = Setting;
 
-/// The file that was chosen for an architecture.
-fn chosen_for<'a>(files: &'a [(Origin, PathBuf)], origin: &Origin) -> Option<&'a PathBuf> {
-    files.iter().find(|(own, _)| own == origin).map(|(_, path)| path)
-}
+    const GROUPS: &'static [Group] = &[Group::of("forward")];
+    const TOGETHER: &'static [Together] = &[&["forward", "moving", "everywhere"]];
 
-/// Takes another file for an architecture, or none.
-fn choose(
-    files: &mut Vec<(Origin, PathBuf)>,
-    origin: Option<Origin>,
-    path: Option<Result<PathBuf, String>>,
-) -> Result<(), String> {
-    let Some(origin) = origin else { return Ok(()) };
-    let path = path.transpose()?;
-    files.retain(|(own, _)| *own != origin);
-    files.extend(path.map(|path| (origin, path)));
-    Ok(())
-}
-
-/// The file that a setting needs to be there, as it was typed.
-pub fn file_of(setting: Setting, text: &str) -> Option<String> {
-    let is_file = match setting {
-        Setting::Weights | Setting::Labels => true,
-        // Photos are found, one or a folder of them.
-        Setting::Input => is_tensors(Path::new(text)),
-        _ => false,
-    };
-    is_file.then(|| text.to_string())
-}
-
-fn is_tensors(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default();
-    ["npy", "safetensors"].iter().any(|known| ending.eq_ignore_ascii_case(known))
-}
-
-/// A file that was typed, if there is one.
-fn file(path: PathBuf, stands: Standing) -> Result<PathBuf, String> {
-    match stands {
-        Standing::Folder => Err(format!("{} is a folder", path.display())),
-        Standing::Nothing => Err(format!("there is no {}", path.display())),
-        Standing::File => Ok(path),
+    fn bindings() -> &'static [Binding<Action>] {
+        BINDINGS
     }
-}
 
-/// The weights that an architecture runs with: those that were chosen, or that its own file holds.
-fn weights_of<'s>(state: &'s State, origin: &'s Origin) -> Option<&'s PathBuf> {
-    chosen_for(&state.forward.weights, origin).or(match origin {
-        Origin::Foreign(path) => Some(path),
-        _ => None,
-    })
-}
+    fn groups(&self, _: &Model) -> Together {
+        Self::TOGETHER[0]
+    }
 
-/// A request with the settings of the screen.
-pub fn request(state: &State) -> Option<Request> {
-    let entry = state.entry()?;
-    let network = Arc::clone(entry.shared_network()?);
-    let view = &state.forward;
-    let weights = weights_of(state, &entry.origin);
-    let file = |labels: &str| match &entry.origin {
-        Origin::File(file) | Origin::Foreign(file) => {
-            file.parent().map_or_else(|| labels.into(), |folder| folder.join(labels))
-        }
-        Origin::Bundled(_) => labels.into(),
-    };
-    let own = labels::own(&network.architecture, file, weights.is_some());
-    let labels = LabelFiles { chosen: chosen_for(&view.labels, &entry.origin).cloned(), own };
-    Some(Request {
-        network,
-        weights: weights.map_or(Weights::Random(view.seed), |path| Weights::File(path.clone())),
-        input: view.input.clone(),
-        batch: view.batch,
-        runs: view.runs,
-        threads: view.threads,
-        labels,
-    })
-}
-
-pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
-    let Action::Forward(own) = action else {
-        return match action {
-            Action::Copy => as_text(state).map(|text| vec![Effect::Copy(text)]),
-            Action::CopyTable => as_markdown(state).map(|text| vec![Effect::Copy(text)]),
-            Action::Fold(_) => layers::act(state, action),
-            _ => None,
-        };
-    };
-    match own {
-        Forward::Run => {
-            let Some(request) = request(state) else { return Some(Vec::new()) };
-            if state.entry().is_some_and(|entry| entry.editor.as_ref().is_some_and(|editor| !editor.is_sound())) {
-                state.tell("the text has problems; what runs is the network as it was before them");
+    fn act(&mut self, action: Action, cx: &mut Context<Self>) {
+        match action {
+            A::Run => self.run(cx),
+            A::Ask(setting) => settings::ask(self, setting, cx),
+            A::Published => ask_published(cx),
+            A::Fetch(origin) => fetch(&origin, cx),
+            A::Photo(by) => {
+                let setup = &mut cx.model.setup;
+                if setup.photos.len() < 2 {
+                    cx.tell("i chooses a folder of photos; ] and [ then go through them");
+                    return;
+                }
+                setup.photo = (setup.photo as isize + by).rem_euclid(setup.photos.len() as isize) as usize;
+                setup.input = Input::Photo(setup.photos[setup.photo].clone());
+                self.run(cx);
             }
-            state.forward.ending.clear();
-            state.forward.running = Some(Arc::clone(&request.network));
-            return Some(vec![Effect::Forward(request)]);
-        }
-        Forward::Ask(setting) => ask(state, setting),
-        Forward::Published => return Some(ask_published(state)),
-        Forward::Photo(by) => {
-            let view = &mut state.forward;
-            if view.photos.len() < 2 {
-                state.tell("i chooses a folder of photos; ] and [ then go through them");
-                return Some(Vec::new());
+            A::Shows => self.turn(cx),
+            A::NextPage => {
+                let pages = self.picture.as_ref().map_or(1, |drawn| drawn.pages);
+                self.page = (self.page + 1).min(pages.saturating_sub(1));
             }
-            view.photo = (view.photo as isize + by).rem_euclid(view.photos.len() as isize) as usize;
-            view.input = Input::Photo(view.photos[view.photo].clone());
-            return act(state, Action::Forward(Forward::Run));
-        }
-        Forward::Shows => {
-            let is_tiny = state.panes().class == SizeClass::Tiny;
-            let view = &mut state.forward;
-            match is_tiny && !view.turned {
-                true => view.turned = true,
-                false => {
-                    view.shows = view.shows.next();
-                    // Once around, the table is there again.
-                    view.turned = is_tiny && view.shows != Shows::Maps;
+            A::PreviousPage => self.page = self.page.saturating_sub(1),
+            A::Order => {
+                self.by_activation = !self.by_activation;
+                cx.tell(if self.by_activation { "the most active maps first" } else { "maps in order" });
+            }
+            A::Enlarge => {
+                self.enlarged = !self.enlarged;
+                self.page = 0;
+            }
+            A::Fold(own) => {
+                if cx.model.entry_mut().is_some_and(|entry| !fold(entry, own)) {
+                    cx.go(Go::List);
                 }
             }
-            view.page = 0;
-            return Some(look(state));
-        }
-        Forward::NextPage | Forward::PreviousPage => {
-            let pages = state.forward.picture.as_ref().map_or(1, |drawn| drawn.pages);
-            let page = &mut state.forward.page;
-            *page = if own == Forward::NextPage {
-                (*page + 1).min(pages.saturating_sub(1))
-            } else {
-                page.saturating_sub(1)
-            };
-        }
-        Forward::Order => {
-            state.forward.by_activation = !state.forward.by_activation;
-            state.tell(if state.forward.by_activation { "the most active maps first" } else { "maps in order" });
-        }
-        Forward::Enlarge => {
-            state.forward.enlarged = !state.forward.enlarged;
-            state.forward.page = 0;
+            A::Copy => as_text(self, cx.model).into_iter().for_each(|text| cx.copy(text)),
+            A::CopyTable => as_markdown(self, cx.model).into_iter().for_each(|text| cx.copy(text)),
+            A::Row(at) => {
+                if let Some(entry) = cx.model.entry_mut() {
+                    entry.cursor = at.min(entry.rows().len().saturating_sub(1));
+                }
+            }
         }
     }
-    Some(Vec::new())
+
+    fn step(&mut self, by: isize, cx: &mut Context<Self>) {
+        cx.model.step(by);
+    }
+
+    /// Asks the terminal, once, how it shows pictures. One that answers nothing shows none, and would have to be waited for.
+    fn enter(&mut self, cx: &mut Context<Self>) {
+        if !self.asked_pictures && cx.model.answers && cx.model.theme != PLAIN {
+            self.asked_pictures = true;
+            cx.effect(Effect::AskPictures);
+        }
+    }
+
+    fn answer(&mut self, setting: Setting, typed: &Typed, cx: &mut Context<Self>) -> Result<(), String> {
+        settings::set(self, setting, typed, cx)
+    }
+
+    fn receive(&mut self, news: News, cx: &mut Context<Self>) {
+        match news {
+            News::Layer { first, layer } => {
+                if first {
+                    self.ending.clear();
+                }
+                self.ending.push(layer);
+            }
+            News::Ran(ran) => self.took(*ran, cx),
+            News::Looked { run, method, class, heat } => {
+                if self.looking == Some((method, class)) {
+                    self.looking = None;
+                }
+                self.looks.push(Look { run, method, class, heat });
+            }
+            News::Photos(photos) => {
+                let Some(first) = photos.first().cloned() else { return };
+                if photos.len() > 1 {
+                    cx.tell(format!("{} photos; ] and [ go through them", photos.len()));
+                }
+                let setup = &mut cx.model.setup;
+                (setup.input, setup.photos, setup.photo) = (Input::Photo(first), photos, 0);
+                self.run(cx);
+            }
+            News::Published { origin, bytes, is_there } => published(origin, bytes, is_there, cx),
+            News::Fetched { origin, path } => {
+                let is_selected = cx.model.entry().is_some_and(|entry| entry.origin == origin);
+                cx.model.setup.weights.set(origin, Some(path));
+                if is_selected {
+                    self.run(cx);
+                }
+            }
+        }
+    }
+
+    /// What is shown is of the run before again.
+    fn broke_off(&mut self) {
+        (self.ending, self.running, self.looking) = (Vec::new(), None, None);
+    }
+
+    fn prepare(&mut self, model: &mut Model, panes: &Panes) {
+        pictures::refresh(self, model, panes);
+    }
+
+    fn draw(&self, view: &View, canvas: &mut Canvas<Action>) {
+        view::draw(self, view, canvas);
+    }
+}
+
+impl Forward {
+    /// Runs the selected architecture with what is set up.
+    pub fn run(&mut self, cx: &mut Context<Self>) {
+        let Some(request) = cx.model.request() else { return };
+        if cx.model.editor().is_some_and(|editor| !editor.is_sound()) {
+            cx.tell("the text has problems; what runs is the network as it was before them");
+        }
+        self.ending.clear();
+        self.running = Some(Arc::clone(&request.network));
+        let live = cx.model.live.clone();
+        cx.spawn(Lane::Work, "running", work::run(live, request));
+    }
+
+    /// Another kind of picture; in a tiny window pictures take the table's place first.
+    fn turn(&mut self, cx: &mut Context<Self>) {
+        let is_tiny = cx.panes.class == SizeClass::Tiny;
+        match is_tiny && !self.turned {
+            true => self.turned = true,
+            false => {
+                self.shows = self.shows.next();
+                // Once around, the table is there again.
+                self.turned = is_tiny && self.shows != Shows::Maps;
+            }
+        }
+        self.page = 0;
+        self.look(cx);
+    }
+
+    /// Takes a run that went through.
+    fn took(&mut self, ran: Ran, cx: &mut Context<Self>) {
+        cx.model.forget_complaints();
+        let (done, wanted) = (ran.forward.times.len(), ran.request.runs);
+        if done < wanted {
+            cx.tell(format!("stopped after {done} of {wanted} runs"));
+        }
+        if let Some(why) = &ran.labels_missing {
+            cx.complain(why.clone());
+        }
+        (self.ending, self.running) = (Vec::new(), None);
+        self.rans.retain(|own| !Arc::ptr_eq(&own.network, &ran.network));
+        self.rans.push(Arc::new(ran));
+        let surplus = self.rans.len().saturating_sub(KEPT);
+        self.rans.drain(..surplus);
+        let kept: Vec<u64> = self.rans.iter().map(|ran| ran.number).collect();
+        self.looks.retain(|look| kept.contains(&look.run));
+        self.look(cx);
+    }
+
+    /// Asks where the run looks, if that is shown and not known.
+    fn look(&mut self, cx: &mut Context<Self>) {
+        let Shows::Looks(method) = self.shows else { return };
+        let Some(ran) = self.ran(cx.model).cloned() else { return };
+        let Some(class) = self.class(&ran) else {
+            cx.tell("the network does not end in classes, so there is nothing it looks for");
+            return;
+        };
+        if self.looks.iter().any(|look| (look.run, look.method, look.class) == (ran.number, method, class)) {
+            return;
+        }
+        self.looking = Some((method, class));
+        let live = cx.model.live.clone();
+        cx.spawn(Lane::Work, "working out where it looks", work::look(live, ran, class, method));
+    }
 }
 
 /// The weights that are published for an architecture in the list.
-fn published_for(state: &State, origin: &Origin) -> Option<Published> {
-    let entry = state.position(origin).and_then(|at| state.entries.get(at))?;
+fn published_for(model: &Model, origin: &Origin) -> Option<Published> {
+    let entry = model.position(origin).and_then(|at| model.entries.get(at))?;
     let published = entry.network()?.architecture.weights.clone();
     published.filter(|published| published.hub.is_some())
 }
 
 /// Asks how large the published weights are, before any of them is fetched.
-fn ask_published(state: &mut State) -> Vec<Effect> {
-    let Some((origin, id)) = state.entry().map(|entry| (entry.origin.clone(), entry.id.clone())) else {
-        return Vec::new();
-    };
-    match published_for(state, &origin) {
+fn ask_published(cx: &mut Context<Forward>) {
+    let Some((origin, id)) = cx.model.entry().map(|entry| (entry.origin.clone(), entry.id.clone())) else { return };
+    match published_for(cx.model, &origin) {
         Some(published) => {
-            state.tell("asking the hub for its size");
-            vec![Effect::AskPublished(origin, published)]
+            cx.tell("asking the hub for its size");
+            cx.spawn(Lane::Work, "asking the hub", work::ask_published(origin, published));
         }
         None => {
-            state
-                .tell(format!("no published weights are known for {id}; `weights: {{hub: …}}` in its file names some"));
-            Vec::new()
+            cx.tell(format!("no published weights are known for {id}; `weights: {{hub: …}}` in its file names some"));
         }
     }
 }
 
 /// Asks whether to fetch weights of a size; those that are there are taken at once.
-pub fn published(state: &mut State, origin: Origin, size: Option<u64>, is_there: bool) -> Vec<Effect> {
+fn published(origin: Origin, size: Option<u64>, is_there: bool, cx: &mut Context<Forward>) {
     if is_there {
-        return fetch(state, &origin);
+        fetch(&origin, cx);
+        return;
     }
-    let Some(published) = published_for(state, &origin) else { return Vec::new() };
+    let Some(published) = published_for(cx.model, &origin) else { return };
     let size = size.map_or_else(|| "of unknown size".to_string(), bytes);
-    state.overlay = Some(Overlay::Question(Question {
-        words: format!("Fetch {} of {} ({size})?", published.file, published.hub.unwrap_or_default()),
-        answers: vec![("no".into(), Answer::Nothing), (format!("fetch {size}"), Answer::Fetch(origin))],
-        cursor: 1,
-    }));
-    Vec::new()
+    let words = format!("Fetch {} of {} ({size})?", published.file, published.hub.unwrap_or_default());
+    cx.question(words, vec![(format!("fetch {size}"), Some(A::Fetch(origin))), ("no".into(), None)]);
 }
 
 /// Fetches published weights, or checks those that are there.
-pub fn fetch(state: &mut State, origin: &Origin) -> Vec<Effect> {
-    let published = published_for(state, origin);
-    published.map(|published| Effect::Fetch(origin.clone(), published)).into_iter().collect()
-}
-
-/// Takes a file of weights for an architecture, and runs it if that one is selected.
-pub fn take_weights(state: &mut State, origin: &Origin, path: PathBuf) -> Vec<Effect> {
-    let weights = &mut state.forward.weights;
-    weights.retain(|(own, _)| own != origin);
-    weights.push((origin.clone(), path));
-    match state.entry().is_some_and(|entry| entry.origin == *origin) {
-        true => act(state, Action::Forward(Forward::Run)).unwrap_or_default(),
-        false => Vec::new(),
+fn fetch(origin: &Origin, cx: &mut Context<Forward>) {
+    if let Some(published) = published_for(cx.model, origin) {
+        cx.spawn(Lane::Work, "fetching", work::fetch(origin.clone(), published));
     }
 }
 
-fn ask(state: &mut State, setting: Setting) {
-    let view = &state.forward;
-    let path = |path: &std::path::Path| path.display().to_string();
-    let chosen = |files: &[(Origin, PathBuf)]| {
-        let own = state.entry().and_then(|entry| chosen_for(files, &entry.origin));
-        own.map_or(String::new(), |own| path(own))
-    };
-    let text = match setting {
-        Setting::Input => match &view.input {
-            Input::Photo(own) | Input::Tensors(own) => path(own),
-            Input::Noise(_) => String::new(),
-        },
-        Setting::Labels => chosen(&view.labels),
-        Setting::Weights => chosen(&view.weights),
-        Setting::Batch => view.batch.to_string(),
-        Setting::Runs => view.runs.to_string(),
-        Setting::Threads => view.threads.map_or(String::new(), |threads| threads.to_string()),
-        Setting::Seed => view.seed.to_string(),
-        Setting::Class => view.class.map_or(String::new(), |class| class.to_string()),
-    };
-    overlays::ask_path(state, Purpose::Setting(setting), text);
-}
-
-/// Takes a setting that was typed, or says what would be right. A new photo or new weights are run at once.
-pub fn set(state: &mut State, setting: Setting, text: &str, stands: Standing) -> Result<Vec<Effect>, String> {
-    let count = |most: usize| match text.parse::<usize>() {
-        Ok(count) if (1..=most).contains(&count) => Ok(count),
-        _ => Err(format!("expected a number from 1 to {most}")),
-    };
-    let classes = state.entry().and_then(|entry| entry.network()?.layers.last()).map(|last| last.output.elements());
-    let origin = state.entry().map(|entry| entry.origin.clone());
-    let names = ran(state).and_then(|ran| ran.labels.clone());
-    let path = overlays::expanded(text, state.home.as_deref());
-    let chosen = (!text.is_empty()).then(|| file(path.clone(), stands));
-    let view = &mut state.forward;
-    match setting {
-        Setting::Input if text.is_empty() => {
-            view.photos.clear();
-            view.input = Input::Noise(view.seed);
-        }
-        Setting::Input => {
-            if !is_tensors(&path) {
-                return Ok(vec![Effect::FindPhotos(path)]);
-            }
-            view.input = Input::Tensors(file(path, stands)?);
-            view.photos.clear();
-        }
-        Setting::Labels => choose(&mut view.labels, origin, chosen)?,
-        Setting::Weights => choose(&mut view.weights, origin, chosen)?,
-        Setting::Batch => view.batch = count(4096)?,
-        Setting::Runs => view.runs = count(10_000)?,
-        Setting::Threads if text.is_empty() => view.threads = None,
-        Setting::Threads => view.threads = Some(count(1024)?),
-        Setting::Seed => {
-            let seed = text.parse::<u64>().map_err(|_| "expected a whole number".to_string())?;
-            view.seed = seed;
-            if let Input::Noise(own) = &mut view.input {
-                *own = seed;
-            }
-        }
-        Setting::Class if text.is_empty() => view.class = None,
-        Setting::Class => {
-            let named = names.iter().flatten().position(|name| name.eq_ignore_ascii_case(text));
-            let class = text.parse::<usize>().ok().or(named);
-            let class = class.ok_or("expected the number of a class, or its name where names are known")?;
-            if let Some(classes) = classes.filter(|classes| class as u128 >= *classes) {
-                return Err(format!("the network has {} classes, from 0 on", grouped(classes)));
-            }
-            view.class = Some(class);
-            return Ok(look(state));
-        }
-    }
-    Ok(act(state, Action::Forward(Forward::Run)).unwrap_or_default())
-}
-
-/// Takes the photos that were chosen, and runs the first. A folder without any leaves the choice as it was.
-pub fn chosen(state: &mut State, photos: Result<Vec<PathBuf>, String>) -> Vec<Effect> {
-    match photos {
-        Ok(photos) => {
-            let Some(first) = photos.first().cloned() else { return Vec::new() };
-            if photos.len() > 1 {
-                state.tell(format!("{} photos; ] and [ go through them", photos.len()));
-            }
-            let view = &mut state.forward;
-            (view.input, view.photos, view.photo) = (Input::Photo(first), photos, 0);
-            act(state, Action::Forward(Forward::Run)).unwrap_or_default()
-        }
-        Err(why) => {
-            state.complain(why);
-            Vec::new()
-        }
-    }
-}
-
-/// A run ended with nothing: what is shown is of the run before again.
-pub fn broke_off(state: &mut State) {
-    (state.forward.ending, state.forward.running) = (Vec::new(), None);
-}
-
-/// A layer of the run under way ended.
-pub fn layer_ended(state: &mut State, first: bool, layer: LayerRun) {
-    if first {
-        state.forward.ending.clear();
-    }
-    state.forward.ending.push(layer);
-}
-
-/// Takes a run that went through.
-pub fn took(state: &mut State, ran: Ran) -> Vec<Effect> {
-    // What went wrong before was seen to.
-    state.toasts.retain(|toast| !toast.bad);
-    let (done, wanted) = (ran.forward.times.len(), ran.request.runs);
-    if done < wanted {
-        state.tell(format!("stopped after {done} of {wanted} runs"));
-    }
-    if let Some(why) = &ran.labels_missing {
-        state.complain(why.clone());
-    }
-    let view = &mut state.forward;
-    (view.ending, view.running) = (Vec::new(), None);
-    view.rans.retain(|own| !Arc::ptr_eq(&own.network, &ran.network));
-    view.rans.push(Arc::new(ran));
-    let surplus = view.rans.len().saturating_sub(KEPT);
-    view.rans.drain(..surplus);
-    let kept: Vec<u64> = view.rans.iter().map(|ran| ran.number).collect();
-    view.looks.retain(|look| kept.contains(&look.run));
-    look(state)
-}
-
-/// The class that is looked for.
-fn class(state: &State, ran: &Ran) -> Option<usize> {
-    state.forward.class.or(ran.top.first().map(|(class, _)| *class))
-}
-
-/// Asks where the run looks, if that is shown and not known.
-fn look(state: &mut State) -> Vec<Effect> {
-    let Shows::Looks(method) = state.forward.shows else { return Vec::new() };
-    let Some(ran) = ran(state) else { return Vec::new() };
-    let Some(class) = class(state, ran) else {
-        state.tell("the network does not end in classes, so there is nothing it looks for");
-        return Vec::new();
-    };
-    let run = ran.number;
-    if state.forward.looks.iter().any(|look| (look.run, look.method, look.class) == (run, method, class)) {
-        return Vec::new();
-    }
-    let effect = Effect::Look { ran: Arc::clone(ran), class, method };
-    state.forward.looking = Some((method, class));
-    vec![effect]
-}
-
-fn as_text(state: &State) -> Option<String> {
-    let (ran, layer) = (ran(state)?, state.entry()?.last_layer()?);
+fn as_text(forward: &Forward, model: &Model) -> Option<String> {
+    let (ran, layer) = (forward.ran(model)?, model.entry()?.last_layer()?);
     let mut lines = vec![layer.name.clone()];
     lines.extend(statistics(ran, layer.index).into_iter().map(|(label, text)| format!("{label}  {text}")));
     Some(lines.join("\n"))
 }
 
-fn as_markdown(state: &State) -> Option<String> {
-    let ran = ran(state)?;
+fn as_markdown(forward: &Forward, model: &Model) -> Option<String> {
+    let ran = forward.ran(model)?;
     let mut text =
         String::from("| layer | ms | MACs | by | mean | std | zeros |\n|---|---:|---:|---|---:|---:|---:|\n");
     for run in &ran.forward.layers {

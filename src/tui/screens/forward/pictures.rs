@@ -8,51 +8,48 @@ use ratatui::layout::{Rect, Size};
 use ratatui_image::Resize;
 use ratatui_image::picker::ProtocolType;
 
-use super::{class, ran, view};
+use super::areas::areas;
+use super::state::{Drawn, Forward, Look, Shows, Subject};
 use crate::run::attention::Method;
 use crate::run::live::Ran;
 use crate::run::paint::{grays, heat_on};
-use crate::tui::screens::Screen;
-use crate::tui::state::State;
-use crate::tui::state::views::{Drawn, Look, Shows, Subject};
-use crate::tui::theme::Tones;
+use crate::tui::model::Model;
+use crate::tui::widgets::panes::Panes;
+use crate::tui::widgets::theme::Tones;
 
 /// Makes the picture anew when it is of something else.
-pub fn refresh(state: &mut State) {
-    if state.screen != Screen::Forward {
-        return;
-    }
-    let panes = state.panes();
-    let area = view::areas(&panes, state.forward.turned).pictures;
+pub fn refresh(forward: &mut Forward, model: &Model, panes: &Panes) {
+    let area = areas(panes, forward.turned).pictures;
     let size = (area.width.saturating_sub(2), area.height.saturating_sub(2));
-    let drawn = ran(state).filter(|_| size.0 > 0 && size.1 > 0).and_then(|ran| {
-        let layer = state.entry()?.last_layer()?.index;
+    let drawn = forward.ran(model).filter(|_| size.0 > 0 && size.1 > 0).and_then(|ran| {
+        let layer = model.entry()?.last_layer()?.index;
         let subject = Subject {
             run: ran.number,
             layer,
-            shows: state.forward.shows,
-            page: state.forward.page,
-            by_activation: state.forward.by_activation,
-            enlarged: state.forward.enlarged,
-            class: class(state, ran).unwrap_or(0),
+            shows: forward.shows,
+            page: forward.page,
+            by_activation: forward.by_activation,
+            enlarged: forward.enlarged,
+            class: forward.class(ran).unwrap_or(0),
             size,
-            theme: state.theme.name,
-            looked: state.forward.looks.len(),
+            theme: model.theme.name,
+            looked: forward.looks.len(),
+            protocol: model.picker.protocol_type(),
         };
-        match &state.forward.picture {
+        match &forward.picture {
             Some(drawn) if drawn.subject == subject => Some(drawn.clone()),
-            _ => paint(state, ran, subject),
+            _ => paint(forward, model, ran, subject),
         }
     });
-    state.forward.picture = drawn;
+    forward.picture = drawn;
 }
 
 /// The pixels of a cell: two by two make square ones of a character twice as tall as wide.
 const CELL: (u32, u32) = (1, 2);
 
-fn paint(state: &State, ran: &Ran, subject: Subject) -> Option<Drawn> {
-    let font = state.picker.font_size();
-    let is_real = state.picker.protocol_type() != ProtocolType::Halfblocks;
+fn paint(forward: &Forward, model: &Model, ran: &Ran, subject: Subject) -> Option<Drawn> {
+    let font = model.picker.font_size();
+    let is_real = model.picker.protocol_type() != ProtocolType::Halfblocks;
     let cell = if is_real { (u32::from(font.width), u32::from(font.height)) } else { CELL };
     let room = (u32::from(subject.size.0) * cell.0, u32::from(subject.size.1) * cell.1);
     // What can still be made out: real pixels are smaller than half cells.
@@ -66,9 +63,9 @@ fn paint(state: &State, ran: &Ran, subject: Subject) -> Option<Drawn> {
             let image = colour_plane(&ran.input, (channels, height, width))?;
             (fitted(&image, room), "input as the network takes it".to_string(), 1)
         }
-        Shows::Looks(method) => looks(state, ran, method, &subject, room)?,
+        Shows::Looks(method) => looks(forward, ran, method, &subject, room)?,
     };
-    let protocol = (is_real || state.theme.tones == Tones::All).then(|| {
+    let protocol = (is_real || model.theme.tones == Tones::All).then(|| {
         // Half blocks take an image of ten by twenty pixels a cell.
         let scale = if is_real { (1, 1) } else { (u32::from(font.width), u32::from(font.height) / 2) };
         let large = image::imageops::resize(
@@ -78,7 +75,7 @@ fn paint(state: &State, ran: &Ran, subject: Subject) -> Option<Drawn> {
             image::imageops::FilterType::Nearest,
         );
         let size = Size::new(subject.size.0, subject.size.1);
-        state.picker.new_protocol(DynamicImage::ImageRgb8(large), size, Resize::Fit(None)).ok().map(Arc::new)
+        model.picker.new_protocol(DynamicImage::ImageRgb8(large), size, Resize::Fit(None)).ok().map(Arc::new)
     });
     Some(Drawn { subject, image: Arc::new(image), protocol: protocol.flatten(), title, pages })
 }
@@ -216,7 +213,7 @@ fn filters(ran: &Ran, subject: &Subject, room: (u32, u32), least: u32) -> Option
 }
 
 fn looks(
-    state: &State,
+    forward: &Forward,
     ran: &Ran,
     method: Method,
     subject: &Subject,
@@ -224,7 +221,7 @@ fn looks(
 ) -> Option<(RgbImage, String, usize)> {
     let class = subject.class;
     let own = |look: &&Look| (look.run, look.method, look.class) == (subject.run, method, class);
-    let known = state.forward.looks.iter().find(own)?;
+    let known = forward.looks.iter().find(own)?;
     let image = heat_on(ran.photo.as_ref(), &known.heat);
     let label = label(ran, class);
     Some((fitted(&image, room), format!("{} for {label}", method.name()), 1))

@@ -6,59 +6,33 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 use ratatui_image::Image;
 
+use super::areas::areas;
 use super::pictures::{label, shades};
-use super::{ending, ran};
+use super::state::{Action, Forward, Shows};
 use crate::graph::Graph;
 use crate::graph::figures::{bytes, decimal, grouped};
 use crate::run::LayerRun;
 use crate::run::live::{self, BINS, Output, Ran};
-use crate::tui::layout::{Panes, SizeClass, visible_rows};
-use crate::tui::msg::{Region, Target};
-use crate::tui::screens::layers;
-use crate::tui::screens::text::{bar, fitting_title, frame, left, right, styled_line, styled_span, tail};
-use crate::tui::state::views::Shows;
-use crate::tui::state::{Entry, Pane, State};
-use crate::tui::tree::Row;
-
-/// Columns of the pictures beside the table.
-const PICTURES_WIDTH: u16 = 48;
+use crate::tui::model::tree::Row;
+use crate::tui::model::{Entry, Model};
+use crate::tui::screen::{Canvas, View};
+use crate::tui::screens::unreadable;
+use crate::tui::widgets::panes::visible_rows;
+use crate::tui::widgets::text::{bar, fitting_title, frame, left, right, styled_line, styled_span, tail};
 
 /// Columns of a time.
 const MS: usize = 8;
 
-/// Where table, pictures and words are.
-pub(super) struct Areas {
-    pub table: Rect,
-    pub pictures: Rect,
-    pub words: Rect,
-}
-
-/// In a tiny window the pictures take the table's place when they are turned to.
-pub(super) fn areas(panes: &Panes, turned: bool) -> Areas {
-    let table = panes.table;
-    let width = match panes.class {
-        SizeClass::Tiny if turned => table.width,
-        SizeClass::Tiny => 0,
-        SizeClass::Compact => (table.width / 2).saturating_sub(4),
-        SizeClass::Full => PICTURES_WIDTH.max(table.width / 2).min(table.width),
-    };
-    Areas {
-        table: Rect { width: table.width - width, ..table },
-        pictures: Rect { x: table.x + table.width - width, width, ..table },
-        words: panes.working,
-    }
-}
-
-pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
-    let shown = state.entry().and_then(|entry| Some((entry, entry.network()?)));
+pub fn draw(forward: &Forward, view: &View, canvas: &mut Canvas<Action>) {
+    let shown = view.entry().and_then(|entry| Some((entry, entry.network()?)));
     let Some((entry, network)) = shown else {
-        layers::draw(state, frame_, panes, regions);
+        unreadable::draw(view, canvas.frame);
         return;
     };
-    let areas = areas(panes, state.forward.turned);
-    draw_table(state, entry, network, frame_, areas.table, regions);
-    draw_pictures(state, frame_, areas.pictures);
-    draw_words(state, entry, frame_, areas.words);
+    let areas = areas(&view.panes, forward.turned);
+    draw_table(forward, view, (entry, network), canvas, areas.table);
+    draw_pictures(forward, view, canvas.frame, areas.pictures);
+    draw_words(forward, view, entry, canvas.frame, areas.words);
 }
 
 /// What a row's layers came to, of the run under way or the last one.
@@ -84,20 +58,19 @@ fn row_run(runs: &[LayerRun], row: &Row) -> RowRun {
 }
 
 fn draw_table(
-    state: &State,
-    entry: &Entry,
-    network: &Graph,
-    frame_: &mut Frame,
+    forward: &Forward,
+    view: &View,
+    (entry, network): (&Entry, &Graph),
+    canvas: &mut Canvas<Action>,
     area: Rect,
-    regions: &mut Vec<Region>,
 ) {
     if area.is_empty() {
         return;
     }
-    let theme = &state.theme;
-    let has_keys = state.pane == Pane::Main;
-    let last = ran(state);
-    let ending = ending(state);
+    let theme = &view.theme;
+    let has_keys = view.has_keys;
+    let last = forward.ran(view);
+    let ending = forward.ending(view);
     let under_way = !ending.is_empty();
     let runs: &[LayerRun] = match (under_way, last) {
         (true, _) => ending,
@@ -118,7 +91,7 @@ fn draw_table(
         }
         _ => format!(" {} ", network.architecture.name),
     };
-    let next = fitting_title(&next_run(state), area);
+    let next = fitting_title(&next_run(view), area);
     let block = frame(fitting_title(&title, area), theme, has_keys).title_bottom(styled_line(next, theme.dim));
     let inside = block.inner(area);
     let width = usize::from(inside.width);
@@ -137,7 +110,7 @@ fn draw_table(
         let style = theme.row(at == entry.cursor, has_keys);
         let run = row_run(runs, row);
         let path = row.path(network);
-        let own = if state.table.sort.is_some() { path } else { path.rsplit('.').next().unwrap_or(path) };
+        let own = path.rsplit('.').next().unwrap_or(path);
         // Where values stop being finite; what comes after cannot help it.
         let mark = if first_broken.is_some_and(|index| row.layers().contains(&index)) { "!" } else { " " };
         let words = format!("{mark}{} {}", "  ".repeat(row.depth), tail(own, name.saturating_sub(2 * row.depth + 2)));
@@ -168,35 +141,35 @@ fn draw_table(
         }
         lines.push(Line::from(spans).style(style));
         let y = inside.y + (at - entry.offset) as u16 + 1;
-        regions.push(Region { area: Rect { y, height: 1, ..inside }, target: Target::Row(at) });
+        canvas.click(Rect { y, height: 1, ..inside }, Action::Row(at));
     }
-    frame_.render_widget(Paragraph::new(lines).block(block), area);
+    canvas.frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
 /// What ⏎ runs, in short.
-fn next_run(state: &State) -> String {
-    let Some(request) = super::request(state) else { return String::new() };
+fn next_run(model: &Model) -> String {
+    let Some(request) = model.request() else { return String::new() };
     let mut made = live::made(&request, 1);
-    if state.forward.photos.len() > 1 {
-        made.input += &format!(" ({} of {})", state.forward.photo + 1, state.forward.photos.len());
+    if model.setup.photos.len() > 1 {
+        made.input += &format!(" ({} of {})", model.setup.photo + 1, model.setup.photos.len());
     }
     let threads = request.threads.map_or(String::new(), |count| format!(" · {count} threads"));
     format!(" ⏎ {} · {} · batch {} · {} runs{threads} ", made.input, made.weights, made.batch, request.runs)
 }
 
-fn draw_pictures(state: &State, frame_: &mut Frame, area: Rect) {
+fn draw_pictures(forward: &Forward, view: &View, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let theme = &state.theme;
-    let Some(drawn) = &state.forward.picture else {
+    let theme = &view.theme;
+    let Some(drawn) = &forward.picture else {
         let block = frame(" Pictures ", theme, false);
-        let words = match (ran(state), state.forward.shows) {
+        let words = match (forward.ran(view), forward.shows) {
             (None, _) => {
                 "⏎ runs the network; i chooses a photo, w a file of weights. Without them it runs on noise with random weights."
             }
             (Some(_), Shows::Filters) => "The first conv takes too many channels to be shown as pictures.",
-            (Some(_), Shows::Looks(_)) if state.forward.looking.is_some() => "Working out where the network looks.",
+            (Some(_), Shows::Looks(_)) if forward.looking.is_some() => "Working out where the network looks.",
             (Some(_), Shows::Looks(_)) => "Nothing is looked for.",
             (Some(_), _) => "Nothing to show.",
         };
@@ -204,7 +177,7 @@ fn draw_pictures(state: &State, frame_: &mut Frame, area: Rect) {
         return;
     };
     let pages = if drawn.pages > 1 {
-        format!(" · {}/{}", state.forward.page.min(drawn.pages.saturating_sub(1)) + 1, drawn.pages)
+        format!(" · {}/{}", forward.page.min(drawn.pages.saturating_sub(1)) + 1, drawn.pages)
     } else {
         String::new()
     };
@@ -253,15 +226,15 @@ fn histogram(output: &Output) -> String {
     output.histogram[..BINS].iter().map(level).collect()
 }
 
-fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
+fn draw_words(forward: &Forward, view: &View, entry: &Entry, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let theme = &state.theme;
+    let theme = &view.theme;
     let half = Rect { width: area.width / 2, ..area };
     let rest = Rect { x: area.x + half.width, width: area.width - half.width, ..area };
     let title = entry.last_layer().map_or(String::new(), |layer| format!(" {} ", layer.name));
-    let lines = match (ran(state), entry.last_layer()) {
+    let lines = match (forward.ran(view), entry.last_layer()) {
         (Some(ran), Some(layer)) => statistics(ran, layer.index),
         _ => Vec::new(),
     };
@@ -273,12 +246,12 @@ fn draw_words(state: &State, entry: &Entry, frame_: &mut Frame, area: Rect) {
         .collect();
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, half), theme, false)), half);
     // What the numbers were made of, whatever was chosen since.
-    let title = ran(state).map_or_else(
+    let title = forward.ran(view).map_or_else(
         || " Answer ".to_string(),
         |ran| format!(" {} · {} · batch {} ", ran.made.input, ran.made.weights, ran.made.batch),
     );
     let mut lines = Vec::new();
-    if let Some(ran) = ran(state) {
+    if let Some(ran) = forward.ran(view) {
         let width = usize::from(rest.width.saturating_sub(2));
         for &(class, probability) in &ran.top {
             let name = left(&format!(" {}", label(ran, class)), (width / 2).min(28));

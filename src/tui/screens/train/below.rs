@@ -6,20 +6,19 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
+use super::state::{Action, Below, Shown, Train};
 use super::verdict;
 use crate::graph::figures::grouped;
 use crate::run::evaluate::Judged;
 use crate::run::runs;
 use crate::run::runs::norms::NormLines;
-use crate::tui::layout::visible_rows;
-use crate::tui::msg::{Region, Target};
-use crate::tui::screens::text::{frame, left, plain_line, plain_span, right, styled_line, styled_span, tail, wrapped};
-use crate::tui::state::training::{Below, Shown, TrainView};
-use crate::tui::state::{Pane, State};
-use crate::tui::theme::{Theme, Tones};
+use crate::tui::screen::{Canvas, View};
+use crate::tui::widgets::panes::visible_rows;
+use crate::tui::widgets::text::{frame, left, plain_line, plain_span, right, styled_line, styled_span, tail, wrapped};
+use crate::tui::widgets::theme::{Theme, Tones};
 
 /// Rows of the pane below, for scrolling.
-pub fn rows(view: &TrainView) -> usize {
+pub fn rows(view: &Train) -> usize {
     match view.below {
         Below::Layers => view.shown.as_ref().map_or(0, |shown| shown.history.norms.0.len()),
         Below::Notes => 4 * notes(view).len(),
@@ -33,11 +32,11 @@ pub fn laid_styles(theme: &Theme) -> [Style; 3] {
     [theme.good, theme.bad, theme.accent]
 }
 
-pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
+pub fn draw(train: &Train, view: &View, canvas: &mut Canvas<Action>, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let (theme, view) = (&state.theme, &state.train);
+    let (theme, has_keys, view) = (&view.theme, view.has_keys, train);
     let names = [
         (Below::Layers, "Layers"),
         (Below::Samples, "Images"),
@@ -53,48 +52,50 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Reg
         let style = if below == view.below { theme.marked.patch(theme.accent) } else { theme.dim };
         titles.extend([styled_span(name, style), styled_span(number, theme.warn), plain_span(" ")]);
     }
-    let block = frame(Line::from(titles), theme, state.pane == Pane::Main);
+    let block = frame(Line::from(titles), theme, has_keys);
     let inside = block.inner(area);
-    frame_.render_widget(block, area);
+    canvas.frame.render_widget(block, area);
     let room = visible_rows(area, 0);
     let say = |frame_: &mut Frame, words: &str| {
         frame_.render_widget(Paragraph::new(plain_line(words)).style(theme.dim).wrap(Wrap { trim: true }), inside);
     };
     match (view.below, &view.shown) {
-        (Below::Runs, _) if view.runs.is_empty() => say(frame_, "no runs yet"),
-        (Below::Runs, _) => draw_runs(state, frame_, inside, regions),
+        (Below::Runs, _) if view.runs.is_empty() => say(canvas.frame, "no runs yet"),
+        (Below::Runs, _) => draw_runs(view, theme, has_keys, canvas, inside),
         (Below::Layers, Some(shown)) if !shown.history.norms.is_empty() => {
-            draw_layers(&shown.history.norms, view.offset, theme, frame_, inside)
+            draw_layers(&shown.history.norms, view.offset, theme, canvas.frame, inside)
         }
         (Below::Layers, _) => {
-            say(frame_, "each layer's norms of weights and gradients, and its updates against weights")
+            say(canvas.frame, "each layer's norms of weights and gradients, and its updates against weights")
         }
-        (Below::Samples, Some(shown)) if !shown.samples.is_empty() => draw_samples(shown, theme, frame_, inside),
-        (Below::Samples, _) => say(frame_, "images of the validation set with what they are taken for, after an epoch"),
+        (Below::Samples, Some(shown)) if !shown.samples.is_empty() => draw_samples(shown, theme, canvas.frame, inside),
+        (Below::Samples, _) => {
+            say(canvas.frame, "images of the validation set with what they are taken for, after an epoch")
+        }
         (Below::Judged, _) => match &view.judged {
             Some((folder, verdict)) => {
                 let is_shown = view.shown.as_ref().is_none_or(|shown| shown.folder == *folder);
                 let of = folder.file_name().filter(|_| !is_shown).map(|name| name.to_string_lossy().into_owned());
-                verdict::draw(verdict, of.as_deref(), theme, frame_, inside);
+                verdict::draw(verdict, of.as_deref(), theme, canvas.frame, inside);
             }
             None => say(
-                frame_,
+                canvas.frame,
                 "J judges the run's best weights on what it did not learn from: classes, what is taken for what, worst images",
             ),
         },
         (Below::Notes, _) => match notes(view) {
-            notes if notes.is_empty() => say(frame_, "nothing to note"),
+            notes if notes.is_empty() => say(canvas.frame, "nothing to note"),
             notes => {
                 let lines = notes.iter().flat_map(|words| wrapped(words, inside.width));
                 let lines: Vec<Line> = lines.skip(view.offset).take(room).collect();
-                frame_.render_widget(Paragraph::new(lines).style(theme.text), inside);
+                canvas.frame.render_widget(Paragraph::new(lines).style(theme.text), inside);
             }
         },
     }
 }
 
 /// What there is to note, the newest first.
-pub fn notes(view: &TrainView) -> Vec<String> {
+pub fn notes(view: &Train) -> Vec<String> {
     let mut notes: Vec<String> = view.refused.iter().map(|why| format!("refused: {why}")).collect();
     if let Some(shown) = &view.shown {
         notes.extend(shown.ended.iter().filter(|words| words.starts_with("failed")).cloned());
@@ -173,8 +174,7 @@ fn draw_layers(norms: &NormLines, offset: usize, theme: &Theme, frame_: &mut Fra
     frame_.render_widget(Paragraph::new(lines), area);
 }
 
-fn draw_runs(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Region>) {
-    let (theme, view) = (&state.theme, &state.train);
+fn draw_runs(view: &Train, theme: &Theme, has_keys: bool, canvas: &mut Canvas<Action>, area: Rect) {
     let height = usize::from(area.height);
     let offset = (view.run_cursor + 1).saturating_sub(height);
     let styles = laid_styles(theme);
@@ -197,7 +197,7 @@ fn draw_runs(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Re
             }
             Err(why) => format!("  {why}"),
         };
-        let style = theme.row(at == view.run_cursor, state.pane == Pane::Main);
+        let style = theme.row(at == view.run_cursor, has_keys);
         let name = usize::from(area.width / 3).clamp(12, 28);
         lines.push(
             Line::from(vec![
@@ -209,9 +209,9 @@ fn draw_runs(state: &State, frame_: &mut Frame, area: Rect, regions: &mut Vec<Re
             .style(style),
         );
         let y = area.y + (at - offset) as u16;
-        regions.push(Region { area: Rect { y, height: 1, ..area }, target: Target::Run(at) });
+        canvas.click(Rect { y, height: 1, ..area }, Action::Run(at));
     }
-    frame_.render_widget(Paragraph::new(lines), area);
+    canvas.frame.render_widget(Paragraph::new(lines), area);
 }
 
 /// Rows of a picture in the grid at the least; twice as many columns.

@@ -12,8 +12,8 @@ use crate::graph::figures::grouped;
 use crate::run::runs::History;
 use crate::run::runs::history::Curve;
 use crate::run::runs::series::Series;
-use crate::tui::screens::text::{fitting_title, frame, styled_span};
-use crate::tui::theme::Theme;
+use crate::tui::widgets::text::{fitting_title, frame, styled_span};
+use crate::tui::widgets::theme::Theme;
 
 /// What a chart is drawn of.
 pub struct Plot<'a> {

@@ -2,312 +2,441 @@
 
 mod below;
 mod chart;
+mod settings;
+mod state;
 mod verdict;
 mod view;
+pub mod work;
+
+pub use state::{About, Action, Asked, Below, Live, News, Shown, Train, Usable, Verdict};
 
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
+
+use serde_json::{Value, json};
+
+use work::Wanted;
 
 use crate::graph::Graph;
 use crate::graph::figures::grouped;
-use crate::reason::Reason;
-use crate::run::data::Source;
 use crate::run::runs;
 use crate::run::session::{Begin, Change, Out};
-use crate::run::train::Command;
+use crate::run::train::{Command, Event};
 use crate::spec::recipe::Recipe;
-use crate::tui::keys::table::{Train, TrainSetting};
-use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, Standing, Training, Usable};
-use crate::tui::overlays;
-use crate::tui::screens::{Screen, forward};
-use crate::tui::state::overlay::Purpose;
-use crate::tui::state::training::{Below, Live, Shown};
-use crate::tui::state::{Entry, Opened};
-use crate::tui::state::{Pane, State};
-use crate::tui::trainer::Wanted;
-use crate::tui::update::moved;
+use crate::tui::input::{Binding, Group, Together, bind, moved};
+use crate::tui::model::{Entry, Model, Opened};
+use crate::tui::screen::{Canvas, Context, Effect, Go, Screen, Typed, View};
+use crate::tui::work::Lane;
 
-pub use view::draw;
+use Action as A;
 
 /// Most runs whose curves lie over the one shown.
 const LAID: usize = 3;
 
-pub fn enter(_: &mut State) -> Vec<Effect> {
-    vec![Effect::ListRuns]
-}
+const BINDINGS: &[Binding<Action>] = &[
+    bind("train", "pane", "v", A::Below, "layers, validation images, runs, or notes below", "pane"),
+    bind("train", "lay-over", "a", A::LayOver, "lay a run's curves over the charts, or take them away", "lay over"),
+    bind("train", "use", "u", A::Use, "run its best weights on a photo (5)", ""),
+    bind("train", "judge", "J", A::Judge, "judge its best weights, class by class", ""),
+    bind("train", "log-scale", "L", A::LogScale, "the loss on a logarithmic scale, or not", ""),
+    bind("train", "smooth", "S", A::Smooth, "a smoothed line, or not", ""),
+    bind("train", "cursor-left", "left h", A::CursorLeft, "read off the values of a column before", ""),
+    bind("train", "cursor-right", "right l", A::CursorRight, "of a column after; past the last, of none", ""),
+    bind("train", "copy", "y", A::Copy, "copy where the run stands", ""),
+    bind("train", "copy-table", "Y", A::CopyTable, "copy its epochs as Markdown", ""),
+    bind("begin", "begin", "enter", A::Begin, "begin a run", "begin"),
+    bind("begin", "resume", "f", A::Resume, "go on with the run on the charts", "go on"),
+    bind("next", "data", "i", A::Ask(Asked::Data), "the data to train on", "data"),
+    bind("next", "recipe", "o", A::Ask(Asked::Recipe), "the recipe", "recipe"),
+    bind("running", "enter", "enter", A::Begin, "say what is to be done before another run is begun", ""),
+    bind("running", "pause", "space", A::Pause, "pause, or go on", "pause/on"),
+    bind("running", "step", "s", A::Step, "one step, then pause", "step"),
+    bind("running", "stop", "x", A::Stop, "stop after this step and keep the run", "stop"),
+    bind("running", "lower-rate", "t", A::LowerRate, "divide the learning rate by 10 now", "lr÷10"),
+    bind("running", "checkpoint", "c", A::Checkpoint, "write a checkpoint now", "checkpoint"),
+    bind("runs", "open", "enter", A::Begin, "open the run the cursor is on", "open"),
+    bind("runs", "resume", "f", A::Resume, "go on with the run the cursor is on", "go on"),
+];
 
-/// Its keys: while a run is under way those that steer it come first.
-pub fn context(state: &State) -> Context {
-    match (&state.train.live, state.train.below) {
-        (Some(_), _) => Context::Running,
-        (None, Below::Runs) => Context::Runs,
-        (None, _) => Context::Begin,
+impl Screen for Train {
+    type Action = Action;
+    type News = News;
+    type Asked = Asked;
+
+    const GROUPS: &'static [Group] =
+        &[Group::of("train"), Group::of("begin"), Group::of("next"), Group::of("running"), Group::of("runs")];
+    // The same keys, those that count just now first.
+    const TOGETHER: &'static [Together] = &[
+        &["begin", "next", "train", "moving", "everywhere"],
+        &["running", "train", "next", "moving", "everywhere"],
+        &["runs", "train", "next", "moving", "everywhere"],
+    ];
+
+    fn bindings() -> &'static [Binding<Action>] {
+        BINDINGS
     }
-}
 
-/// Whether the list of runs is on the screen, where other processes' runs come and go.
-pub fn watches_runs(state: &State) -> bool {
-    state.screen == Screen::Train && state.train.below == Below::Runs
-}
-
-/// What the run would start with.
-fn begin(state: &State) -> Option<Begin> {
-    let entry = state.entry()?;
-    let network = entry.shared_network()?;
-    let recipe = state.train.recipe.clone().over(&network.architecture.train);
-    Some(Begin {
-        origin: entry.origin.clone(),
-        // The ones the explorer was opened with are added where effects are carried out.
-        sets: Vec::new(),
-        data: state.train.data.clone(),
-        recipe,
-        weights: None,
-        partial: false,
-        out: Out::Next(runs::FOLDER.into()),
-        id: None,
-        force: false,
-        processes: 1,
-    })
-}
-
-/// Rows of the pane below that the cursor moves by.
-pub fn step(state: &mut State, by: isize) {
-    let view = &mut state.train;
-    match view.below {
-        Below::Runs => view.run_cursor = moved(view.run_cursor, by, view.runs.len()),
-        _ => view.offset = moved(view.offset, by, below::rows(view).max(1)),
+    /// While a run is under way those that steer it come first.
+    fn groups(&self, _: &Model) -> Together {
+        Self::TOGETHER[match (&self.live, self.below) {
+            (Some(_), _) => 1,
+            (None, Below::Runs) => 2,
+            (None, _) => 0,
+        }]
     }
-}
 
-pub fn clicked(state: &mut State, at: usize) {
-    state.pane = Pane::Main;
-    state.train.run_cursor = at.min(state.train.runs.len().saturating_sub(1));
-}
-
-pub fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
-    let Action::Train(own) = action else {
-        let shown = state.train.shown.as_ref();
-        return match action {
-            Action::Copy => shown.map(|shown| vec![Effect::Copy(view::as_text(shown))]),
-            Action::CopyTable => shown.map(|shown| vec![Effect::Copy(as_markdown(shown))]),
-            _ => None,
-        };
-    };
-    Some(match own {
-        Train::Begin => enter_pressed(state),
-        Train::Pause => tell(state, |live| if live.paused { Command::Resume } else { Command::Pause }),
-        Train::Step => tell(state, |_| Command::Step),
-        Train::LowerRate => tell(state, |_| Command::LowerRate),
-        Train::Checkpoint => {
-            if let Some(live) = &mut state.train.live {
-                live.asked_to_keep = true;
-            }
-            tell(state, |_| Command::Checkpoint)
-        }
-        Train::Stop => stop(state),
-        Train::Ask(setting) => {
-            let text = match setting {
-                TrainSetting::Data => match &state.train.data {
-                    Source::Synthetic(None) => String::new(),
-                    other => other.to_string(),
-                },
-                TrainSetting::Recipe => state.train.words.clone(),
-            };
-            overlays::ask_path(state, Purpose::Train(setting), text);
-            Vec::new()
-        }
-        Train::Resume => resume(state),
-        Train::LayOver => lay_over(state),
-        Train::Below => {
-            state.train.below = state.train.below.next();
-            state.train.offset = 0;
-            if state.train.below == Below::Runs { vec![Effect::ListRuns] } else { Vec::new() }
-        }
-        Train::Use => use_weights(state),
-        Train::Judge => judge(state),
-        Train::LogScale => {
-            state.train.log_scale = !state.train.log_scale;
-            Vec::new()
-        }
-        Train::Smooth => {
-            state.train.smooth = !state.train.smooth;
-            Vec::new()
-        }
-        Train::CursorLeft | Train::CursorRight => {
-            move_cursor(state, own == Train::CursorRight);
-            Vec::new()
-        }
-    })
-}
-
-/// The file or folder that a setting needs to be there, as it was typed.
-pub fn file_of(setting: TrainSetting, text: &str) -> Option<String> {
-    let (_, path) = text.split_once(':').filter(|_| setting == TrainSetting::Data)?;
-    // Whether the kind is known is said when it is set.
-    let source: Source = text.parse().ok()?;
-    source.path().map(|_| path.to_string())
-}
-
-/// Takes a setting that was typed, or says what would be right.
-pub fn set(state: &mut State, setting: TrainSetting, text: &str, stands: Standing) -> Result<(), String> {
-    match setting {
-        TrainSetting::Data if text.is_empty() => state.train.data = Source::Synthetic(None),
-        TrainSetting::Data => {
-            // A path after the kind may begin at the user's home folder.
-            let text = match text.split_once(':') {
-                Some((kind, path)) => {
-                    format!("{kind}:{}", overlays::expanded(path, state.home.as_deref()).display())
+    fn act(&mut self, action: Action, cx: &mut Context<Self>) {
+        match action {
+            A::Begin => self.enter_pressed(cx),
+            A::Pause => self.tell(cx, |live| if live.paused { Command::Resume } else { Command::Pause }),
+            A::Step => self.tell(cx, |_| Command::Step),
+            A::LowerRate => self.tell(cx, |_| Command::LowerRate),
+            A::Checkpoint => self.tell(cx, |_| Command::Checkpoint),
+            A::Stop => {
+                if let Some(live) = &mut self.live {
+                    live.stopping = true;
+                    cx.effect(Effect::Stop(Lane::Training));
                 }
-                None => text.to_string(),
-            };
-            let source: Source = text.parse().map_err(|reason: Reason| reason.to_string())?;
-            if let Some(path) = source.path().filter(|_| stands == Standing::Nothing) {
-                return Err(format!("there is no {}", path.display()));
             }
-            state.train.data = source;
-        }
-        TrainSetting::Recipe => {
-            state.train.recipe = Recipe::from_words(text).map_err(|reason| reason.to_string())?;
-            state.train.words = text.to_string();
+            A::Ask(asked) => settings::ask(self, asked, cx),
+            A::Resume => self.resume(cx),
+            A::LayOver => self.lay_over(cx),
+            A::Below => {
+                self.below = self.below.next();
+                self.offset = 0;
+                if self.below == Below::Runs {
+                    list(cx);
+                }
+            }
+            A::Use => self.use_weights(cx),
+            A::Judge => self.judge(cx),
+            A::LogScale => self.log_scale = !self.log_scale,
+            A::Smooth => self.smooth = !self.smooth,
+            A::CursorLeft | A::CursorRight => self.move_cursor(cx, action == A::CursorRight),
+            A::Copy => self.shown.iter().for_each(|shown| cx.copy(view::as_text(shown))),
+            A::CopyTable => self.shown.iter().for_each(|shown| cx.copy(as_markdown(shown))),
+            A::Run(at) => self.run_cursor = at.min(self.runs.len().saturating_sub(1)),
         }
     }
-    Ok(())
-}
 
-fn enter_pressed(state: &mut State) -> Vec<Effect> {
-    let view = &state.train;
-    if view.below == Below::Runs
-        && let Some(run) = view.runs.get(view.run_cursor)
-    {
-        if view.live.is_some() {
-            state.tell("a run is on the charts that is being trained; a lays another one over it");
-            return Vec::new();
-        }
-        if let Err(why) = &run.summary {
-            let words = format!("{}: {why}", run.id);
-            state.complain(words);
-            return Vec::new();
-        }
-        let (folder, words) = (run.folder.clone(), format!("reading {}", run.id));
-        state.tell(words);
-        return vec![Effect::ReadRun { folder, over: false }];
-    }
-    if view.live.is_some() {
-        state.tell("a run is under way; x stops and keeps it");
-        return Vec::new();
-    }
-    let Some(begin) = begin(state) else {
-        state.tell("there is no sound network to train");
-        return Vec::new();
-    };
-    if state.entry().is_some_and(|entry| entry.is_edited()) {
-        state.tell("what is saved is trained, not what is being edited");
-    }
-    began_soon(state, "beginning");
-    vec![Effect::Train(Wanted::Begin(Box::new(begin)))]
-}
-
-fn began_soon(state: &mut State, words: &str) {
-    state.train.live = Some(Live { id: words.to_string(), paused: false, stopping: false, asked_to_keep: false });
-    state.train.cursor = None;
-}
-
-fn tell(state: &mut State, command: impl Fn(&Live) -> Command) -> Vec<Effect> {
-    match &state.train.live {
-        Some(live) if !live.stopping => vec![Effect::TellTrainer(command(live))],
-        Some(_) => Vec::new(),
-        None if state.train.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
-            state.tell("another process trains this run; only there it can be steered");
-            Vec::new()
-        }
-        None => {
-            state.tell("no run is under way; ⏎ begins one");
-            Vec::new()
+    /// Rows of the pane below that the cursor moves by.
+    fn step(&mut self, by: isize, _: &mut Context<Self>) {
+        match self.below {
+            Below::Runs => self.run_cursor = moved(self.run_cursor, by, self.runs.len()),
+            _ => self.offset = moved(self.offset, by, below::rows(self).max(1)),
         }
     }
-}
 
-fn stop(state: &mut State) -> Vec<Effect> {
-    match &mut state.train.live {
-        Some(live) => {
-            live.stopping = true;
-            vec![Effect::StopTraining]
+    fn enter(&mut self, cx: &mut Context<Self>) {
+        list(cx);
+    }
+
+    fn answer(&mut self, asked: Asked, typed: &Typed, cx: &mut Context<Self>) -> Result<(), String> {
+        settings::set(self, asked, typed, cx)
+    }
+
+    fn receive(&mut self, news: News, cx: &mut Context<Self>) {
+        match news {
+            News::Began(shown) => {
+                if let Some(live) = &mut self.live {
+                    live.id = shown.id.clone();
+                }
+                self.laid.retain(|(id, _)| *id != shown.id);
+                self.run_wanted = Some(shown.id.clone());
+                self.shown = Some(*shown);
+                self.refused = None;
+                cx.model.forget_complaints();
+                list(cx);
+            }
+            News::Events(events) => events.into_iter().for_each(|event| self.follow(event, cx)),
+            News::Ended(ended) => self.ended(ended, cx),
+            News::Runs(runs) => {
+                let own = self.runs.get(self.run_cursor).map(|run| run.id.clone());
+                let is_there = |id: &String| runs.iter().any(|run| run.id == *id);
+                let own = self.run_wanted.take_if(|wanted| is_there(wanted)).or(own);
+                self.runs = runs;
+                let same = own.and_then(|own| self.runs.iter().position(|run| run.id == own));
+                self.run_cursor = same.unwrap_or(0);
+            }
+            News::Read { shown, over: false } => {
+                // A run that began meanwhile keeps the charts.
+                if self.live.is_none() {
+                    self.laid.retain(|(id, _)| *id != shown.id);
+                    let same = self.shown.as_ref().is_some_and(|own| own.id == shown.id);
+                    if !same {
+                        self.cursor = None;
+                    }
+                    self.shown = Some(*shown);
+                }
+            }
+            News::Read { shown, over: true } => self.lay(*shown, cx),
+            News::Unreadable(why) => cx.complain(why),
+            News::Usable(usable) => use_run(*usable, cx),
+            News::Judged { folder, verdict } => {
+                self.judged = Some((folder, (*verdict).into()));
+                self.below = Below::Judged;
+            }
         }
-        None => Vec::new(),
     }
-}
 
-fn resume(state: &mut State) -> Vec<Effect> {
-    if state.train.live.is_some() {
-        state.tell("a run is under way; x stops and keeps it");
-        return Vec::new();
+    /// Whether the list of runs is on the screen, where other processes' runs come and go.
+    fn watches(&self) -> bool {
+        self.below == Below::Runs
     }
-    let view = &state.train;
-    let folder = match (view.below, view.runs.get(view.run_cursor), &view.shown) {
-        (Below::Runs, Some(run), _) => run.folder.clone(),
-        (_, _, Some(shown)) => shown.folder.clone(),
-        _ => {
-            state.tell("there is no run to go on with");
-            return Vec::new();
+
+    fn tick(&mut self, cx: &mut Context<Self>) {
+        list(cx);
+    }
+
+    fn draw(&self, view: &View, canvas: &mut Canvas<Action>) {
+        view::draw(self, view, canvas);
+    }
+
+    /// What was trained on last, and the recipe, as they were typed.
+    fn remember(&self) -> Value {
+        json!({"data": self.data.absolute().to_string(), "recipe": self.words})
+    }
+
+    fn restore(&mut self, value: Value) {
+        if let Some(data) = value["data"].as_str().and_then(|text| text.parse().ok()) {
+            self.data = data;
         }
-    };
-    began_soon(state, "going on");
-    // A length that was typed is meant for the next run, unless this one has come to its end.
-    let is_over = state.train.runs.iter().any(|run| run.folder == folder && run.status() == "finished");
-    let own = &state.train.recipe;
-    let change = match is_over {
-        true => Change { epochs: own.epochs, steps: own.steps, ..Change::default() },
-        false => Change::default(),
-    };
-    vec![Effect::Train(Wanted::Resume(folder, change))]
-}
-
-fn lay_over(state: &mut State) -> Vec<Effect> {
-    let view = &mut state.train;
-    let Some(run) = view.runs.get(view.run_cursor).filter(|_| view.below == Below::Runs) else {
-        view.below = Below::Runs;
-        state.tell("choose a run and press a again");
-        return vec![Effect::ListRuns];
-    };
-    if let Some(at) = view.laid.iter().position(|(id, _)| *id == run.id) {
-        view.laid.remove(at);
-        return Vec::new();
-    }
-    vec![Effect::ReadRun { folder: run.folder.clone(), over: true }]
-}
-
-/// The run that the cursor is on where runs are listed, else the one on the charts.
-fn chosen(state: &State) -> Option<PathBuf> {
-    let view = &state.train;
-    match (view.below, view.runs.get(view.run_cursor), &view.shown) {
-        (Below::Runs, Some(run), _) => Some(run.folder.clone()),
-        (_, _, Some(shown)) => Some(shown.folder.clone()),
-        _ => None,
+        let recipe = value["recipe"].as_str().and_then(|text| Some((text, Recipe::from_words(text).ok()?)));
+        if let Some((words, recipe)) = recipe {
+            (self.words, self.recipe) = (words.to_string(), recipe);
+        }
     }
 }
 
-/// Takes a run's best weights to the forward screen, for the architecture that it trained.
-fn use_weights(state: &mut State) -> Vec<Effect> {
-    let Some(folder) = chosen(state) else {
-        state.tell("there is no run whose weights could be used");
-        return Vec::new();
-    };
-    let run = state.train.runs.iter().find(|run| run.folder == folder);
-    let trained = run.and_then(|run| run.summary.as_ref().ok()).map(|summary| summary.architecture.clone());
-    let shown =
-        state.train.shown.as_ref().filter(|shown| shown.folder == folder).and_then(|shown| shown.network.as_ref());
-    let id = trained.or_else(|| shown.map(|network| network.architecture.id.clone()));
-    let listed = id.and_then(|id| state.entries.iter().find(|entry| entry.id == id && !entry.is_of_run));
-    vec![Effect::UseRun(listed.map(|entry| entry.origin.clone()), folder)]
+/// Asks which runs there are.
+fn list(cx: &mut Context<Train>) {
+    cx.spawn(Lane::Listing, "listing runs", work::listing());
+}
+
+impl Train {
+    /// What the run would start with.
+    pub fn begin(&self, model: &Model) -> Option<Begin> {
+        let entry = model.entry()?;
+        let network = entry.shared_network()?;
+        let recipe = self.recipe.clone().over(&network.architecture.train);
+        Some(Begin {
+            origin: entry.origin.clone(),
+            sets: model.sets.clone(),
+            data: self.data.clone(),
+            recipe,
+            weights: None,
+            partial: false,
+            out: Out::Next(runs::FOLDER.into()),
+            id: None,
+            force: false,
+            processes: 1,
+        })
+    }
+
+    fn enter_pressed(&mut self, cx: &mut Context<Self>) {
+        if self.below == Below::Runs
+            && let Some(run) = self.runs.get(self.run_cursor)
+        {
+            if self.live.is_some() {
+                cx.tell("a run is on the charts that is being trained; a lays another one over it");
+            } else if let Err(why) = &run.summary {
+                cx.complain(format!("{}: {why}", run.id));
+            } else {
+                cx.tell(format!("reading {}", run.id));
+                cx.spawn(Lane::Reading, "reading the run", work::reading(run.folder.clone(), false));
+            }
+            return;
+        }
+        if self.live.is_some() {
+            cx.tell("a run is under way; x stops and keeps it");
+            return;
+        }
+        let Some(begin) = self.begin(cx.model) else {
+            cx.tell("there is no sound network to train");
+            return;
+        };
+        if cx.model.entry().is_some_and(|entry| entry.is_edited()) {
+            cx.tell("what is saved is trained, not what is being edited");
+        }
+        self.start(Wanted::Begin(Box::new(begin)), "beginning", cx);
+    }
+
+    fn start(&mut self, wanted: Wanted, words: &str, cx: &mut Context<Self>) {
+        let (steering, told) = channel();
+        self.live = Some(Live { id: words.to_string(), paused: false, stopping: false, told: None, steering });
+        self.cursor = None;
+        cx.spawn(Lane::Training, "training", work::training(cx.model.library.clone(), wanted, told));
+    }
+
+    /// Tells the run under way something.
+    fn tell(&mut self, cx: &mut Context<Self>, command: impl Fn(&Live) -> Command) {
+        match &mut self.live {
+            Some(live) if !live.stopping => {
+                let command = command(live);
+                live.told = Some(command);
+                // One that has just ended hears nothing more.
+                let _ = live.steering.send(command);
+            }
+            Some(_) => {}
+            None if self.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
+                cx.tell("another process trains this run; only there it can be steered");
+            }
+            None => cx.tell("no run is under way; ⏎ begins one"),
+        }
+    }
+
+    fn resume(&mut self, cx: &mut Context<Self>) {
+        if self.live.is_some() {
+            cx.tell("a run is under way; x stops and keeps it");
+            return;
+        }
+        let folder = match (self.below, self.runs.get(self.run_cursor), &self.shown) {
+            (Below::Runs, Some(run), _) => run.folder.clone(),
+            (_, _, Some(shown)) => shown.folder.clone(),
+            _ => {
+                cx.tell("there is no run to go on with");
+                return;
+            }
+        };
+        // A length that was typed is meant for the next run, unless this one has come to its end.
+        let is_over = self.runs.iter().any(|run| run.folder == folder && run.status() == "finished");
+        let own = &self.recipe;
+        let change = match is_over {
+            true => Change { epochs: own.epochs, steps: own.steps, ..Change::default() },
+            false => Change::default(),
+        };
+        self.start(Wanted::Resume(folder, change), "going on", cx);
+    }
+
+    fn lay_over(&mut self, cx: &mut Context<Self>) {
+        let Some(run) = self.runs.get(self.run_cursor).filter(|_| self.below == Below::Runs) else {
+            self.below = Below::Runs;
+            cx.tell("choose a run and press a again");
+            list(cx);
+            return;
+        };
+        if let Some(at) = self.laid.iter().position(|(id, _)| *id == run.id) {
+            self.laid.remove(at);
+            return;
+        }
+        cx.spawn(Lane::Reading, "reading the run", work::reading(run.folder.clone(), true));
+    }
+
+    /// Lays a run's curves over what is shown.
+    fn lay(&mut self, shown: Shown, cx: &mut Context<Self>) {
+        if self.shown.as_ref().is_none_or(|own| own.id != shown.id) {
+            self.laid.retain(|(id, _)| *id != shown.id);
+            self.laid.push((shown.id, shown.history));
+            let surplus = self.laid.len().saturating_sub(LAID);
+            let gone: Vec<String> = self.laid.drain(..surplus).map(|(id, _)| id).collect();
+            if !gone.is_empty() {
+                cx.tell(format!("{} is taken away: {LAID} at most lie over a run", gone.join(", ")));
+            }
+        }
+        // Reading this one ended following the other.
+        if let Some(shown) = self.shown.as_ref().filter(|shown| shown.ended.is_none() && self.live.is_none()) {
+            cx.spawn(Lane::Reading, "reading the run", work::reading(shown.folder.clone(), false));
+        }
+    }
+
+    /// The run that the cursor is on where runs are listed, else the one on the charts.
+    fn chosen(&self) -> Option<PathBuf> {
+        match (self.below, self.runs.get(self.run_cursor), &self.shown) {
+            (Below::Runs, Some(run), _) => Some(run.folder.clone()),
+            (_, _, Some(shown)) => Some(shown.folder.clone()),
+            _ => None,
+        }
+    }
+
+    /// Takes a run's best weights to the forward screen, for the architecture that it trained.
+    fn use_weights(&self, cx: &mut Context<Self>) {
+        let Some(folder) = self.chosen() else {
+            cx.tell("there is no run whose weights could be used");
+            return;
+        };
+        let run = self.runs.iter().find(|run| run.folder == folder);
+        let trained = run.and_then(|run| run.summary.as_ref().ok()).map(|summary| summary.architecture.clone());
+        let shown = self.shown.as_ref().filter(|shown| shown.folder == folder);
+        let shown = shown.and_then(|shown| shown.network.as_ref());
+        let id = trained.or_else(|| shown.map(|network| network.architecture.id.clone()));
+        let listed = id.and_then(|id| cx.model.entries.iter().find(|entry| entry.id == id && !entry.is_of_run));
+        let listed = listed.map(|entry| entry.origin.clone());
+        cx.spawn(Lane::Work, "reading the run", work::using(cx.model.library.clone(), listed, folder));
+    }
+
+    fn judge(&self, cx: &mut Context<Self>) {
+        match self.chosen() {
+            Some(_) if self.live.is_some() => cx.tell("a run is under way; it can be judged once it has ended"),
+            Some(folder) => cx.spawn(Lane::Work, "judging", work::judging(folder)),
+            None => cx.tell("there is no run to judge"),
+        }
+    }
+
+    /// Moves the reading cursor by a column of the chart; past the last step there is none.
+    fn move_cursor(&mut self, cx: &Context<Self>, right: bool) {
+        let columns = view::chart_columns(&cx.panes) as u64;
+        let Some(shown) = &self.shown else { return };
+        let last = shown.history.loss.last_step();
+        let by = (last / columns.max(1)).max(1);
+        self.cursor = match (self.cursor, right) {
+            (None, true) => None,
+            (None, false) => Some(last),
+            (Some(at), true) => Some(at + by).filter(|at| *at <= last),
+            (Some(at), false) => Some(at.saturating_sub(by).max(1)),
+        };
+    }
+
+    /// A run of this process ended, or could not begin.
+    fn ended(&mut self, ended: Result<String, String>, cx: &mut Context<Self>) {
+        self.live = None;
+        let words = match &ended {
+            Ok(words) => words.clone(),
+            Err(why) => format!("failed: {why}"),
+        };
+        let is_own = self.shown.as_ref().is_some_and(|shown| shown.about.began.is_some() && shown.ended.is_none());
+        // A run that never began is on no chart.
+        self.refused = ended.as_ref().err().filter(|_| !is_own).cloned();
+        if let Some(shown) = self.shown.as_mut().filter(|_| is_own) {
+            shown.ended = Some(words.clone());
+        }
+        match ended {
+            Ok(_) => cx.tell(words),
+            Err(why) => cx.complain(why),
+        }
+        list(cx);
+    }
+
+    fn follow(&mut self, event: Event, cx: &mut Context<Self>) {
+        match &event {
+            Event::Paused(paused) => {
+                if let Some(live) = &mut self.live {
+                    live.paused = *paused;
+                }
+            }
+            Event::Warning { text, .. } => cx.complain(text.clone()),
+            Event::Rate { rate, by, .. } => cx.tell(runs::rate_words(*rate, by)),
+            Event::Checkpoint { step, .. } => {
+                // Those that nobody asked for are no news.
+                let asked = |told: &mut Command| *told == Command::Checkpoint;
+                if self.live.as_mut().is_some_and(|live| live.told.take_if(asked).is_some()) {
+                    cx.tell(format!("kept at step {}", grouped(*step)));
+                }
+            }
+            _ => {}
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.take(event);
+        }
+    }
 }
 
 /// Takes a run's weights to the forward screen: for the architecture of the list that it was trained from, or, where that has other
 /// layers now or had other classes, for the run's own.
-fn use_run(state: &mut State, usable: Usable) -> Vec<Effect> {
+fn use_run(usable: Usable, cx: &mut Context<Train>) {
     let Usable { run, listed, origin, text, opened, weights } = usable;
     let Opened::Graph(own) = &opened else {
-        state.complain(format!("the architecture in the folder of {run} cannot be read; `convlens check` says why"));
-        return Vec::new();
+        cx.complain(format!("the architecture in the folder of {run} cannot be read; `convlens check` says why"));
+        return;
     };
     let is_alike = |network: &Graph| {
         let mut layers = network.layers.iter().zip(&own.layers);
@@ -317,162 +446,24 @@ fn use_run(state: &mut State, usable: Usable) -> Vec<Effect> {
                 (&one.name, &one.operation, one.output) == (&other.name, &other.operation, other.output)
             })
     };
-    let listed = listed.and_then(|listed| state.position(&listed));
-    let listed = listed.filter(|&at| state.entries[at].network().is_some_and(is_alike));
-    let at = match (listed, state.position(&origin)) {
+    let listed = listed.and_then(|listed| cx.model.position(&listed));
+    let listed = listed.filter(|&at| cx.model.entries[at].network().is_some_and(is_alike));
+    let at = match (listed, cx.model.position(&origin)) {
         (Some(at), _) => at,
         (None, Some(at)) => {
             // A run of the same name may have been made since.
-            state.entries[at].reopen(text, opened);
+            cx.model.entries[at].reopen(text, opened);
             at
         }
         (None, None) => {
-            state.entries.push(Entry::of_run(run, origin, text, opened));
-            state.entries.len() - 1
+            cx.model.entries.push(Entry::of_run(run, origin, text, opened));
+            cx.model.entries.len() - 1
         }
     };
-    state.selected = at;
-    let origin = state.entries[at].origin.clone();
-    let mut effects = crate::tui::update::show(state, Screen::Forward);
-    effects.extend(forward::take_weights(state, &origin, weights));
-    effects
-}
-
-fn judge(state: &mut State) -> Vec<Effect> {
-    match chosen(state) {
-        Some(_) if state.train.live.is_some() => {
-            state.tell("a run is under way; it can be judged once it has ended");
-            Vec::new()
-        }
-        Some(folder) => vec![Effect::Judge(folder)],
-        None => {
-            state.tell("there is no run to judge");
-            Vec::new()
-        }
-    }
-}
-
-/// Moves the reading cursor by a column of the chart; past the last step there is none.
-fn move_cursor(state: &mut State, right: bool) {
-    let columns = view::chart_columns(&state.panes()) as u64;
-    let Some(shown) = &state.train.shown else { return };
-    let last = shown.history.loss.last_step();
-    let by = (last / columns.max(1)).max(1);
-    state.train.cursor = match (state.train.cursor, right) {
-        (None, true) => None,
-        (None, false) => Some(last),
-        (Some(at), true) => Some(at + by).filter(|at| *at <= last),
-        (Some(at), false) => Some(at.saturating_sub(by).max(1)),
-    };
-}
-
-/// Takes what comes of training, and of reading runs.
-pub fn took(state: &mut State, news: Training) -> Vec<Effect> {
-    match news {
-        Training::Began(shown) => {
-            if let Some(live) = &mut state.train.live {
-                live.id = shown.id.clone();
-            }
-            state.train.laid.retain(|(id, _)| *id != shown.id);
-            state.train.run_wanted = Some(shown.id.clone());
-            state.train.shown = Some(*shown);
-            state.train.refused = None;
-            // What went wrong before has been seen.
-            state.toasts.retain(|toast| !toast.bad);
-            return vec![Effect::ListRuns];
-        }
-        Training::Events(events) => {
-            for event in events {
-                follow(state, event);
-            }
-        }
-        Training::Ended(ended) => {
-            state.train.live = None;
-            let words = match &ended {
-                Ok(words) => words.clone(),
-                Err(why) => format!("failed: {why}"),
-            };
-            let is_own =
-                state.train.shown.as_ref().is_some_and(|shown| shown.about.began.is_some() && shown.ended.is_none());
-            // A run that never began is on no chart.
-            state.train.refused = ended.as_ref().err().filter(|_| !is_own).cloned();
-            if let Some(shown) = state.train.shown.as_mut().filter(|_| is_own) {
-                shown.ended = Some(words.clone());
-            }
-            match ended {
-                Ok(_) => state.tell(words),
-                Err(why) => state.complain(why),
-            }
-            return vec![Effect::ListRuns];
-        }
-        Training::Runs(runs) => {
-            let view = &mut state.train;
-            let own = view.runs.get(view.run_cursor).map(|run| run.id.clone());
-            let is_there = |id: &String| runs.iter().any(|run| run.id == *id);
-            let own = view.run_wanted.take_if(|wanted| is_there(wanted)).or(own);
-            view.runs = runs;
-            let same = own.and_then(|own| view.runs.iter().position(|run| run.id == own));
-            view.run_cursor = same.unwrap_or(0);
-        }
-        Training::Read { shown, over: false } => {
-            // A run that began meanwhile keeps the charts.
-            if state.train.live.is_none() {
-                state.train.laid.retain(|(id, _)| *id != shown.id);
-                let same = state.train.shown.as_ref().is_some_and(|own| own.id == shown.id);
-                if !same {
-                    state.train.cursor = None;
-                }
-                state.train.shown = Some(*shown);
-            }
-        }
-        Training::Read { shown, over: true } => {
-            let view = &mut state.train;
-            if view.shown.as_ref().is_none_or(|own| own.id != shown.id) {
-                view.laid.retain(|(id, _)| *id != shown.id);
-                view.laid.push((shown.id, shown.history));
-                let surplus = view.laid.len().saturating_sub(LAID);
-                let gone: Vec<String> = view.laid.drain(..surplus).map(|(id, _)| id).collect();
-                if !gone.is_empty() {
-                    let words = format!("{} is taken away: {LAID} at most lie over a run", gone.join(", "));
-                    state.tell(words);
-                }
-            }
-            // Reading this one ended following the other.
-            let view = &state.train;
-            if let Some(shown) = view.shown.as_ref().filter(|shown| shown.ended.is_none() && view.live.is_none()) {
-                return vec![Effect::ReadRun { folder: shown.folder.clone(), over: false }];
-            }
-        }
-        Training::Unreadable(why) => state.complain(why),
-        Training::Usable(usable) => return use_run(state, *usable),
-    }
-    Vec::new()
-}
-
-fn follow(state: &mut State, event: crate::run::train::Event) {
-    use crate::run::train::Event;
-    match &event {
-        Event::Paused(paused) => {
-            if let Some(live) = &mut state.train.live {
-                live.paused = *paused;
-            }
-        }
-        Event::Warning { text, .. } => state.complain(text.clone()),
-        Event::Rate { rate, by, .. } => {
-            state.tell(runs::rate_words(*rate, by));
-        }
-        Event::Checkpoint { step, .. } => {
-            // Those that nobody asked for are no news.
-            let asked = state.train.live.as_mut().is_some_and(|live| std::mem::take(&mut live.asked_to_keep));
-            if asked {
-                state.tell(format!("kept at step {}", grouped(*step)));
-            }
-        }
-        _ => {}
-    }
-    if let Some(shown) = &mut state.train.shown {
-        shown.take(event);
-    }
+    cx.model.selected = at;
+    let origin = cx.model.entries[at].origin.clone();
+    cx.model.setup.weights.set(origin, Some(weights));
+    cx.go(Go::Forward);
 }
 
 fn as_markdown(shown: &Shown) -> String {

@@ -6,11 +6,11 @@ use ratatui::style::Color;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
+use super::state::Verdict;
 use crate::graph::figures::grouped;
 use crate::run::paint::heat_colour;
-use crate::tui::screens::text::{left, plain_line, styled_line, tail};
-use crate::tui::state::training::Verdict;
-use crate::tui::theme::{Theme, Tones};
+use crate::tui::widgets::text::{left, plain_line, styled_line, tail};
+use crate::tui::widgets::theme::{Theme, Tones};
 
 /// `of` names the run where it is not the one on the charts.
 pub fn draw(verdict: &Verdict, of: Option<&str>, theme: &Theme, frame_: &mut Frame, area: Rect) {

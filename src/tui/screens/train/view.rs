@@ -7,14 +7,14 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::below;
 use super::chart::{self, MARGIN, Plot};
+use super::state::{Action, Below, Shown, Train};
 use crate::graph::figures::{grouped, short};
 use crate::run::runs::history::Curve;
 use crate::run::runs::{self, History};
-use crate::tui::layout::{Panes, SizeClass};
-use crate::tui::msg::Region;
-use crate::tui::screens::text::{bar, fitting_title, frame, left, plain_line, styled_line, styled_span, tail, wrapped};
-use crate::tui::state::training::{Below, Shown, TrainView};
-use crate::tui::state::{Pane, State};
+use crate::tui::screen::{Canvas, View};
+use crate::tui::widgets::panes::{Panes, SizeClass};
+use crate::tui::widgets::text::{bar, fitting_title, frame, left, plain_line, styled_line, styled_span, tail, wrapped};
+use crate::tui::widgets::theme::Theme;
 use unicode_width::UnicodeWidthStr;
 
 /// Where charts, the pane below and the words are.
@@ -55,13 +55,14 @@ pub fn chart_columns(panes: &Panes) -> u16 {
     areas(panes, Below::Layers).loss.width.saturating_sub(MARGIN + 2)
 }
 
-pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<Region>) {
-    let areas = areas(panes, state.train.below);
-    let (theme, view) = (&state.theme, &state.train);
+pub fn draw(train: &Train, outer: &View, canvas: &mut Canvas<Action>) {
+    let areas = areas(&outer.panes, train.below);
+    let (theme, view) = (&outer.theme, train);
     let empty = History::default();
     let history = view.shown.as_ref().map_or(&empty, |shown| &shown.history);
     if history.loss.is_empty() && view.laid.is_empty() {
-        draw_nothing_yet(state, frame_, Rect { height: areas.legend.height + areas.loss.height, ..panes.table });
+        let height = areas.legend.height + areas.loss.height;
+        draw_nothing_yet(train, outer, canvas.frame, Rect { height, ..outer.panes.table });
     } else {
         let styles = below::laid_styles(theme);
         let laid = || view.laid.iter().zip(styles).map(|((id, history), style)| (id.as_str(), &**history, style));
@@ -70,7 +71,7 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
             (Some(shown), true) => in_a_line(shown, view, usize::from(areas.legend.width)),
             _ => chart::legend(theme, laid().map(|(id, _, style)| (id, style))),
         };
-        frame_.render_widget(Paragraph::new(legend), areas.legend);
+        canvas.frame.render_widget(Paragraph::new(legend), areas.legend);
         for (curve, area) in [(Curve::Loss, areas.loss), (Curve::Accuracy, areas.accuracy)] {
             if area == areas.below {
                 continue;
@@ -84,14 +85,14 @@ pub fn draw(state: &State, frame_: &mut Frame, panes: &Panes, regions: &mut Vec<
                 smooth: view.smooth,
                 cursor: view.cursor,
             };
-            plot.draw(theme, frame_, area);
+            plot.draw(theme, canvas.frame, area);
         }
     }
-    below::draw(state, frame_, areas.below, regions);
-    draw_words(state, frame_, areas.words);
+    below::draw(train, outer, canvas, areas.below);
+    draw_words(train, theme, canvas.frame, areas.words);
 }
 
-fn title(history: &History, curve: Curve, view: &TrainView) -> String {
+fn title(history: &History, curve: Curve, view: &Train) -> String {
     let number = |value: f64| match curve {
         Curve::Loss if value.abs() >= 1e5 || value != 0.0 && value.abs() < 1e-3 => format!("{value:.3e}"),
         Curve::Loss => format!("{value:.4}"),
@@ -125,12 +126,12 @@ fn title(history: &History, curve: Curve, view: &TrainView) -> String {
     if text.is_empty() { format!(" {name} ") } else { format!(" {name}  {text} ") }
 }
 
-fn draw_nothing_yet(state: &State, frame_: &mut Frame, area: Rect) {
-    let theme = &state.theme;
-    let block = frame(" Train ", theme, state.pane == Pane::Main);
-    let name = state.entry().map_or("", |entry| entry.id.as_str());
-    let words = match &state.train.live {
-        Some(_) if state.train.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
+fn draw_nothing_yet(train: &Train, view: &View, frame_: &mut Frame, area: Rect) {
+    let theme = &view.theme;
+    let block = frame(" Train ", theme, view.has_keys);
+    let name = view.entry().map_or("", |entry| entry.id.as_str());
+    let words = match &train.live {
+        Some(_) if train.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
             "The first step is under way.".to_string()
         }
         Some(_) => "Reading the data; the first step comes after it.".to_string(),
@@ -138,7 +139,7 @@ fn draw_nothing_yet(state: &State, frame_: &mut Frame, area: Rect) {
             "⏎ trains {name} on {}. i chooses other data: MNIST's family, CIFAR-10, a folder of images, a tensor file. o \
              changes the recipe, such as `epochs=10 batch=64 lr=0.03 schedule=cosine augment=flip`, or `paper`. v turns to \
              past runs. Runs are kept in runs/, and go on after anything that ends them.",
-            state.train.data
+            train.data
         ),
     };
     let words = plain_line(words);
@@ -224,13 +225,13 @@ fn standing(
 }
 
 /// How a run that another process trained ended, as the list of runs has it.
-fn elsewhere<'a>(view: &'a TrainView, shown: &Shown) -> Option<&'a str> {
+fn elsewhere<'a>(view: &'a Train, shown: &Shown) -> Option<&'a str> {
     let found = view.runs.iter().find(|run| run.id == shown.id)?;
     Some(found.status()).filter(|status| *status != "running")
 }
 
 /// Where a run stands, in one line.
-fn in_a_line<'a>(shown: &Shown, view: &TrainView, room: usize) -> Line<'a> {
+fn in_a_line<'a>(shown: &Shown, view: &Train, room: usize) -> Line<'a> {
     let live = view.live.as_ref().map(|live| (live.paused, live.stopping));
     let word = |lines: &[(&str, String)], name: &str| {
         lines.iter().find(|(own, _)| *own == name).map_or_else(String::new, |(_, words)| words.clone())
@@ -257,11 +258,10 @@ pub fn as_text(shown: &Shown) -> String {
         .join("\n")
 }
 
-fn draw_words(state: &State, frame_: &mut Frame, area: Rect) {
+fn draw_words(view: &Train, theme: &Theme, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let (theme, view) = (&state.theme, &state.train);
     let half = Rect { width: area.width * 3 / 5, ..area };
     let rest = Rect { x: area.x + half.width, width: area.width - half.width, ..area };
     let live = view.live.as_ref().map(|live| (live.paused, live.stopping));
