@@ -15,7 +15,7 @@ use ratatui::backend::TestBackend;
 const LAYERS: &str = "  - block: {name: b, repeat: 1666, layers: [conv3-8 x5, relu]}\n";
 
 fn state(origin: Origin, text: Option<String>, opened: Opened) -> State {
-    let mut state = State::new(vec![Entry::new(origin, text, opened)], 0, theme::DARK);
+    let mut state = State::new(vec![Entry::new(origin, text, opened)], 0, theme::dark());
     update(&mut state, Msg::Resize(120, 40));
     state
 }

@@ -31,6 +31,7 @@ mod train;
 mod trained;
 mod weights;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -41,7 +42,7 @@ use crate::exchange::weights::WeightsError;
 use crate::files::{Inputs, OutputError};
 use crate::graph::{self, Graph, lints};
 use crate::spec::{Library, LoadError, Loaded, Origin, foreign};
-use crate::tui::{ExploreError, Opening, theme};
+use crate::tui::{ExploreError, Opening};
 use crate::visible::visible;
 
 #[derive(Parser)]
@@ -97,25 +98,15 @@ enum When {
     Never,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ThemeName {
-    Auto,
-    Dark,
-    Light,
-    #[value(name = "16")]
-    Sixteen,
-    Plain,
-}
-
 #[derive(Subcommand)]
 enum Command {
     /// Open the explorer
     Explore {
-        /// An id, an alias or a file; the one of last time without it
+        /// An id, an alias or a file; default: the last one opened
         arch: Option<String>,
-        /// Colours; `auto` asks the terminal
-        #[arg(long, value_enum, default_value_t = ThemeName::Auto)]
-        theme: ThemeName,
+        /// Theme: auto, dark, light, high-contrast, 16, plain, or one of yours (themes/NAME.yaml beside keys.yaml)
+        #[arg(long, default_value = "auto")]
+        theme: String,
     },
     /// List the architectures found, with totals
     List,
@@ -203,14 +194,31 @@ impl Failure {
     }
 }
 
+/// `convlens vgg16` and `convlens my-net.yaml` open the explorer on it: what stands where a command does and is the name of an
+/// architecture, or a file of one, gets the command before it.
+fn with_explore(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let command = command::command();
+    let Some(first) = arguments.get(1).and_then(|first| first.to_str()) else { return arguments };
+    let is_command = command.get_subcommands().any(|own| own.get_name() == first) || first == "help";
+    if is_command || first.starts_with('-') {
+        return arguments;
+    }
+    let is_file = Path::new(first).extension().is_some() && Path::new(first).is_file();
+    if is_file || Library::new(None).find(first).is_ok() {
+        arguments.insert(1, "explore".into());
+    }
+    arguments
+}
+
 /// Parses the arguments, runs the command and turns its end into an exit code.
 pub fn main() -> ExitCode {
     completing::answer(command::command);
-    let (cli, name) = match command::parse_from(std::env::args_os()) {
+    let arguments = with_explore(std::env::args_os().collect());
+    let (cli, name) = match command::parse_from(arguments.iter().cloned()) {
         Ok(parsed) => parsed,
         Err(error) => {
             // What was typed stands in the message among its colours: told of arguments that no terminal obeys.
-            let shown = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned().into());
+            let shown = arguments.iter().map(|argument| visible(&argument.to_string_lossy()).into_owned().into());
             let error = command::parse_from(shown).err().unwrap_or(error);
             output::usage(&error);
             return ExitCode::from(error.exit_code() as u8);
@@ -256,8 +264,8 @@ pub fn main() -> ExitCode {
     foreign::read_by(crate::exchange::onnx::read::text);
     let context = Context { library: Library::new(cli.common.dir.clone()), common: cli.common, command: name };
     let ended = match cli.command {
-        None => context.explore(None, ThemeName::Auto),
-        Some(Command::Explore { arch, theme }) => context.explore(arch, theme),
+        None => context.explore(None, "auto"),
+        Some(Command::Explore { arch, theme }) => context.explore(arch, &theme),
         Some(Command::List) => list::run(&context),
         Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Check(args)) => check::run(&context, &args),
@@ -368,21 +376,15 @@ impl Context {
         }
     }
 
-    fn explore(&self, arch: Option<String>, theme: ThemeName) -> Result<(), Failure> {
+    fn explore(&self, arch: Option<String>, theme: &str) -> Result<(), Failure> {
         if arch.as_deref() == Some("-") {
             return Err(Failure::Message("the explorer's keys come from standard input, so no file can".into()));
         }
-        let theme = match theme {
-            ThemeName::Auto => None,
-            ThemeName::Dark => Some(theme::DARK),
-            ThemeName::Light => Some(theme::LIGHT),
-            ThemeName::Sixteen => Some(theme::SIXTEEN),
-            ThemeName::Plain => Some(theme::PLAIN),
-        };
+        let theme = Some(theme).filter(|name| *name != "auto");
         let opening = Opening { library: &self.library, arch: arch.as_deref(), sets: &self.common.sets, theme };
         crate::tui::run(&opening).map_err(|error| match error {
             ExploreError::Load(error) => Failure::Load(error),
-            ExploreError::Keys(_) => Failure::Lines(error.to_string()),
+            ExploreError::Keys(_) | ExploreError::Themes(_) => Failure::Lines(error.to_string()),
             other => Failure::because(other),
         })
     }

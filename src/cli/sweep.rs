@@ -369,16 +369,12 @@ impl Told<'_> {
         }
         let is_for_people = matches!(context.common.format, Format::Table | Format::Markdown);
         let lists_all = args.all || !is_for_people || self.sweep.variants.len() <= LISTED;
-        let mut table = self.table(&front, lists_all);
-        if let (Format::Table, Some(width)) = (context.common.format, output::terminal_width()) {
-            // What the front is of stays.
-            let axes = self.front.map(Figure::name);
-            let order =
-                [("training memory", "train_memory"), ("field", "field"), ("MACs", "macs"), ("params", "params")];
-            let order: Vec<&str> =
-                order.into_iter().filter(|(_, figure)| !axes.contains(figure)).map(|(column, _)| column).collect();
-            table.narrow(width, &order);
-        }
+        // What the front is of stays.
+        let axes = self.front.map(Figure::name);
+        let order = [("training memory", "train_memory"), ("field", "field"), ("MACs", "macs"), ("params", "params")];
+        let order: Vec<&str> =
+            order.into_iter().filter(|(_, figure)| !axes.contains(figure)).map(|(column, _)| column).collect();
+        let table = self.table(&front, lists_all).may_drop(&order);
         let footer = self.words(&front, lists_all);
         output::print(context, &table, || self.json(&front), &footer)?;
         if context.common.format == Format::Table && self.sweep.variants.len() > 1 {

@@ -4,6 +4,7 @@
 //! were matched, so that a layer more or less does not shift the rest.
 
 use super::align::{Step, align};
+use super::family::Family;
 use super::figures::field_text;
 use super::{Graph, Layer, Shape};
 
@@ -12,6 +13,7 @@ use super::{Graph, Layer, Shape};
 pub struct Cell {
     pub name: String,
     pub kind: &'static str,
+    pub family: Family,
     /// The kernel, where there is one.
     pub kernel: Option<[u64; 2]>,
     pub output: Shape,
@@ -87,6 +89,7 @@ fn cell(layers: &[Layer]) -> Option<Cell> {
     Some(Cell {
         name: first.name.clone(),
         kind: first.operation.kind(),
+        family: Family::of(&first.operation),
         kernel: first.operation.window().map(|window| window.kernel.to_array()),
         output: last.output,
         params: layers.iter().map(Layer::params).sum(),
@@ -170,17 +173,23 @@ pub fn verdict(networks: &[&Graph]) -> Vec<String> {
         };
         let more = |what: &str, own: u64, theirs: u64| {
             let (larger, smaller, name) = if own >= theirs { (own, theirs, one) } else { (theirs, own, two) };
-            match own == theirs {
-                true => format!("equally many {what}"),
-                false => match larger as f64 / smaller.max(1) as f64 {
-                    ratio if ratio >= 10.0 => format!("{name} has {ratio:.0} times as many {what}"),
-                    ratio => format!("{name} has {:.1}% more {what}", 100.0 * (ratio - 1.0)),
-                },
-            }
+            let words = match larger as f64 / smaller.max(1) as f64 {
+                ratio if ratio >= 10.0 => format!("{ratio:.0} times as many {what}"),
+                ratio => format!("{:.1}% more {what}", 100.0 * (ratio - 1.0)),
+            };
+            (own != theirs).then_some((name, words))
         };
         let params = more("parameters", first.totals.params, other.totals.params);
         let macs = more("MACs", first.totals.macs, other.totals.macs);
-        lines.push(format!("{sight}; {params}, {macs}"));
+        lines.push(match (params, macs) {
+            (Some((name, params)), Some((same, macs))) if name == same => {
+                format!("{sight}; {name} has {params} and {macs}")
+            }
+            (Some((name, params)), Some((own, macs))) => format!("{sight}; {name} has {params} and {own} {macs}"),
+            (Some((name, params)), None) => format!("{sight}; {name} has {params}, MACs are equal"),
+            (None, Some((name, macs))) => format!("{sight}; {name} has {macs}, parameters are equal"),
+            (None, None) => format!("{sight}, and cost the same"),
+        });
     }
     lines
 }

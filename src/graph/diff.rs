@@ -146,6 +146,50 @@ fn written(graph: &Graph) -> Vec<Written> {
     all
 }
 
+/// A layer's fields that can be changed, in the words of a file.
+pub fn fields(layer: &Layer) -> Vec<(String, String)> {
+    let all = attributes(layer).into_iter().filter(|(name, _)| FIELDS.contains(name));
+    all.map(|(name, value)| (name.to_string(), in_a_file(value))).collect()
+}
+
+/// `3×5` as `[3, 5]`.
+fn in_a_file(value: String) -> String {
+    match value.split_once('×') {
+        Some((rows, columns)) => format!("[{rows}, {columns}]"),
+        None => value,
+    }
+}
+
+const FIELDS: [&str; 7] = ["out", "kernel", "stride", "padding", "dilation", "groups", "bias"];
+
+/// A layer's name, and its fields with what they are in a file.
+pub type Override = (String, Vec<(String, String)>);
+
+/// What of the second network's layers differs from the first's, as fields of a file; nothing where they are not the same layers by
+/// name and kind, or something differs that is no field.
+pub fn overrides(before: &Graph, after: &Graph) -> Option<Vec<Override>> {
+    let (one, other) = (written(before), written(after));
+    let is_alike = |(one, other): (&Written, &Written)| (one.kind, &one.name) == (other.kind, &other.name);
+    if one.len() != other.len() || !one.iter().zip(&other).all(is_alike) {
+        return None;
+    }
+    let mut changes = Vec::new();
+    for (old, new) in one.iter().zip(&other).filter(|(old, new)| old.attributes != new.attributes) {
+        let value =
+            |all: &Written, name: &str| all.attributes.iter().find(|(own, _)| *own == name).map(|(_, own)| own.clone());
+        let names = old.attributes.iter().chain(&new.attributes).map(|(name, _)| *name);
+        if names.clone().any(|name| value(old, name) != value(new, name) && !FIELDS.contains(&name)) {
+            return None;
+        }
+        let changed = FIELDS.iter().filter(|name| value(old, name) != value(new, name)).map(|name| {
+            let now = value(new, name).unwrap_or_else(|| unsaid(name).to_string());
+            (name.to_string(), in_a_file(now))
+        });
+        changes.push((new.name.clone(), changed.collect()));
+    }
+    Some(changes)
+}
+
 /// Leaving a layer alone on each side costs 4: it is never dearer to put two of a kind together.
 fn cost(one: &Written, other: &Written) -> Option<u64> {
     let is_same = one.attributes == other.attributes;

@@ -28,6 +28,74 @@ pub fn of(graph: &Graph, layer: &Layer) -> Formulas {
     }
 }
 
+/// The formulas of a kind of layer before numbers are put in; none where there is nothing to put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Symbols {
+    pub output: Option<&'static str>,
+    pub params: Option<&'static str>,
+    pub macs: Option<&'static str>,
+    pub receptive_field: Option<&'static str>,
+}
+
+/// In the order in which [`of`] puts the numbers in.
+pub fn symbols(layer: &Layer) -> Symbols {
+    let window = layer.operation.window();
+    let dilated = window.is_some_and(|window| window.dilation.to_array() != [1, 1]);
+    let slid = match dilated {
+        true => "(in − (dilation·(kernel − 1) + 1) + 2·padding)/stride + 1",
+        false => "(in − kernel + 2·padding)/stride + 1",
+    };
+    let seen = match dilated {
+        true => "before + dilation·(kernel − 1)·jump",
+        false => "before + (kernel − 1)·jump",
+    };
+    let has_bias = layer.biases > 0;
+    match &layer.operation {
+        Operation::Conv { groups, .. } => Symbols {
+            output: Some(slid),
+            params: Some(match (*groups, has_bias) {
+                (1, true) => "kernel·kernel·in·out + out",
+                (1, false) => "kernel·kernel·in·out",
+                (_, true) => "kernel·kernel·(in/groups)·out + out",
+                (_, false) => "kernel·kernel·(in/groups)·out",
+            }),
+            macs: Some(match *groups {
+                1 => "kernel·kernel·in·out·height·width",
+                _ => "kernel·kernel·(in/groups)·out·height·width",
+            }),
+            receptive_field: Some(seen),
+        },
+        Operation::MaxPool { .. } | Operation::AvgPool { .. } => {
+            Symbols { output: Some(slid), receptive_field: Some(seen), ..Symbols::default() }
+        }
+        Operation::Linear { .. } => Symbols {
+            params: Some(if has_bias { "in·out + out" } else { "in·out" }),
+            macs: Some("in·out"),
+            ..Symbols::default()
+        },
+        Operation::Flatten => Symbols { output: Some("channels·height·width"), ..Symbols::default() },
+        _ => Symbols::default(),
+    }
+}
+
+/// A sum written out, as many of its parts as there is room for: `38,720 + 221,440 + … = 138,357,544`. What is 0 is left out.
+pub fn sum(parts: &[u64], room: usize) -> String {
+    let shown: Vec<String> = parts.iter().filter(|part| **part > 0).map(|part| grouped(*part)).collect();
+    let total = grouped(parts.iter().map(|part| u128::from(*part)).sum::<u128>());
+    if shown.len() < 2 {
+        return total;
+    }
+    let of = |first: usize, last: usize| {
+        let (head, tail) = (&shown[..first], &shown[shown.len() - last..]);
+        let middle = if first + last < shown.len() { &["…".to_string()][..] } else { &[] };
+        format!("{} = {total}", [head, middle, tail].concat().join(" + "))
+    };
+    let fits = |text: &String| text.chars().count() <= room;
+    // The first ones and the last one say most; what lies between goes first.
+    let forms = (0..shown.len()).rev().map(|first| of(first, 1));
+    forms.into_iter().find(fits).unwrap_or(total)
+}
+
 /// Rows and columns in one formula where they are alike, else one after the other.
 fn per_axis(line: impl Fn(usize) -> String) -> String {
     let (rows, columns) = (line(0), line(1));
@@ -390,4 +458,23 @@ fn parts(layers: &[&Layer]) -> Vec<String> {
         count => format!("{count}·{}", grouped(sum)),
     };
     counted.into_iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_is_written_out_as_far_as_there_is_room() {
+        // VGG-16's blocks and classifier (Simonyan & Zisserman 2015, configuration D).
+        let parts = [38_720, 221_440, 1_475_328, 5_899_776, 7_079_424, 0, 123_642_856];
+        let whole = "38,720 + 221,440 + 1,475,328 + 5,899,776 + 7,079,424 + 123,642,856 = 138,357,544";
+        assert_eq!(sum(&parts, 200), whole);
+        assert_eq!(sum(&parts, 50), "38,720 + 221,440 + … + 123,642,856 = 138,357,544");
+        assert_eq!(sum(&parts, 20), "138,357,544");
+        assert_eq!((sum(&[7], 80), sum(&[], 80)), ("7".into(), "0".into()));
+        for room in 12..90 {
+            assert!(sum(&parts, room).chars().count() <= room, "{room}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod build;
 pub mod compare;
 pub mod conventions;
 pub mod diff;
+pub mod family;
 pub mod field;
 pub mod figures;
 pub mod formulas;

@@ -27,6 +27,8 @@ pub enum Cell {
     Ratio(f64),
     /// From the first to the last, counted from 0 at the input's edge: `−3 to 7`.
     Range(i128, i128),
+    /// A difference with its ratio, and what is left of it where there is little room.
+    Against(String, String),
     /// Rows and columns of a receptive field: `212`, `92×60`, `?` where it is undefined.
     Field(Option<[u128; 2]>),
 }
@@ -64,14 +66,29 @@ impl Cell {
             Cell::Share(share, places) => format!("{:.places$}%", 100.0 * share),
             Cell::Ratio(ratio) => format!("{ratio:.2}×"),
             Cell::Range(first, last) => format!("{} to {}", signed_whole(*first), signed_whole(*last)),
+            Cell::Against(whole, _) => whole.clone(),
             Cell::Field(sides) => field_text(*sides),
+        }
+    }
+
+    /// As people read it where there is little room: counts in four figures, `924.8M`.
+    pub fn brief(&self) -> String {
+        let small =
+            |count: u128| u64::try_from(count).map_or_else(|_| grouped(count), |own| short(own).replace(' ', ""));
+        match self {
+            Cell::Count(count) => small(*count),
+            Cell::Short(count) => small(u128::from(*count)),
+            Cell::Difference(0) => String::new(),
+            Cell::Difference(own) => format!("{}{}", if *own > 0 { "+" } else { "−" }, small(own.unsigned_abs())),
+            Cell::Against(_, ratio) => ratio.clone(),
+            other => other.shown(),
         }
     }
 
     /// As programs read it: every digit, no thousands' commas, an ASCII minus, a share as a part of one, nothing for none.
     pub fn plain(&self) -> String {
         match self {
-            Cell::Text(words) => words.clone(),
+            Cell::Text(words) | Cell::Against(words, _) => words.clone(),
             Cell::Blank | Cell::None => String::new(),
             Cell::Count(count) => count.to_string(),
             Cell::Short(count) => count.to_string(),

@@ -11,7 +11,7 @@ fn against(value: u64, first: u64) -> Cell {
     let ratio = if first == 0 { String::new() } else { format!(" ({:.2}×)", value as f64 / first as f64) };
     match value == first {
         true => "=".into(),
-        false => format!("{sign}{}{ratio}", grouped(value.abs_diff(first))).into(),
+        false => Cell::Against(format!("{sign}{}{ratio}", grouped(value.abs_diff(first))), ratio.trim().into()),
     }
 }
 
@@ -95,7 +95,7 @@ pub fn aligned(networks: &[Graph], rows: &[Row], for_reading: bool) -> Table {
     if !for_reading {
         rows.push(last_row(networks));
     }
-    Table::new(columns, rows)
+    Table::new(columns, rows).may_drop(&["output", "field", "Δ params", "Δ MACs", "params"])
 }
 
 /// A layer of one of the networks.

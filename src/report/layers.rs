@@ -19,7 +19,7 @@ pub fn layers(network: &Graph, convention: Convention) -> Table {
         Column::number(operations),
         Column::number("field"),
     ];
-    Table::new(columns, network.layers.iter().map(|layer| row(layer, convention)))
+    Table::new(columns, network.layers.iter().map(|layer| row(layer, convention))).may_drop(&["kind", "p", "s"])
 }
 
 fn row(layer: &Layer, convention: Convention) -> Vec<Cell> {

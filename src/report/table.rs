@@ -1,10 +1,13 @@
 //! Rows of cells under headings, written for a terminal, as CSV or as Markdown.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table as Grid, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, Width, presets};
 use unicode_width::UnicodeWidthStr;
 
 use super::Cell;
 use crate::visible::visible;
+
+/// Longest word that is not broken where a table is too wide.
+const LONGEST: usize = 24;
 
 /// A heading, and whether numbers stand below it (at the right).
 #[derive(Clone, Debug)]
@@ -28,32 +31,32 @@ impl Column {
 pub struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
+    /// Names of columns that may be left out, the first one first.
+    order: Vec<String>,
+}
+
+/// How a table is fitted into a width.
+struct Fit {
+    /// Columns that are shown.
+    kept: Vec<usize>,
+    /// Whether each column's counts are brief.
+    brief: Vec<bool>,
+    /// Columns of a terminal between two columns.
+    gap: usize,
 }
 
 impl Table {
     pub fn new(columns: impl IntoIterator<Item = Column>, rows: impl IntoIterator<Item = Vec<Cell>>) -> Table {
-        let table = Table { columns: columns.into_iter().collect(), rows: rows.into_iter().collect() };
+        let (columns, rows) = (columns.into_iter().collect(), rows.into_iter().collect());
+        let table = Table { columns, rows, order: Vec::new() };
         debug_assert!(table.rows.iter().all(|row| row.len() == table.columns.len()), "a cell for every column");
         table
     }
 
-    /// Leaves columns out, the first named first, until the table is no wider than so many columns of a terminal.
-    pub fn narrow(&mut self, width: usize, order: &[&str]) {
-        for name in order {
-            let widest = |column: usize| {
-                let cells = self.rows.iter().map(|row| visible(&row[column].shown()).width());
-                cells.max().unwrap_or(0).max(visible(&self.columns[column].name).width())
-            };
-            // A space on either side.
-            let taken: usize = (0..self.columns.len()).map(|column| widest(column) + 2).sum();
-            if taken <= width {
-                return;
-            }
-            if let Some(at) = self.columns.iter().position(|own| own.name == *name) {
-                self.columns.remove(at);
-                self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
-            }
-        }
+    /// Says which columns may be left out where there is no room, the first named first.
+    pub fn may_drop(mut self, order: &[&str]) -> Table {
+        self.order = order.iter().map(|name| name.to_string()).collect();
+        self
     }
 
     /// The headings.
@@ -75,15 +78,74 @@ impl Table {
         row.iter().map(|cell| visible(&cell.shown()).into_owned())
     }
 
-    /// Lines for a terminal of `width` columns, wrapped to it; as wide as they come where none is given.
+    fn cell(&self, row: &[Cell], column: usize, fit: &Fit) -> String {
+        let text = if fit.brief[column] { row[column].brief() } else { row[column].shown() };
+        visible(&text).into_owned()
+    }
+
+    /// The widest of a column.
+    fn widest(&self, column: usize, fit: &Fit) -> usize {
+        let cells = self.rows.iter().map(|row| self.cell(row, column, fit).width());
+        cells.max().unwrap_or(0).max(visible(&self.columns[column].name).width())
+    }
+
+    fn taken(&self, fit: &Fit) -> usize {
+        fit.kept.iter().map(|column| self.widest(*column, fit) + fit.gap).sum()
+    }
+
+    /// Counts get brief before columns move together, and these do before any is left out. No number is ever broken.
+    fn fit(&self, width: usize) -> Fit {
+        let count = self.columns.len();
+        let mut fit = Fit { kept: (0..count).collect(), brief: vec![false; count], gap: 2 };
+        while self.taken(&fit) > width {
+            let gained = |column: &usize| {
+                let brief = Fit { brief: vec![true; count], ..Fit { kept: Vec::new(), brief: Vec::new(), gap: 0 } };
+                self.widest(*column, &fit).saturating_sub(self.widest(*column, &brief))
+            };
+            let numbers = fit.kept.iter().copied().filter(|at| self.columns[*at].is_number && !fit.brief[*at]);
+            let Some(column) = numbers.max_by_key(gained).filter(|column| gained(column) > 0) else { break };
+            fit.brief[column] = true;
+        }
+        if self.taken(&fit) > width {
+            fit.gap = 1;
+        }
+        for name in &self.order {
+            if self.taken(&fit) <= width {
+                break;
+            }
+            let is_of = |own: &str| {
+                own.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            };
+            fit.kept.retain(|column| !is_of(&self.columns[*column].name));
+        }
+        fit
+    }
+
+    /// Lines for a terminal of `width` columns: counts get brief, columns are left out and words wrapped, until it fits; as wide as they
+    /// come where no width is given.
     pub fn text(&self, width: Option<usize>) -> Vec<String> {
+        let all = Fit { kept: (0..self.columns.len()).collect(), brief: vec![false; self.columns.len()], gap: 2 };
+        let fit = width.map_or(all, |width| self.fit(width));
         let mut grid = Grid::new();
         grid.load_style(presets::NOTHING);
-        grid.set_header(self.names());
-        grid.add_rows(self.rows.iter().map(|row| Self::shown(row)));
-        for (index, own) in self.columns.iter().enumerate() {
-            if let Some(column) = grid.column_mut(index).filter(|_| own.is_number) {
+        grid.set_header(fit.kept.iter().map(|at| visible(&self.columns[*at].name).into_owned()));
+        let rows = self.rows.iter().map(|row| fit.kept.iter().map(|at| self.cell(row, *at, &fit)).collect::<Vec<_>>());
+        grid.add_rows(rows);
+        for (index, at) in fit.kept.iter().enumerate() {
+            let Some(column) = grid.column_mut(index) else { continue };
+            if fit.gap == 1 {
+                column.set_padding((0, 1));
+            }
+            if self.columns[*at].is_number {
                 column.set_cell_alignment(CellAlignment::Right);
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            } else {
+                // Words wrap between them, and are not broken.
+                let words = self.rows.iter().map(|row| self.cell(row, *at, &fit));
+                let words: Vec<String> = words.collect();
+                let longest = words.iter().flat_map(|cell| cell.split_whitespace()).map(str::width).max().unwrap_or(0);
+                let least = u16::try_from(longest.min(LONGEST) + fit.gap).unwrap_or(u16::MAX);
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
             }
         }
         if let Some(width) = width {
@@ -145,11 +207,21 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_left_out_in_the_order_that_is_named() {
-        let mut narrow = table();
-        narrow.narrow(20, &["share", "params"]);
-        assert_eq!(narrow.text(None)[0], " name|kind   params");
-        narrow.narrow(12, &["share", "params"]);
-        assert_eq!(narrow.text(None)[0], " name|kind");
+    fn a_table_fits_by_brief_counts_then_by_fewer_columns_and_breaks_no_number() {
+        let columns =
+            [Column::words("layer"), Column::number("params"), Column::number("MACs"), Column::number("field")];
+        let row =
+            vec!["block1.conv2".into(), Cell::count(36_928_u64), Cell::count(1_849_688_064_u64), Cell::count(5_u64)];
+        let table = Table::new(columns, [row]).may_drop(&["field", "params"]);
+        let line = |width: usize| table.text(Some(width)).last().cloned().expect("a row");
+        assert_eq!(line(60), " block1.conv2  36,928  1,849,688,064      5");
+        assert_eq!(line(38), " block1.conv2  36,928  1.850G      5");
+        assert_eq!(line(33), "block1.conv2 36,928 1.850G     5");
+        assert_eq!(line(28), "block1.conv2 36,928 1.850G");
+        assert_eq!(line(22), "block1.conv2 1.850G");
+        for width in 12..80 {
+            let text = table.text(Some(width)).join(" ");
+            assert!(text.contains("1,849,688,064") || text.contains("1.850G"), "{width}: {text}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use dfdx::shapes::HasShape;
 
 use super::attention::{self, Effective, Heat, Method};
+use super::dream::{self, Dream, Regularisers};
 use super::forward::{self, Forward, LayerRun};
 use super::labels::{self, LabelFiles};
 use super::paint::grays;
@@ -238,6 +239,22 @@ impl Live {
         };
         let unit = (unit.0 as usize, unit.1 as usize);
         Ok(attention::effective(&mut kept.compiled, layer, unit, spans, samples, inputs, after))
+    }
+
+    /// An input that maximises a channel of a layer's output; `after` hears how many steps are done.
+    pub fn maximise(
+        &mut self,
+        request: &Request,
+        layer: usize,
+        channel: usize,
+        after: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Dream>, Reason> {
+        let network = &request.network;
+        machine::check(memory::inference(network, 1) + 2 * network.totals.activation_bytes)
+            .map_err(|error| error.to_string())?;
+        self.prepare(request)?;
+        let Some(kept) = &mut self.kept else { return Ok(None) };
+        Ok(dream::maximise(&mut kept.compiled, layer, channel, Regularisers::default(), 0, after))
     }
 
     /// Where the network of a run looks for a class.

@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod data;
+pub mod dream;
 pub mod evaluate;
 pub mod fetch;
 pub mod forward;

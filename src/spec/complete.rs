@@ -19,10 +19,16 @@ fn candidate(text: impl Into<String>, words: impl Into<String>) -> Candidate {
     Candidate { text: text.into(), words: words.into() }
 }
 
-/// What may stand at a column (in characters) of a line, for the word begun there; and where that word begins.
-pub fn complete(lines: &[String], line: usize, column: usize) -> (usize, Vec<Candidate>) {
+/// What may stand at a column (in characters) of a line, for the word begun there; and where that word begins. `layers` are the names
+/// that the network's layers have, for what changes them.
+pub fn complete(lines: &[String], line: usize, column: usize, layers: &[&str]) -> (usize, Vec<Candidate>) {
     let before: String = lines.get(line).map_or(String::new(), |text| text.chars().take(column).collect());
-    let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let overrides = |before: &str| around(lines, line, before).first().is_some_and(|key| key == "override");
+    // Paths have points in them.
+    let in_path =
+        overrides(before.trim_end_matches(|own: char| own.is_alphanumeric() || matches!(own, '_' | '-' | '.')));
+    let is_word =
+        |character: char| character.is_alphanumeric() || matches!(character, '_' | '-') || in_path && character == '.';
     let mut word: String = before.chars().rev().take_while(|&character| is_word(character)).collect();
     word = word.chars().rev().collect();
     // The dash of a list is no part of the word.
@@ -31,7 +37,15 @@ pub fn complete(lines: &[String], line: usize, column: usize) -> (usize, Vec<Can
     let start = column.saturating_sub(word.chars().count());
     let rest: String = before.chars().take(start).collect();
     let around = around(lines, line, &rest);
-    let mut offered = offered(&rest, &around);
+    let is_key = key_before(&rest).is_none();
+    let mut offered = match (around.first().map(String::as_str), around.get(1).map(String::as_str)) {
+        (Some("override"), _) if is_key => {
+            layers.iter().map(|name| candidate(format!("{name}: "), "a layer of the network")).collect()
+        }
+        // Of which kind the layer is, only the network knows.
+        (Some(_), Some("override")) if is_key => kind("conv").map_or_else(Vec::new, |kind| fields(kind).collect()),
+        _ => offered(&rest, &around),
+    };
     let typed = word.to_lowercase();
     offered.retain(|own| own.text.to_lowercase().starts_with(&typed) && own.text.trim_end_matches([':', ' ']) != word);
     (start, offered)
@@ -143,8 +157,8 @@ fn offered(before: &str, around: &[String]) -> Vec<Candidate> {
 fn fields(kind: &'static Kind) -> impl Iterator<Item = Candidate> {
     kind.fields.iter().map(|field| {
         let words = match field.default {
-            "" => "must be given".into(),
-            default => format!("{default} by itself"),
+            "" => "required".into(),
+            default => format!("default {default}"),
         };
         candidate(format!("{}: ", field.name), words)
     })
@@ -209,7 +223,11 @@ mod tests {
             .find_map(|(at, line)| line.chars().position(|character| character == '|').map(|column| (at, column)))
             .expect("a place");
         let lines: Vec<String> = lines.iter().map(|line| line.replace('|', "")).collect();
-        complete(&lines, line, column).1.into_iter().map(|own| own.text).collect()
+        complete(&lines, line, column, &["block1.conv1", "block1.conv2", "linear1"])
+            .1
+            .into_iter()
+            .map(|own| own.text)
+            .collect()
     }
 
     #[test]
@@ -246,12 +264,20 @@ mod tests {
     }
 
     #[test]
+    fn overrides_know_the_layers_and_their_fields() {
+        assert_eq!(at("override:\n  block1.co|"), ["block1.conv1: ", "block1.conv2: "]);
+        assert_eq!(at("override: {lin|"), ["linear1: "]);
+        assert_eq!(at("override:\n  block1.conv1: {ke|"), ["kernel: "]);
+        assert_eq!(at("override:\n  block1.conv1: {norm: b|"), ["batch"]);
+    }
+
+    #[test]
     fn nothing_breaks_it() {
         let text = "a: [}{]{{::\n - - -\n\t{\n層: 層\n}}}]]]\n# 3×3: “x”: \n".to_string();
         let lines: Vec<String> = text.split('\n').map(str::to_string).collect();
         for line in 0..9 {
             for column in 0..20 {
-                complete(&lines, line, column);
+                complete(&lines, line, column, &["層"]);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! stands, [`extend`] merges, and the private `lower` turns the tree into [`describe::Architecture`], collecting every
 //! [`problem`] on the way. Nothing outside this room knows serde_yaml.
 
+pub mod amend;
 pub mod budget;
 pub mod bundled;
 pub mod complete;

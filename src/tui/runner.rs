@@ -18,6 +18,7 @@ use super::screen::{Effect, Place, Save};
 use super::screens::{News, edit};
 use super::shell::action::{Action, table};
 use super::shell::disk::{self, Disk};
+use super::shell::overlay::Overlay;
 use super::shell::remembered::Remembered;
 use super::shell::{Msg, Spawn, State, Task, draw, paths, prepare, update, watch};
 use super::terminal::background::{self, Taken};
@@ -25,6 +26,7 @@ use super::terminal::{self, Session, out, pictures};
 use super::widgets::theme::{self, Theme};
 use super::work::{Cancel, Lane, Note, Outlet, Worker};
 use crate::files::read;
+use crate::graph::diff::overrides;
 use crate::spec::problem::Report;
 use crate::spec::{Library, LoadError, Origin, variant};
 
@@ -39,8 +41,12 @@ pub enum ExploreError {
     Terminal(#[from] io::Error),
     #[error("cannot read the keys in {path}: {reason}")]
     KeysUnreadable { path: String, reason: String },
-    #[error("the keys are not as they should be\n{0}")]
+    #[error("keys.yaml has problems\n{0}")]
     Keys(Report),
+    #[error("{0}")]
+    Themes(String),
+    #[error("there is no theme `{0}`; expected auto, {1}, or one of the files in themes/ beside keys.yaml")]
+    Theme(String, String),
 }
 
 /// What the loop waits for.
@@ -63,8 +69,8 @@ pub struct Opening<'a> {
     pub arch: Option<&'a str>,
     /// `--set` changes, made to all that is shown.
     pub sets: &'a [(String, String)],
-    /// The colours; without them what the terminal says of itself decides.
-    pub theme: Option<Theme>,
+    /// A theme by name; without it the one chosen last, or what the terminal says of itself, decides.
+    pub theme: Option<&'a str>,
 }
 
 /// Opens the explorer.
@@ -95,6 +101,21 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let keys = keys()?;
     let disk = Disk::of_user();
     let remembered = disk.remembered();
+    // A file that was saved elsewhere is found again, where the one named is not it.
+    let whole = |origin: &Origin| match origin {
+        Origin::File(path) | Origin::Foreign(path) => std::path::absolute(path).ok(),
+        Origin::Bundled(_) => None,
+    };
+    for path in remembered.outside.iter().filter(|path| path.is_file()) {
+        if !origins.iter().any(|origin| whole(origin).as_ref() == Some(path)) {
+            let shown = std::env::current_dir().ok().and_then(|here| Some(path.strip_prefix(here).ok()?.to_path_buf()));
+            origins.push(
+                library
+                    .find(&shown.unwrap_or_else(|| path.clone()).display().to_string())
+                    .unwrap_or_else(|_| Origin::File(path.clone())),
+            );
+        }
+    }
     let position = |origin: &Origin| origins.iter().position(|own| own == origin);
     let by_id = |id: &str| origins.iter().position(|origin| origin.id() == id);
     let selected = match &named {
@@ -113,21 +134,25 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         entry.left_over = disk.left_over(origin);
         entry
     });
-    let follows = theme.is_none();
     let variable = |name: &str| std::env::var(name).ok();
-    let colours = theme.unwrap_or_else(|| theme::detect(variable));
+    let own_themes = disk::themes().map_err(ExploreError::Themes)?;
+    let (colours, follows) = colours(theme, remembered.theme.as_deref(), &own_themes)?;
     let mut state = State::new(entries.collect(), selected.unwrap_or(0), colours);
     (state.library, state.sets) = (library.clone(), sets.to_vec());
     state.keys = keys;
+    state.own_themes = own_themes;
     state.follows_background = follows;
     state.home = etcetera::home_dir().ok();
     state.depth = theme::depth(variable).unwrap_or(state.depth);
     state.new_files = library.place_for("x").parent().map_or_else(PathBuf::new, PathBuf::from);
     remembered.restore(&mut state);
+    if !disk.is_known() {
+        state.overlay = Some(Overlay::Welcome);
+    }
     let left: Vec<&str> =
         state.entries.iter().filter(|entry| entry.left_over.is_some()).map(|entry| entry.id.as_str()).collect();
     if !left.is_empty() {
-        let words = format!("a text of {} was not saved last time; it is offered in its editor (4)", left.join(", "));
+        let words = format!("Unsaved edits to {} were recovered. Press 4 to review.", left.join(" and "));
         state.complain(words);
     }
     let (sender, inputs) = sync_channel(256);
@@ -210,6 +235,21 @@ fn listing(
         let _ = sender.send(Input::Msg(Msg::Listed(found.collect())));
     };
     Worker::start("files", run, broke_off)
+}
+
+/// The theme to begin with, and whether it follows the terminal's background: where nobody has chosen one.
+fn colours(named: Option<&str>, kept: Option<&str>, own: &[Theme]) -> Result<(Theme, bool), ExploreError> {
+    let find = |name: &str| theme::bundled(name).or_else(|| own.iter().find(|theme| theme.name == name).copied());
+    if let Some(name) = named {
+        let all = theme::names().collect::<Vec<_>>().join(", ");
+        return find(name).map(|theme| (theme, false)).ok_or_else(|| ExploreError::Theme(name.into(), all));
+    }
+    let detected = theme::detect(|name| std::env::var(name).ok());
+    // NO_COLOR and a terminal without colours count for more than what was chosen on another.
+    match kept.and_then(find).filter(|_| detected.name != "plain") {
+        Some(theme) => Ok((theme, false)),
+        None => Ok((detected, true)),
+    }
 }
 
 /// The table of keys with the user's changes.
@@ -302,7 +342,7 @@ impl Runner<'_> {
         drop(self);
         if is_training {
             terminal::say(
-                "stopping after this step and saving the run; Ctrl-C ends at once and keeps the last checkpoint",
+                "Stopping after this step and saving the run. Ctrl-C ends at once and keeps the last checkpoint.",
             );
             training.finish();
         }
@@ -317,7 +357,7 @@ impl Runner<'_> {
         self.carry(tasks)?;
         self.paint()?;
         // A virtual console takes the question for colours of its own.
-        if self.state.theme != theme::PLAIN && std::env::var("TERM").is_ok_and(|term| term != "linux") {
+        if self.state.theme != theme::plain() && std::env::var("TERM").is_ok_and(|term| term != "linux") {
             out().write_all(background::QUESTION.as_bytes())?;
             out().flush()?;
         }
@@ -461,7 +501,7 @@ impl Runner<'_> {
             }
             Effect::Copy(text) => {
                 terminal::copy(&text)?;
-                Some(Msg::Tell("copied".into()))
+                Some(Msg::Tell("Copied.".into()))
             }
             Effect::Mouse(on) => {
                 self.session.mouse(on)?;
@@ -504,8 +544,16 @@ impl Runner<'_> {
     ) -> Result<String, String> {
         let Some(base) = extending else { return Ok(text.to_string()) };
         let target = Origin::File(path.to_path_buf());
-        variant::extending(self.library, origin, &base, &target, text)
-            .ok_or_else(|| "`extends` cannot say what was taken away here, so the whole text is written".to_string())
+        let graph = |origin: &Origin, text: &str| {
+            let loaded = self.library.load_text(origin, text.to_string(), &[]).ok()?;
+            crate::graph::analyse(&loaded).ok()
+        };
+        let changes = graph(origin, &base).zip(graph(&target, text));
+        let changes = changes.and_then(|(before, after)| overrides(&before, &after));
+        let short = changes.and_then(|own| variant::overriding(self.library, origin, &base, &target, text, &own));
+        short
+            .or_else(|| variant::extending(self.library, origin, &base, &target, text))
+            .ok_or_else(|| "`extends` cannot say what was removed here, so the whole text was written.".to_string())
     }
 
     fn msg(&mut self, event: Event) -> Option<Msg> {

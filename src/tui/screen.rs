@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::input::{Binding, Group, Key, Together};
 use super::model::{LeftOver, Model};
-use super::widgets::panes::Panes;
+use super::widgets::panes::{Panes, visible_rows};
 use super::work::{Job, Lane};
 use crate::spec::Origin;
 
@@ -26,6 +26,10 @@ pub trait Screen: Sized {
     /// What a line that the user types is for.
     type Asked: Clone + std::fmt::Debug + PartialEq + 'static;
 
+    /// Whether it has a number and a place in the header.
+    const IS_TAB: bool = true;
+    /// What it is for, beside its key.
+    const ABOUT: &'static str;
     const GROUPS: &'static [Group];
     /// Every set of groups that can apply at once; those of the shell are named in them too.
     const TOGETHER: &'static [Together];
@@ -74,15 +78,26 @@ pub trait Screen: Sized {
     }
 
     /// After every change while it is shown: what follows from the model, and cursors that must be seen.
-    fn refresh(&mut self, model: &mut Model, _: &Panes) {
+    fn refresh(&mut self, model: &mut Model, panes: &Panes) {
         // Only the layer table has another order than the network's.
         if let Some(entry) = model.entry_mut() {
             entry.sort(None);
+            entry.keep_in_view(visible_rows(panes.table, 1));
         }
     }
 
     /// Before a painting: what takes long to make, such as pictures at the size of their pane.
     fn prepare(&mut self, _: &mut Model, _: &Panes) {}
+
+    /// What is under way on it that is to be seen from every other screen.
+    fn badge(&self) -> Option<String> {
+        None
+    }
+
+    /// Its panes that can have all the room, by what they show; the first is the one that has the keys.
+    fn zooms(&self) -> &'static [&'static str] {
+        &["the table"]
+    }
 
     /// Whether it wants to hear a tick each second, and what it does then.
     fn watches(&self) -> bool {
@@ -150,6 +165,49 @@ pub struct Question<A> {
     /// Each with what it does, if anything.
     pub answers: Vec<(String, Option<A>)>,
     pub cursor: usize,
+}
+
+/// A list of things to choose from or to change, with what they are now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Menu<A> {
+    pub title: String,
+    pub rows: Vec<Row<A>>,
+    pub cursor: usize,
+}
+
+impl<A> Menu<A> {
+    /// The same with actions of another type.
+    pub fn map<B>(self, wrap: impl Fn(A) -> B) -> Menu<B> {
+        let Menu { title, rows, cursor } = self;
+        let rows = rows.into_iter().map(|Row { name, value, differs, words, action }| {
+            let action = wrap(action);
+            Row { name, value, differs, words, action }
+        });
+        Menu { title, rows: rows.collect(), cursor }
+    }
+}
+
+/// A line of a menu.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row<A> {
+    pub name: String,
+    pub value: String,
+    /// Whether the value is another than the usual one.
+    pub differs: bool,
+    pub words: String,
+    /// What choosing it does.
+    pub action: A,
+}
+
+impl<A> Row<A> {
+    pub fn of(name: &str, value: impl Into<String>, words: &str, action: A) -> Self {
+        Row { name: name.into(), value: value.into(), differs: false, words: words.into(), action }
+    }
+
+    /// Marked where it is not the usual one.
+    pub fn usual(self, is_usual: bool) -> Self {
+        Row { differs: !is_usual, ..self }
+    }
 }
 
 /// What is to be done outside, one of a few things that touch the disk or the terminal.
@@ -220,10 +278,14 @@ pub enum SaveError {
 pub enum Go {
     /// The selected architecture's text in the editor, replaced by this.
     Edit(String),
+    /// The selected architecture's text replaced by this, without turning to the editor.
+    Retype(String),
     /// The selected architecture run forward.
     Forward,
     /// To the list of architectures.
     List,
+    /// To the screen before.
+    Back,
     /// To every command by name.
     Palette,
     Quit,
@@ -234,6 +296,7 @@ pub enum Request<N, A, K> {
     Spawn(Lane, &'static str, Job<N>),
     Ask(Prompt<K>),
     Question(Question<A>),
+    Menu(Menu<A>),
     Do(Effect),
     Go(Go),
 }
@@ -244,6 +307,7 @@ impl<N, A: std::fmt::Debug, K: std::fmt::Debug> std::fmt::Debug for Request<N, A
             Request::Spawn(lane, what, _) => write!(formatter, "Spawn({lane:?}, {what})"),
             Request::Ask(prompt) => write!(formatter, "{prompt:?}"),
             Request::Question(question) => write!(formatter, "{question:?}"),
+            Request::Menu(menu) => write!(formatter, "{menu:?}"),
             Request::Do(effect) => write!(formatter, "{effect:?}"),
             Request::Go(go) => write!(formatter, "{go:?}"),
         }
@@ -280,6 +344,11 @@ impl<'a, S: Screen> Context<'a, S> {
     /// Asks a question.
     pub fn question(&mut self, words: impl Into<String>, answers: Vec<(String, Option<S::Action>)>) {
         self.requests.push(Request::Question(Question { words: words.into(), answers, cursor: 0 }));
+    }
+
+    /// Opens a list to choose from, or to change things in.
+    pub fn menu(&mut self, title: impl Into<String>, rows: Vec<Row<S::Action>>, cursor: usize) {
+        self.requests.push(Request::Menu(Menu { title: title.into(), rows, cursor }));
     }
 
     pub fn effect(&mut self, effect: Effect) {

@@ -102,7 +102,7 @@ fn folders_standard_input_quiet_and_github() {
 
 #[test]
 fn the_explorer_shows_what_is_taken_of_a_budget() {
-    let mut state = State::new(vec![file("budgeted.yaml", BUDGETED)], 0, theme::DARK);
+    let mut state = State::new(vec![file("budgeted.yaml", BUDGETED)], 0, theme::dark());
     update(&mut state, Msg::Resize(120, 40));
     for screen in ["1", "4"] {
         press(&mut state, screen);

@@ -246,7 +246,7 @@ fn shades_say_shares_and_nothing_of_another_kind_is_written_over() {
 
 #[test]
 fn the_explorer_asks_for_a_path_whose_ending_says_as_what() {
-    let mut state = state(100, 30, theme::DARK);
+    let mut state = state(100, 30, theme::dark());
     press(&mut state, "/vgg16<enter>X");
     let shown = text(&painted(&state));
     assert!(shown.contains("Export as .svg, .html, .tex or .dot") && shown.contains("vgg16.svg"), "{shown}");

@@ -174,11 +174,11 @@ fn the_test_set_is_looked_at_when_training_has_finished() {
 
 #[test]
 fn the_explorer_says_a_thing_once_and_that_work_was_stopped() {
-    let mut state = state(120, 40, theme::DARK);
+    let mut state = state(120, 40, theme::dark());
     let stopped = || Msg::Ended { of: Some(Which::Compare), lane: Lane::Work, ended: Ok(Done::Stopped) };
     update(&mut state, stopped());
     update(&mut state, stopped());
-    assert_eq!(text(&painted(&state)).matches("stopped").count(), 1);
+    assert_eq!(text(&painted(&state)).matches("Stopped.").count(), 1);
     assert_eq!(state.toasts.len(), 1);
     // Hits are gone through in turn, and back.
     press(&mut state, "/block5.conv<enter>");

@@ -251,7 +251,7 @@ fn explorer(time: Duration) {
                         jkhlgGqQrstuvwxyzabcdefimnop123456?:/[]+-.,;=0789<><ctrl-c>";
     let keys: Vec<Key> = script(&KEYS.replace("<>", "")).expect("keys");
     for_a_while(time, |dice| {
-        let themes = [theme::DARK, theme::LIGHT, theme::SIXTEEN, theme::PLAIN];
+        let themes = [theme::dark(), theme::light(), theme::sixteen(), theme::plain()];
         let mut state = state(120, 40, themes[dice.random_range(0..4)]);
         for _ in 0..dice.random_range(20..200) {
             let msg = match dice.random_range(0..24) {

@@ -326,7 +326,7 @@ fn a_file_with_letters_that_cannot_be_seen_is_refused_where_they_stand() {
     let told = clean(&["check"], &run(folder.path(), &["check", "net.yaml"]));
     assert!(told.contains("net.yaml:2:9") && told.contains("cannot be seen, U+202E"), "{told}");
     // Where it is edited, too.
-    let mut state = state(120, 40, theme::DARK);
+    let mut state = state(120, 40, theme::dark());
     state.entries.push(file("net.yaml", text));
     state.selected = state.entries.len() - 1;
     press(&mut state, "4");
@@ -376,7 +376,7 @@ fn hostile_run() -> train::News {
 #[test]
 fn the_explorer_shows_text_of_others_as_escapes() {
     for (width, height) in [(120, 40), (80, 24), (40, 12)] {
-        let mut state = state(width, height, theme::DARK);
+        let mut state = state(width, height, theme::dark());
         let bundled = state.entries.len();
         state.entries.extend(hostile_entries());
         for entry in 0..3 {

@@ -303,7 +303,7 @@ fn in_the_explorer_a_file_of_others_runs_with_its_weights_and_is_saved_as_yaml()
     let (text, opened) = open::open(&library, &origin, &[]);
     assert!(matches!(opened, Opened::Graph(_)));
     assert!(text.as_ref().is_some_and(|text| text.starts_with("name: LeNet-5\n")), "{text:?}");
-    let mut state = State::new(vec![Entry::new(origin, text, opened)], 0, theme::DARK);
+    let mut state = State::new(vec![Entry::new(origin, text, opened)], 0, theme::dark());
     crate::explorer::update(&mut state, Msg::Resize(120, 40));
     let request = state.request().expect("it can run");
     assert!(matches!(request.weights, Weights::File(file) if file == path), "with the weights that it holds");

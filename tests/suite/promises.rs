@@ -372,7 +372,7 @@ fn a_bit_that_changes_anywhere_in_a_checkpoint_is_noticed() {
 #[test]
 fn the_row_with_the_cursor_is_always_seen() {
     for (width, height) in [(120, 40), (80, 24), (40, 12)] {
-        let mut state = state(width, height, theme::DARK);
+        let mut state = state(width, height, theme::dark());
         press(&mut state, "/vgg19<enter>1");
         for key in ["j", "<pagedown>", "<end>", "k", "<pageup>", "<home>"] {
             for _ in 0..30 {
@@ -394,7 +394,7 @@ fn the_row_with_the_cursor_is_always_seen() {
 
 #[test]
 fn a_second_click_folds_and_a_click_beside_an_overlay_only_closes_it() {
-    let mut state = state(120, 40, theme::DARK);
+    let mut state = state(120, 40, theme::dark());
     let rows = |state: &State| state.entry().expect("selected").rows().len();
     let row = || Action::Screen(screens::Action::Layers(layers::Action::Row(2)));
     let before = rows(&state);
@@ -421,7 +421,7 @@ fn a_second_click_folds_and_a_click_beside_an_overlay_only_closes_it() {
 
 #[test]
 fn what_is_told_goes_away_by_itself() {
-    let mut state = state(120, 40, theme::DARK);
+    let mut state = state(120, 40, theme::dark());
     update(&mut state, Msg::Complain("the disk is full".into()));
     update(&mut state, Msg::Tell("copied it".into()));
     assert!(text(&painted(&state)).contains("copied it"));
@@ -438,7 +438,7 @@ fn what_is_told_goes_away_by_itself() {
 
 #[test]
 fn a_run_that_was_read_does_not_take_the_place_of_the_one_that_is_trained() {
-    let mut state = state(120, 40, theme::DARK);
+    let mut state = state(120, 40, theme::dark());
     press(&mut state, "/vgg-mini<enter>6");
     press(&mut state, "<enter>");
     let shown = |id: &str| Shown::new(Path::new("runs").join(id), History::default(), About::default());

@@ -35,8 +35,19 @@ impl Screen {
         Self::open_at(tempfile::tempdir().expect("a folder"), &[], arguments, rows, cols)
     }
 
-    /// In the folder `home`/work, with the user's own folders in `home` too.
+    /// As somebody who opened it before: without the card of the first start.
     fn open_at(home: tempfile::TempDir, set: &[(&str, &str)], arguments: &[&str], rows: u16, cols: u16) -> Self {
+        let state = home.path().join("XDG_STATE_HOME/convlens");
+        std::fs::create_dir_all(&state).expect("a folder");
+        let remembered = state.join("explorer.json");
+        if !remembered.exists() {
+            std::fs::write(remembered, "{}").expect("written");
+        }
+        Self::open_first(home, set, arguments, rows, cols)
+    }
+
+    /// In the folder `home`/work, with the user's own folders in `home` too.
+    fn open_first(home: tempfile::TempDir, set: &[(&str, &str)], arguments: &[&str], rows: u16, cols: u16) -> Self {
         let work = home.path().join("work");
         std::fs::create_dir_all(work.join("architectures")).expect("a folder");
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
@@ -143,14 +154,35 @@ fn a_user_starts_looks_around_resizes_and_quits() {
     screen.press("/linear1\r");
     screen.shows("25088·4096 + 4096 = 102,764,544");
     screen.press("?");
-    screen.shows("All keys");
+    screen.shows("Keys (type to filter)");
     screen.press("\x1b");
     let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
     screen.master.resize(size).expect("resized");
     screen.parser.screen_mut().set_size(side(40), side(120));
     screen.shows("Architectures");
     // The escape came together with the new size; `q` right behind it would be Alt-q.
-    screen.until("no overview of keys", |shown| !shown.contents().contains("All keys"));
+    screen.until("no overview of keys", |shown| !shown.contents().contains("Keys (type to filter)"));
+    screen.press("q");
+    assert!(screen.closes().success());
+}
+
+#[test]
+fn the_first_start_offers_a_tour_once() {
+    let mut screen = Screen::open_first(home(), &[], &[], 24, 80);
+    screen.shows("A lens on convolutional networks");
+    screen.press("\r");
+    screen.shows("1/5 Where the numbers come from");
+    screen.press("\r");
+    screen.shows("2/5 What a layer sees");
+    // The escape alone: a letter right behind it would be typed with Alt.
+    screen.press("\x1b");
+    screen.until("no tour", |shown| !shown.contents().contains("2/5"));
+    screen.press("q");
+    assert!(screen.closes().success());
+    let home = std::mem::replace(&mut screen.home, tempfile::tempdir().expect("a folder"));
+    let mut screen = Screen::open_first(home, &[], &["mine"], 24, 80);
+    screen.shows("conv1 · conv");
+    assert!(!screen.parser.screen().contents().contains("A lens on"));
     screen.press("q");
     assert!(screen.closes().success());
 }
@@ -221,7 +253,7 @@ fn a_file_is_edited_saved_and_found_changed_by_others() {
     screen.press("\x1b[200~# note\r\x1b[201~");
     screen.shows("mine.yaml *");
     screen.press("\x13");
-    screen.shows("saved architectures/mine.yaml");
+    screen.shows("Saved architectures/mine.yaml");
     assert_eq!(std::fs::read_to_string(&path).expect("there"), format!("# note\n{NET}"));
     // Another program saves through a new name, as most editors do.
     let beside = path.with_extension("tmp");
@@ -248,15 +280,15 @@ fn unsaved_text_survives_a_kill_and_is_offered_back() {
     screen.ends();
     let home = std::mem::replace(&mut screen.home, tempfile::tempdir().expect("a folder"));
     let mut screen = Screen::open_at(home, &[], &["explore", "mine"], 24, 80);
-    screen.shows("was not saved last time");
+    screen.shows("were recovered");
     screen.press("4");
-    screen.shows("go on with it");
+    screen.shows("Keep editing them");
     screen.press("\r");
     screen.shows("# not saved yet");
     let file = screen.home.path().join("work/architectures/mine.yaml");
     assert_eq!(std::fs::read_to_string(&file).expect("there"), NET);
     screen.press("q");
-    screen.shows("leave and drop it");
+    screen.shows("Quit and discard them");
     screen.press("\x1b[B\x1b[B\r");
     assert!(screen.closes().success());
     let left = std::fs::read_dir(screen.home.path().join("XDG_STATE_HOME/convlens/unsaved")).expect("a folder");
@@ -278,7 +310,7 @@ fn the_users_own_editor_has_the_terminal_for_itself() {
     screen.press("qqq\r");
     screen.until("the explorer again", |screen| screen.alternate_screen() && screen.contents().contains("# qqq"));
     screen.press("D");
-    screen.shows("Go back to the text");
+    screen.shows("Discard your edits");
     screen.press("\x1b[B\r");
     screen.until("the saved text", |screen| !screen.contents().contains("# qqq"));
     screen.press("q");
@@ -340,9 +372,11 @@ fn training_screen_of(network: &str, recipe: &str) -> Screen {
     let mut screen = Screen::open_at(home, &[], &["explore", "small"], 30, 100);
     screen.shows("Small");
     screen.press("6");
-    screen.shows("trains small on synthetic");
+    screen.shows("to train small on synthetic");
     screen.press("o");
-    screen.shows("Recipe:");
+    screen.shows("Recipe and charts");
+    screen.press("j\r");
+    screen.shows("Recipe: epochs=10");
     screen.press(recipe);
     screen.press("\r");
     screen.shows(recipe.split(' ').next().unwrap_or_default());
@@ -371,15 +405,19 @@ fn a_run_is_begun_paused_stepped_stopped_and_kept() {
     screen.shows("validation");
     screen.press(" ");
     screen.shows("paused");
-    screen.press("s");
+    screen.press(".");
     screen.press("q");
-    screen.shows("small-1 is being trained");
+    screen.shows("small-1 is training.");
     screen.press("\x1b");
-    screen.until("no question", |shown| !shown.contents().contains("is being trained"));
+    screen.until("no question", |shown| !shown.contents().contains("is training."));
     screen.press("x");
+    screen.shows("Stop small-1 after this step?");
+    screen.press("\r");
     screen.shows("stopped at step");
     assert_eq!(summary(&screen)["status"], "stopped");
-    screen.press("f");
+    screen.press(" ");
+    screen.shows("Resume small-1?");
+    screen.press("\r");
     screen.until("training on", |shown| shown.contents().contains("small-1  training"));
     screen.press("qj\r");
     assert!(screen.closes().success());
@@ -402,10 +440,10 @@ fn leaving_a_long_step_says_what_is_waited_for_and_ctrl_c_ends_it_at_once() {
         std::thread::sleep(Duration::from_millis(5));
     }
     screen.press("q");
-    screen.shows("small-1 is being trained");
+    screen.shows("small-1 is training.");
     screen.press("j\r");
     // On the screen that was there before, with the terminal given back.
-    screen.shows("stopping after this step and saving the run");
+    screen.shows("Stopping after this step and saving the run");
     assert!(!screen.parser.screen().alternate_screen());
     let began = Instant::now();
     screen.press("\x03");
@@ -440,8 +478,8 @@ fn closing_the_terminal_in_the_middle_of_a_forward_run_leaves_nothing_running() 
     let mut screen = Screen::open(&["explore", "vgg-mini"], 24, 80);
     screen.shows("VGG-mini");
     screen.press("5");
-    screen.shows("runs the network");
-    screen.press("u");
+    screen.shows("to run the network");
+    screen.press("oj\r");
     screen.shows("Runs; the median counts");
     // Ctrl-U clears the number that is offered; a setting that was typed is run at once.
     screen.press("\x1510000\r");

@@ -6,6 +6,7 @@ use image::{Rgb, RgbImage};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::common::{project, stdout};
+use crate::screens::PICTURES;
 
 const NET: &str = "input: [3, 16, 16]\nclasses: 4\nlayers: [conv3-4, relu, maxpool, flatten, fc-classes]\n";
 
@@ -53,8 +54,8 @@ fn folder() -> tempfile::TempDir {
 fn pages() -> Vec<(String, String)> {
     let mut names = vec!["README.md".to_string()];
     let docs = std::fs::read_dir(project("docs")).expect("the pages");
-    let mut more: Vec<String> =
-        docs.map(|page| format!("docs/{}", page.expect("a page").file_name().to_string_lossy())).collect();
+    let found = docs.map(|page| format!("docs/{}", page.expect("a page").file_name().to_string_lossy()));
+    let mut more: Vec<String> = found.filter(|name| name.ends_with(".md")).collect();
     more.sort();
     names.append(&mut more);
     names.into_iter().map(|name| (name.clone(), std::fs::read_to_string(project(&name)).expect("a page"))).collect()
@@ -148,15 +149,24 @@ fn the_table_of_kinds_is_what_the_program_prints() {
     assert!(readme.contains(&stdout(&["kinds", "--format", "markdown"])));
 }
 
+/// Each picture of a screen stands on a page for both kinds of background, and each that stands there is drawn by a test.
 #[test]
-fn the_readmes_pictures_are_the_screens_as_they_are() {
-    let readme: String = pages().into_iter().map(|(_, text)| text).collect();
-    let names =
-        ["explorer__layers", "explorer__field", "explorer__compare", "explorer__edit", "training_screen__train"];
-    for name in names {
-        let path = format!("tests/suite/snapshots/suite__{name}-80x24.snap");
-        let snapshot = std::fs::read_to_string(project(&path)).expect("the snapshot");
-        let screen = snapshot.splitn(3, "---\n").nth(2).expect("a screen");
-        assert!(readme.contains(&format!("```text\n{}\n```", screen.trim_end())), "{name}");
+fn the_pages_show_every_picture_that_is_drawn() {
+    let mut shown: Vec<String> = Vec::new();
+    for (name, text) in pages() {
+        let root = if name.starts_with("docs/") { "" } else { "docs/" };
+        for (way, ground) in [("srcset=\"", "dark"), ("src=\"", "light")] {
+            for path in text.split(way).skip(1).filter_map(|rest| rest.split('"').next()) {
+                let picture = path.strip_prefix(&format!("{root}screens/")).unwrap_or_else(|| panic!("{name}: {path}"));
+                let drawn = picture.strip_suffix(&format!("-{ground}.svg")).unwrap_or_else(|| panic!("{name}: {path}"));
+                assert!(PICTURES.contains(&drawn), "{name}: {path} is drawn by nobody");
+                shown.push(picture.to_string());
+            }
+        }
+    }
+    for name in PICTURES {
+        for ground in ["dark", "light"] {
+            assert!(shown.contains(&format!("{name}-{ground}.svg")), "no page shows {name} on {ground} ground");
+        }
     }
 }

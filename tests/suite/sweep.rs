@@ -263,12 +263,12 @@ fn text_of(state: &State) -> String {
 #[test]
 fn the_explorer_walks_through_variants_and_opens_one() {
     for (width, height) in [(120, 40), (80, 24)] {
-        let mut state = state(width, height, theme::DARK);
+        let mut state = state(width, height, theme::dark());
         state.selected = state.entries.iter().position(|entry| entry.id == "vgg11").expect("bundled");
         press(&mut state, "3vv");
-        assert!(text(&painted(&state)).contains("a asks what is varied"), "{}", text(&painted(&state)));
+        assert!(text(&painted(&state)).contains("i asks what is varied"), "{}", text(&painted(&state)));
         // What cannot be read is told in the prompt, and stays there to be changed.
-        press(&mut state, "aconv<enter>");
+        press(&mut state, "iconv<enter>");
         assert!(text(&painted(&state)).contains("there is no `=`"), "{}", text(&painted(&state)));
         let spawn = spawned(press(&mut state, "<ctrl-u>conv.kernel=3,5 block3.*.out=128,256<enter>"));
         work(&mut state, spawn);
@@ -293,7 +293,7 @@ fn the_explorer_walks_through_variants_and_opens_one() {
         // A change that is not saved is not written over.
         press(&mut state, "3<enter>");
         assert_eq!(state.screen, Which::Compare);
-        assert!(text_of(&state).contains("has changes that are not saved"), "{}", text_of(&state));
+        assert!(text_of(&state).contains("has unsaved changes"), "{}", text_of(&state));
         // Where no variant is a network the reason is told, and what was there stays.
         let before = state.screens.compare.sweep.of.as_ref().map(|own| own.variants.len());
         let base = state.screens.compare.sweep.of.as_ref().expect("swept").plan.bases.clone();
@@ -302,7 +302,7 @@ fn the_explorer_walks_through_variants_and_opens_one() {
             Plan { bases: base, varies, random: None, seed: 0, budget: Default::default(), measure: None, train: None };
         let none = Sweep::new(&Library::new(None), plan, |_| true).expect("sound").expect("not stopped");
         news(&mut state, News::Compare(compare::News::Swept(Arc::new(none))));
-        assert!(text_of(&state).contains("none of the variants is a network"), "{}", text_of(&state));
+        assert!(text_of(&state).contains("None of the variants is a network"), "{}", text_of(&state));
         assert_eq!(state.screens.compare.sweep.of.as_ref().map(|own| own.variants.len()), before);
         // What was changed on the disk since is told, and not taken back.
         let at = state.selected;

@@ -23,7 +23,7 @@ fn news(state: &mut State, news: News) -> Vec<Task> {
 }
 
 /// A run of vgg-mini that began and told `steps` steps of a falling, noisy loss, an epoch every hundred.
-fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
+pub fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
     let mut state = state(width, height, theme);
     press(&mut state, "/vgg-mini<enter>6");
     let begin = state.screens.train.begin(&state.model).expect("a network");
@@ -72,17 +72,17 @@ fn training(width: u16, height: u16, theme: theme::Theme, steps: u64) -> State {
 #[test]
 fn the_training_screen_at_three_sizes() {
     for (width, height) in SIZES {
-        let state = training(width, height, theme::DARK, 400);
+        let state = training(width, height, theme::dark(), 400);
         insta::assert_snapshot!(format!("train-{width}x{height}"), text(&painted(&state)));
     }
-    let mut before = state(80, 24, theme::DARK);
+    let mut before = state(80, 24, theme::dark());
     press(&mut before, "/vgg-mini<enter>6");
     insta::assert_snapshot!("train-before", text(&painted(&before)));
 }
 
 #[test]
 fn keys_steer_the_run_and_nothing_else_does() {
-    let mut state = training(120, 40, theme::DARK, 50);
+    let mut state = training(120, 40, theme::dark(), 50);
     let told = |state: &mut State, keys: &str| {
         assert!(press(state, keys).is_empty(), "it is told at once");
         state.screens.train.live.as_ref().and_then(|live| live.told)
@@ -90,21 +90,31 @@ fn keys_steer_the_run_and_nothing_else_does() {
     assert_eq!(told(&mut state, "<space>"), Some(Command::Pause));
     news(&mut state, News::Events(vec![Event::Paused(true)]));
     assert!(text(&painted(&state)).contains("paused"));
-    assert_eq!(told(&mut state, "s"), Some(Command::Step));
+    assert_eq!(told(&mut state, "."), Some(Command::Step));
     assert_eq!(told(&mut state, "<space>"), Some(Command::Resume));
-    assert_eq!(told(&mut state, "t"), Some(Command::LowerRate));
-    assert_eq!(told(&mut state, "c"), Some(Command::Checkpoint));
+    // What cannot be undone by itself asks first, and can be taken back.
+    assert_eq!(told(&mut state, "t"), Some(Command::Resume), "asked, not told");
+    assert!(
+        text(&painted(&state)).contains("Learning rate 3e-2 → 3e-3 from the next step?"),
+        "{}",
+        text(&painted(&state))
+    );
+    assert_eq!(told(&mut state, "<enter>"), Some(Command::LowerRate));
+    assert_eq!(told(&mut state, "T<enter>"), Some(Command::RaiseRate));
+    assert_eq!(told(&mut state, "<ctrl-s>"), Some(Command::Checkpoint));
     assert!(press(&mut state, "<enter>").is_empty(), "a second run does not begin beside the first");
     assert!(press(&mut state, "q").is_empty(), "leaving asks first");
-    assert!(text(&painted(&state)).contains("vgg-mini-1 is being trained"));
+    assert!(text(&painted(&state)).contains("vgg-mini-1 is training"));
     assert_eq!(done(press(&mut state, "<down><enter>")), Effect::Quit);
-    assert_eq!(done(press(&mut state, "x")), Effect::Stop(Lane::Training));
+    assert!(press(&mut state, "x<esc>").is_empty(), "stopping asks");
+    assert_eq!(done(press(&mut state, "x<enter>")), Effect::Stop(Lane::Training));
     assert!(text(&painted(&state)).contains("stopping after this step"));
     news(&mut state, News::Ended(Ok("stopped at step 50".into())));
     let shown = text(&painted(&state));
     assert!(shown.contains("stopped at step 50") && shown.contains("Loss"), "the dashboard stays: {shown}");
     assert!(press(&mut state, "<space>").is_empty());
-    assert_eq!(spawned(press(&mut state, "f")).lane, Lane::Training);
+    assert!(text(&painted(&state)).contains("Resume vgg-mini-1?"), "{}", text(&painted(&state)));
+    assert_eq!(spawned(press(&mut state, "<enter>")).lane, Lane::Training);
     let failed = news(&mut state, News::Ended(Err("the disk is full".into())));
     assert_eq!(spawned(failed).lane, Lane::Listing);
     assert!(text(&painted(&state)).contains("the disk is full"));
@@ -112,20 +122,22 @@ fn keys_steer_the_run_and_nothing_else_does() {
 
 #[test]
 fn what_is_not_finite_is_marked_and_a_spike_stays() {
-    let mut state = training(120, 40, theme::DARK, 400);
+    let mut state = training(120, 40, theme::dark(), 400);
     let spike =
         Step { step: 401, epoch: 5, loss: 40.0, accuracy: 0.1, lr: 0.03, images: 64, time: Duration::from_millis(80) };
     news(&mut state, News::Events(vec![Event::Step(spike)]));
     let shown = text(&painted(&state));
     assert!(shown.contains('✗'), "{shown}");
-    assert!(shown.contains("42.00"), "the axis reaches the spike: {shown}");
-    press(&mut state, "L");
+    assert!(shown.contains('▲') && !shown.contains(" 40.00│"), "the spike is cut, and marked: {shown}");
+    press(&mut state, "ojjjj<enter><esc>");
+    assert!(text(&painted(&state)).contains(" 40.00│"), "asked for, the axis reaches it: {}", text(&painted(&state)));
+    press(&mut state, "ojj<enter><esc>");
     assert!(text(&painted(&state)).contains("log scale"));
 }
 
 #[test]
 fn the_cursor_reads_off_values_and_goes_away_past_the_end() {
-    let mut state = training(120, 40, theme::DARK, 400);
+    let mut state = training(120, 40, theme::dark(), 400);
     press(&mut state, "<left>");
     assert!(text(&painted(&state)).contains("step 400  "));
     press(&mut state, "<left><left>");
@@ -137,7 +149,7 @@ fn the_cursor_reads_off_values_and_goes_away_past_the_end() {
 
 #[test]
 fn images_of_the_validation_set_carry_what_they_are_taken_for() {
-    let mut state = training(120, 40, theme::PLAIN, 100);
+    let mut state = training(120, 40, theme::plain(), 100);
     let image = |label, class| Judged { pixels: vec![0.8; 28 * 28], label, class, probability: 0.9 };
     let images = vec![image(0, 0), image(1, 0)];
     news(&mut state, News::Events(vec![Event::Samples { step: 100, images }]));
@@ -148,11 +160,19 @@ fn images_of_the_validation_set_carry_what_they_are_taken_for() {
 
 #[test]
 fn data_and_recipe_are_typed_and_checked() {
-    let mut state = state(120, 40, theme::DARK);
-    press(&mut state, "6o");
+    let mut state = state(120, 40, theme::dark());
+    press(&mut state, "/lenet5<enter>6oj<enter>");
     assert!(press(&mut state, "speed=3<enter>").is_empty());
     assert!(text(&painted(&state)).contains("no key `speed`"), "it stays open to be mended");
-    press(&mut state, "<ctrl-u>epochs=2 lr=0.5<enter>i");
+    press(&mut state, "<ctrl-u>epochs=2 lr=0.5<enter>");
+    // The form says what differs from the default, and changes one field.
+    press(&mut state, "o");
+    let form = text(&painted(&state));
+    assert!(form.contains("● lr") && form.contains("0.5") && form.contains("(default 0.01)"), "{form}");
+    press(&mut state, "jjjjjjjj<enter>16<enter>");
+    assert!(text(&painted(&state)).contains("● batch"), "{}", text(&painted(&state)));
+    assert_eq!(state.screens.train.words, "epochs=2 lr=0.5 batch=16");
+    press(&mut state, "<esc>i");
     press(&mut state, "<ctrl-u>mnist<enter>");
     assert!(text(&painted(&state)).contains("expected `synthetic`"));
     press(&mut state, "<ctrl-u>idx:nowhere<enter>");
@@ -185,11 +205,11 @@ fn verdict() -> Verdict {
 
 #[test]
 fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
-    let mut state = training(120, 40, theme::DARK, 50);
-    assert!(press(&mut state, "J").is_empty(), "not while it learns");
+    let mut state = training(120, 40, theme::dark(), 50);
+    assert!(press(&mut state, "f").is_empty(), "not while it learns");
     assert!(text(&painted(&state)).contains("once it has ended"));
     news(&mut state, News::Ended(Ok("ended".into())));
-    assert_eq!(spawned(press(&mut state, "J")).what, "judging");
+    assert_eq!(spawned(press(&mut state, "f")).what, "judging");
     let judged = News::Judged { folder: "runs/vgg-mini-1".into(), verdict: Box::new(verdict()) };
     news(&mut state, judged);
     for (width, height) in SIZES {
@@ -204,7 +224,7 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
         assert!(!shown.contains('\u{1b}'), "{shown}");
     }
     update(&mut state, Msg::Resize(120, 40));
-    assert_eq!(spawned(press(&mut state, "u")).what, "reading the run");
+    assert_eq!(spawned(press(&mut state, "w")).what, "reading the run");
     let listed = Origin::Bundled("vgg-mini");
     let usable = |text: &str| {
         let origin = Origin::File("runs/vgg-mini-1/architecture.yaml".into());
@@ -242,10 +262,10 @@ fn a_run_that_has_ended_is_judged_and_its_best_weights_are_used() {
 
 #[test]
 fn published_weights_are_fetched_once_their_size_is_known_and_wanted() {
-    let mut state = state(120, 40, theme::DARK);
+    let mut state = state(120, 40, theme::dark());
     press(&mut state, "/vgg-mini<enter>5");
     assert!(press(&mut state, "P").is_empty());
-    assert!(text(&painted(&state)).contains("no published weights are known for vgg-mini"));
+    assert!(text(&painted(&state)).contains("No published weights are known for vgg-mini"));
     press(&mut state, "/resnet18<enter>5");
     assert_eq!(spawned(press(&mut state, "P")).what, "asking the hub");
     let origin = Origin::Bundled("resnet18");
@@ -267,11 +287,11 @@ fn published_weights_are_fetched_once_their_size_is_known_and_wanted() {
 
 #[test]
 fn every_size_can_be_drawn_while_training() {
-    for theme in [theme::DARK, theme::PLAIN] {
+    for theme in [theme::dark(), theme::plain()] {
         let mut state = training(120, 40, theme, 300);
         let images = vec![Judged { pixels: vec![0.5; 28 * 28], label: 0, class: 1, probability: 0.4 }];
         news(&mut state, News::Events(vec![Event::Samples { step: 300, images }]));
-        for script in ["", "v", "v", "v", "L<left>"] {
+        for script in ["", "v", "v", "v", "<left>"] {
             press(&mut state, script);
             for (height, width) in
                 (0..=60).step_by(5).flat_map(|height| (0..=200).step_by(7).map(move |width| (height, width)))
@@ -285,7 +305,7 @@ fn every_size_can_be_drawn_while_training() {
 
 #[test]
 fn a_million_steps_stay_quick_to_draw() {
-    let state = training(120, 40, theme::DARK, 1_000_000);
+    let state = training(120, 40, theme::dark(), 1_000_000);
     let shown = state.screens.train.shown.as_ref().expect("a run");
     assert!(shown.history.loss.buckets().len() <= 4096, "memory stays bounded");
     assert!(text(&painted(&state)).contains("1,000,000"));

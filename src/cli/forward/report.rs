@@ -51,10 +51,7 @@ impl Work<'_> {
                 Cell::Share(statistics.zero_fraction, 0),
             ]
         });
-        let mut table = Table::new(columns, rows);
-        if let (Format::Table, Some(width)) = (self.context.common.format, output::terminal_width()) {
-            table.narrow(width, &["std", "zeros", "kind", "mean", "by", "GFLOP/s"]);
-        }
+        let table = Table::new(columns, rows).may_drop(&["std", "zeros", "kind", "mean", "by", "GFLOP/s"]);
         if self.args.trace && matches!(self.context.common.format, Format::Csv | Format::Markdown) {
             // Their one table is of the layers.
             self.traced(first).iter().for_each(|line| self.context.say(line));

@@ -1,7 +1,7 @@
 //! Colours of boxes: by kind, or by what a layer costs.
 
-use super::label::Family;
 use super::parts::{Group, Node, Part};
+use crate::graph::family::Family;
 use crate::graph::{Graph, Layer};
 
 /// What a picture's colours say.

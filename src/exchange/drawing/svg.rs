@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::label::Family;
 use super::layout::{Drawing, Shape, Style, drawing, width_of};
 use super::parts::Part;
 use super::shade::{Painter, Shade, colour, heat};
 use crate::graph::Graph;
+use crate::graph::family::Family;
 use crate::graph::figures::short;
 use crate::visible::xml;
 

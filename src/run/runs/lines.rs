@@ -23,7 +23,13 @@ pub fn event(event: &Event) -> Option<Value> {
 
 /// What a learning rate that was divided is told in.
 pub fn rate_words(rate: f64, by: &str) -> String {
-    format!("learning rate divided by 10 ({by}): {rate} of the schedule's")
+    // A multiple of ten that was divided out and in again has rounded.
+    let share = (rate * 1e12).round() / 1e12;
+    let who = if by == "user" { "by you" } else { by };
+    match share {
+        1.0 => format!("learning rate back to the schedule's ({who})"),
+        _ => format!("learning rate is {share} of the schedule's now ({who})"),
+    }
 }
 
 /// How a run ended, on stdout and in its metrics.

@@ -91,7 +91,10 @@ pub enum Command {
     Resume,
     /// One step, then pause.
     Step,
+    /// Divides the learning rate by 10.
     LowerRate,
+    /// Takes a division back: ten times the rate, up to the schedule's own.
+    RaiseRate,
     Checkpoint,
 }
 

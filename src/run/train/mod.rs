@@ -355,8 +355,11 @@ impl Training<'_> {
                     let _ = on(Event::Paused(true));
                     return Ok(false);
                 }
-                Some(Command::LowerRate) => {
-                    self.progress.rate /= 10.0;
+                Some(command @ (Command::LowerRate | Command::RaiseRate)) => {
+                    self.progress.rate = match command {
+                        Command::LowerRate => self.progress.rate / 10.0,
+                        _ => (self.progress.rate * 10.0).min(1.0),
+                    };
                     self.tell_rate(step, "user", on)?;
                     // What was asked for by hand is not to be asked for again after a kill.
                     self.keep(session, on)?;

@@ -87,7 +87,10 @@ pub fn moved(at: usize, by: isize, count: usize) -> usize {
 
 /// First visible row of `count` in a pane of `height` rows, so that the cursor is seen.
 pub fn scrolled(offset: usize, cursor: usize, height: usize, count: usize) -> usize {
-    let height = height.max(1);
+    // What is hidden behind another pane stays as it was.
+    if height == 0 {
+        return offset;
+    }
     let offset = offset.min(cursor).max((cursor + 1).saturating_sub(height));
     offset.min(count.saturating_sub(height))
 }

@@ -38,11 +38,16 @@ pub struct KeyMap<A> {
     rows: Vec<Bound<A>>,
     groups: Vec<Group>,
     together: Vec<Together>,
+    /// Names that there were, by group, and where what they did is now.
+    gone: &'static [Gone],
 }
 
+/// A name that a user's file may still have: its group, and where what it did is now.
+pub type Gone = (&'static str, &'static str, &'static str);
+
 impl<A: Clone> KeyMap<A> {
-    pub fn new(rows: Vec<Bound<A>>, groups: Vec<Group>, together: Vec<Together>) -> Self {
-        KeyMap { rows, groups, together }
+    pub fn new(rows: Vec<Bound<A>>, groups: Vec<Group>, together: Vec<Together>, gone: &'static [Gone]) -> Self {
+        KeyMap { rows, groups, together, gone }
     }
 
     /// The table changed by a user's text, called `name` in what is said about it:
@@ -103,7 +108,10 @@ impl<A: Clone> KeyMap<A> {
                     let words = format!("there is no `{}` in {}", row.key, group.name);
                     let problem = Problem::new(row.key_mark, words, format!("expected one of {}", names.join(", ")));
                     let elsewhere = self.rows.iter().find(|own| own.name == row.key);
-                    let elsewhere = elsewhere.map(|own| format!("`{}` is in `{}`", own.name, own.group));
+                    let gone = self.gone.iter().find(|(of, name, _)| (*of, *name) == (group.name, row.key.as_str()));
+                    let elsewhere = gone
+                        .map(|(.., place)| format!("it is {place} now"))
+                        .or_else(|| elsewhere.map(|own| format!("`{}` is in `{}`", own.name, own.group)));
                     problems.push(problem.help(elsewhere.or_else(|| did_you_mean(&row.key, names))));
                     continue;
                 };
@@ -175,22 +183,6 @@ impl<A: Clone> KeyMap<A> {
     /// Whether characters are text in a group.
     pub fn is_typed_in(&self, group: &str) -> bool {
         self.groups.iter().any(|own| own.name == group && own.is_typed_in)
-    }
-
-    /// Every line of the overview: headings, and keys with what they do; the groups that apply here first.
-    pub fn overview(&self, here: &[&'static str]) -> Vec<(String, String)> {
-        let mut lines = Vec::new();
-        let others = self.groups.iter().map(|group| group.name).filter(|name| !here.contains(name));
-        for group in here.iter().copied().chain(others) {
-            if !lines.is_empty() {
-                lines.push((String::new(), String::new()));
-            }
-            lines.push((group.to_string(), String::new()));
-            for bound in self.rows(group) {
-                lines.push((format!("  {}", bound.shown()), bound.words.to_string()));
-            }
-        }
-        lines
     }
 }
 

@@ -42,7 +42,7 @@ pub const COLUMNS: [Look; 12] = [
     look(Column::Params, "params", "parameters", 11, true),
     look(Column::ParamShare, "of all", "share of all parameters", 6, true),
     look(Column::Macs, "MACs", "multiply-adds", 7, true),
-    look(Column::Bar, "", "share of all MACs as a bar", 8, false),
+    look(Column::Bar, "", "share of all MACs as a bar, or of what is sorted by", 8, false),
     look(Column::Share, "share", "share of all MACs", 5, true),
     look(Column::Memory, "memory", "bytes of the output", 8, true),
     look(Column::Field, "field", "receptive field", 5, true),
@@ -61,6 +61,11 @@ pub const USUAL: [Column; 8] = [
     Column::Field,
 ];
 
+/// Shown too where there is much room and nothing else was chosen.
+const MORE: [Column; 3] = [Column::Input, Column::ParamShare, Column::Memory];
+/// Columns of a window from which on there is much room.
+const MUCH: usize = 125;
+
 /// What goes first where there is no room.
 const GIVEN_UP: [Column; 10] = [
     Column::Bar,
@@ -78,7 +83,10 @@ const NAME_WIDTH: usize = 20;
 
 /// The columns of `chosen` that fit beside a readable name, and what is left for the name.
 pub fn fitting(chosen: &[Column], width: usize) -> (usize, Vec<&'static Look>) {
-    let mut shown: Vec<&Look> = COLUMNS.iter().filter(|look| chosen.contains(&look.column)).collect();
+    let is_usual = chosen.len() == USUAL.len() && USUAL.iter().all(|column| chosen.contains(column));
+    let more = if is_usual && width >= MUCH { &MORE[..] } else { &[] };
+    let is_shown = |column| chosen.contains(column) || more.contains(column);
+    let mut shown: Vec<&Look> = COLUMNS.iter().filter(|look| is_shown(&look.column)).collect();
     let taken = |shown: &[&Look]| shown.iter().map(|look| look.width + 1).sum::<usize>();
     for column in GIVEN_UP {
         if taken(&shown) + NAME_WIDTH <= width {
@@ -99,6 +107,21 @@ pub struct Sort {
 
 /// The columns that rows can be sorted by, in the order in which they are offered.
 const SORTED_BY: [Column; 5] = [Column::Params, Column::Macs, Column::Memory, Column::Output, Column::Field];
+
+/// The order by a column that is chosen: its largest first, then its smallest, then as built. Only numbers sort.
+pub fn by(sort: Option<Sort>, column: Column) -> Option<Sort> {
+    let column = match column {
+        Column::Bar | Column::Share => Column::Macs,
+        Column::ParamShare => Column::Params,
+        other => other,
+    };
+    match sort {
+        _ if !SORTED_BY.contains(&column) => sort,
+        Some(own) if own.column == column && own.smallest_first => None,
+        Some(own) if own.column == column => Some(Sort { column, smallest_first: true }),
+        _ => Some(Sort { column, smallest_first: false }),
+    }
+}
 
 /// The next order: through the columns that are shown, then the network's own.
 pub fn next(sort: Option<Sort>, chosen: &[Column]) -> Option<Sort> {
@@ -122,10 +145,27 @@ impl Sort {
         }
     }
 
+    /// The share of all that a row has, from 0 to 1; for shapes and fields of the largest.
+    pub fn share(self, network: &Graph, layers: std::ops::Range<usize>) -> f64 {
+        let all = match self.column {
+            Column::Params | Column::ParamShare => u128::from(network.totals.params),
+            Column::Memory => network.layers.iter().map(|layer| u128::from(layer.output_bytes())).sum(),
+            Column::Output | Column::Field => {
+                (0..network.layers.len()).map(|at| self.key(network, at..at + 1)).max().unwrap_or(0)
+            }
+            _ => u128::from(network.totals.macs),
+        };
+        self.key(network, layers) as f64 / all.max(1) as f64
+    }
+
+    /// The column's heading.
+    pub fn heading(self) -> &'static str {
+        COLUMNS.iter().find(|look| look.column == self.column).map_or("", |look| look.heading)
+    }
+
     /// `MACs ↓`.
     pub fn words(self) -> String {
-        let heading = COLUMNS.iter().find(|look| look.column == self.column).map_or("", |look| look.heading);
-        format!("{heading} {}", if self.smallest_first { "↑" } else { "↓" })
+        format!("{} {}", self.heading(), if self.smallest_first { "↑" } else { "↓" })
     }
 }
 

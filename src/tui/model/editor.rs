@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ratatui::style::Style;
-use ratatui_textarea::{CursorMove, DataCursor, TextArea};
+use ratatui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
 use super::shown::Shown;
 use crate::graph::{Graph, compare};
@@ -64,6 +64,10 @@ pub struct Editor {
     pub on_disk: Option<String>,
     /// Whether keys type.
     pub typing: bool,
+    /// How many changes of the area each step is that undo takes back: a word is one.
+    steps: Vec<usize>,
+    undone: Vec<usize>,
+    in_word: bool,
 }
 
 impl Editor {
@@ -85,6 +89,9 @@ impl Editor {
             completion: None,
             on_disk: None,
             typing: false,
+            steps: Vec::new(),
+            undone: Vec::new(),
+            in_word: false,
         };
         editor.dress(theme);
         editor
@@ -124,23 +131,41 @@ impl Editor {
         self.changed = self.text() != self.saved;
     }
 
-    /// Undoes a step; true if there was one. [`Editor::replace`] is two for the editor, with nothing between them: that
-    /// is passed over.
-    pub fn undo(&mut self) -> bool {
-        let undone = self.area.undo();
-        if undone && self.area.is_empty() {
-            self.area.undo();
+    /// Notes changes that were made to the area, as one step; letters that follow each other are one together. True, for whoever
+    /// goes on with that there was a change.
+    pub fn note(&mut self, changes: usize, is_letter: bool) -> bool {
+        if changes > 0 {
+            self.undone.clear();
+            match self.steps.last_mut().filter(|_| is_letter && self.in_word) {
+                Some(last) => *last += changes,
+                None => self.steps.push(changes),
+            }
+            self.in_word = is_letter;
         }
-        undone
+        true
+    }
+
+    /// The cursor went elsewhere: what is typed there is another word.
+    pub fn word_ends(&mut self) {
+        self.in_word = false;
+    }
+
+    /// Undoes a step; true if there was one.
+    pub fn undo(&mut self) -> bool {
+        self.in_word = false;
+        let Some(count) = self.steps.pop() else { return false };
+        let undone = (0..count).filter(|_| self.area.undo()).count();
+        self.undone.push(count);
+        undone > 0
     }
 
     /// The step undone last, again.
     pub fn redo(&mut self) -> bool {
-        let redone = self.area.redo();
-        if redone && self.area.is_empty() {
-            self.area.redo();
-        }
-        redone
+        self.in_word = false;
+        let Some(count) = self.undone.pop() else { return false };
+        let redone = (0..count).filter(|_| self.area.redo()).count();
+        self.steps.push(count);
+        redone > 0
     }
 
     /// Another text in place of this one, as one step that can be undone.
@@ -148,8 +173,9 @@ impl Editor {
         let yank = self.area.yank_text();
         let DataCursor(row, column) = self.area.cursor();
         self.area.select_all();
-        self.area.cut();
-        self.area.insert_str(text.replace("\r\n", "\n"));
+        let cut = self.area.cut();
+        let inserted = self.area.insert_str(text.replace("\r\n", "\n"));
+        self.note(usize::from(cut) + usize::from(inserted), false);
         self.area.set_yank_text(yank);
         self.go_to(row, column);
         self.touched();
@@ -186,6 +212,7 @@ fn area(text: &str, crlf: bool) -> TextArea<'static> {
     });
     let mut area = TextArea::new(lines.collect());
     area.set_tab_length(2);
+    area.set_wrap_mode(WrapMode::WordOrGlyph);
     area.set_max_histories(1000);
     area
 }
@@ -198,7 +225,7 @@ mod tests {
     #[test]
     fn a_text_comes_back_byte_for_byte() {
         for text in ["", "a: 1", "a: 1\n", "a: 1\r\nb: 2\r\n", "\n\n", "ünïcode: 層\n"] {
-            let editor = Editor::new(text, &theme::PLAIN);
+            let editor = Editor::new(text, &theme::plain());
             assert_eq!(editor.text(), text);
             assert!(!editor.is_changed());
         }
@@ -206,7 +233,7 @@ mod tests {
 
     #[test]
     fn replacing_the_text_can_be_undone() {
-        let mut editor = Editor::new("a: 1\n", &theme::PLAIN);
+        let mut editor = Editor::new("a: 1\n", &theme::plain());
         editor.replace("b: 2\nc: 3\n");
         assert_eq!((editor.text().as_str(), editor.is_changed()), ("b: 2\nc: 3\n", true));
         assert!(editor.undo());
@@ -215,7 +242,7 @@ mod tests {
         assert!(editor.redo());
         editor.touched();
         assert_eq!((editor.text().as_str(), editor.is_changed()), ("b: 2\nc: 3\n", true));
-        let mut untouched = Editor::new("", &theme::PLAIN);
+        let mut untouched = Editor::new("", &theme::plain());
         assert!(!untouched.undo() && !untouched.redo());
     }
 }

@@ -11,6 +11,7 @@ use crate::graph::lints::Lint;
 use crate::graph::{Graph, Layer};
 use crate::spec::Origin;
 use crate::spec::problem::Report;
+use crate::tui::input::scrolled;
 
 /// What came of reading an architecture.
 #[derive(Debug, Clone)]
@@ -176,6 +177,13 @@ impl Entry {
 
     pub fn row(&self) -> Option<&Row> {
         self.rows.get(self.cursor)
+    }
+
+    /// Scrolls so that the cursor is seen among so many rows.
+    pub fn keep_in_view(&mut self, visible: usize) {
+        let count = self.rows.len();
+        self.cursor = self.cursor.min(count.saturating_sub(1));
+        self.offset = scrolled(self.offset, self.cursor, visible, count);
     }
 
     /// Moves the cursor to the row of a layer, or to the block that hides it.

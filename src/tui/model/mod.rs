@@ -171,16 +171,16 @@ impl Model {
         let words = match self.marked.iter().position(|own| *own == origin) {
             Some(at) => {
                 self.marked.remove(at);
-                format!("{id} is no longer marked")
+                format!("Unmarked {id}.")
             }
             None if self.marked.len() == MOST_MARKED => {
-                format!("{MOST_MARKED} are marked already; take one away first")
+                format!("At most {MOST_MARKED} can be compared. Unmark one first.")
             }
             None => {
                 self.marked.push(origin);
                 match self.marked.len() {
-                    1 => format!("{id} is marked; mark another, then 3 compares them"),
-                    count => format!("{id} is marked, {count} in all; 3 compares them"),
+                    1 => format!("Marked {id}. Mark another, then press 3 to compare."),
+                    count => format!("Marked {id}, {count} in all. Press 3 to compare."),
                 }
             }
         };

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod edit;
 pub mod field;
 pub mod forward;
+pub mod glossary;
 pub mod layers;
 pub mod train;
 pub mod unreadable;
@@ -51,6 +52,7 @@ fn within<S: Member>(screen: &mut S, setting: Setting, act: impl FnOnce(&mut S, 
             let answers = answers.into_iter().map(|(words, action)| (words, action.map(S::action)));
             Request::Question(Question { words, answers: answers.collect(), cursor })
         }
+        Request::Menu(menu) => Request::Menu(menu.map(S::action)),
         Request::Do(effect) => Request::Do(effect),
         Request::Go(go) => Request::Go(go),
     });
@@ -87,8 +89,17 @@ macro_rules! screens {
                 match self { $(Which::$kind => stringify!($kind)),+ }
             }
 
+            /// What it is for.
+            pub fn about(self) -> &'static str {
+                match self { $(Which::$kind => <$module::$kind as Screen>::ABOUT),+ }
+            }
+
+            fn is_tab(self) -> bool {
+                match self { $(Which::$kind => <$module::$kind as Screen>::IS_TAB),+ }
+            }
+
             /// What a file calls it.
-            fn key(self) -> &'static str {
+            pub fn key(self) -> &'static str {
                 match self { $(Which::$kind => stringify!($module)),+ }
             }
         }
@@ -97,6 +108,11 @@ macro_rules! screens {
         pub enum Action { $($kind(<$module::$kind as Screen>::Action)),+ }
 
         impl Action {
+            /// Whose it is.
+            pub fn which(&self) -> Which {
+                match self { $(Action::$kind(_) => Which::$kind),+ }
+            }
+
             /// What a click does so many columns from the left end of its place.
             pub fn along(self, columns: u16) -> Self {
                 match self { $(Action::$kind(own) => Action::$kind($module::$kind::along(own, columns))),+ }
@@ -218,6 +234,14 @@ macro_rules! screens {
                 }
             }
 
+            pub fn zooms(&self, which: Which) -> &'static [&'static str] {
+                match which { $(Which::$kind => self.$module.zooms()),+ }
+            }
+
+            pub fn badge(&self, which: Which) -> Option<String> {
+                match which { $(Which::$kind => self.$module.badge()),+ }
+            }
+
             pub fn watches(&self, which: Which) -> bool {
                 match which { $(Which::$kind => self.$module.watches()),+ }
             }
@@ -260,6 +284,14 @@ screens! {
     edit Edit;
     forward Forward;
     train Train;
+    glossary Glossary;
+}
+
+impl Which {
+    /// Those that have a number, from 1 on.
+    pub fn tabs() -> impl Iterator<Item = Which> {
+        Which::ALL.iter().copied().filter(|which| which.is_tab())
+    }
 }
 
 impl Screens {

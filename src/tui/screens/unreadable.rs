@@ -17,7 +17,7 @@ fn words(view: &View, entry: &Entry) -> Vec<Line<'static>> {
         Opened::Unreadable(reason) => vec![styled_line(reason.clone(), theme.bad)],
         Opened::Problems(report) => {
             let plural = if report.count() == 1 { "" } else { "s" };
-            let count = format!("{} problem{plural}; e mends the file here", report.count());
+            let count = format!("{} problem{plural}. Press e to fix the file here.", report.count());
             let mut lines = vec![styled_line(count, theme.bad)];
             for diagnostic in &report.diagnostics {
                 lines.push(Line::default());

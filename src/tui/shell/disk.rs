@@ -14,6 +14,7 @@ use crate::files::{read, write};
 use crate::spec::Origin;
 use crate::tui::model::LeftOver;
 use crate::tui::screen::{Expected, SaveError, Standing};
+use crate::tui::widgets::theme::{self, Theme};
 
 /// A text that was not saved, as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -39,6 +40,11 @@ impl Disk {
         let base = etcetera::choose_base_strategy().ok();
         let folder = base.map(|base| base.state_dir().unwrap_or_else(|| base.data_dir()).join("convlens"));
         Disk { folder, held: Vec::new() }
+    }
+
+    /// Whether the explorer was here before.
+    pub fn is_known(&self) -> bool {
+        self.folder.as_ref().is_some_and(|folder| folder.join("explorer.json").exists())
     }
 
     pub fn remembered(&self) -> Remembered {
@@ -141,6 +147,29 @@ pub fn what_stands_at(path: &Path) -> Standing {
 pub fn keys_file() -> Option<PathBuf> {
     let base = etcetera::choose_base_strategy().ok()?;
     Some(base.config_dir().join("convlens").join("keys.yaml"))
+}
+
+/// The user's own themes, in the order of their names; each changes the dark one.
+pub fn themes() -> Result<Vec<Theme>, String> {
+    let Some(folder) = keys_file().and_then(|file| Some(file.parent()?.join("themes"))) else { return Ok(Vec::new()) };
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(&folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|own| own == "yaml" || own == "yml"));
+    paths.sort();
+    paths.iter().take(MOST_THEMES).map(|path| theme_of(path)).collect()
+}
+
+/// Most themes of the user's that are read.
+const MOST_THEMES: usize = 50;
+
+fn theme_of(path: &Path) -> Result<Theme, String> {
+    let place = path.display().to_string();
+    let text = read::text(path, read::SMALL).map_err(|error| format!("cannot read the theme {place}: {error}"))?;
+    let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    // Names live as long as the program; there are few.
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    theme::read(&text, name, &place, theme::dark(), theme::bundled)
+        .map_err(|report| format!("the theme {place} has problems\n{report}"))
 }
 
 /// Writes a text where the file holds what is expected.

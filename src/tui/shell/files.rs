@@ -26,7 +26,7 @@ fn take(state: &mut State, at: usize, text: Option<String>, opened: Opened) -> V
         if text.as_deref() != Some(editor.saved()) {
             editor.on_disk = text;
             let id = entry.id.clone();
-            state.complain(format!("{id} was changed by another program; what you typed is still here"));
+            state.complain(format!("{id} was changed by another program. Your edits are still here."));
         }
         return Vec::new();
     }
@@ -59,7 +59,7 @@ pub fn listed(state: &mut State, found: Vec<(Origin, Option<String>, Opened)>) -
                 texts.extend(take(state, at, text, opened));
                 if changed && !state.entries[at].is_edited() {
                     let id = state.entries[at].id.clone();
-                    state.tell(format!("{id} changed on disk, read again"));
+                    state.tell(format!("{id} changed on disk and was reloaded."));
                 }
             }
             None => {
@@ -68,7 +68,7 @@ pub fn listed(state: &mut State, found: Vec<(Origin, Option<String>, Opened)>) -
                 state.entries.retain(|entry| {
                     !(entry.id == id && matches!(entry.origin, Origin::Bundled(_)) && !entry.is_edited())
                 });
-                state.tell(format!("{id} is new"));
+                state.tell(format!("New: {id}"));
                 state.entries.push(Entry::new(origin, text, opened));
             }
         }

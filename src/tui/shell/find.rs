@@ -4,6 +4,7 @@ use super::action::Overlay as OverlayAction;
 use super::overlay::{Find, Overlay};
 use super::state::State;
 use crate::tui::model::Entry;
+use crate::tui::widgets::line::Line;
 use crate::tui::widgets::panes::Pane;
 
 /// A place that can be found: an architecture, or a layer of the selected one.
@@ -16,31 +17,28 @@ enum Place {
 pub fn open(state: &mut State) {
     let cursor = state.entry().map_or(0, |entry| entry.cursor);
     let from = (state.pane, state.selected, cursor);
-    state.overlay = Some(Overlay::Find(Find { text: String::new(), nothing: false, from }));
+    state.overlay = Some(Overlay::Find(Find { line: Line::default(), nothing: false, from }));
 }
 
 /// What the keys do while finding.
 pub fn act(state: &mut State, mut find: Find, action: OverlayAction) {
     match action {
         OverlayAction::Accept => {
-            state.found = find.text;
+            state.found = find.line.text();
             return;
         }
         OverlayAction::Cancel => {
             back(state, &find);
             return;
         }
-        OverlayAction::DeleteLast => {
-            find.text.pop();
-        }
-        OverlayAction::DeleteAll => find.text.clear(),
+        OverlayAction::Edit(edit) => find.line.edit(edit),
         _ => {}
     }
     from_start(state, find);
 }
 
 pub fn typed(state: &mut State, mut find: Find, text: &str) {
-    find.text.push_str(text);
+    find.line.insert(text);
     from_start(state, find);
 }
 
@@ -90,8 +88,9 @@ fn go_to(state: &mut State, place: Place) {
 /// While typing: the first place from where the search began.
 fn from_start(state: &mut State, mut find: Find) {
     back(state, &find);
-    let first = places(state, state.selected, &find.text).first().copied();
-    find.nothing = first.is_none() && !find.text.is_empty();
+    let text = find.line.text();
+    let first = places(state, state.selected, &text).first().copied();
+    find.nothing = first.is_none() && !text.is_empty();
     state.overlay = Some(Overlay::Find(find));
     if let Some(place) = first {
         go_to(state, place);
@@ -102,7 +101,7 @@ pub fn again(state: &mut State, forward: bool) {
     let places = places(state, state.selected, &state.found);
     if places.is_empty() {
         let text = &state.found;
-        let words = if text.is_empty() { "press / to find".into() } else { format!("nothing is called `{text}`") };
+        let words = if text.is_empty() { "Press / to search.".into() } else { format!("No match for `{text}`.") };
         state.tell(words);
         return;
     }

@@ -36,17 +36,20 @@ pub fn draw(state: &State, frame_: &mut Frame) -> Vec<Place<Action>> {
     let view = View { panes: main, ..state.view() };
     let drawn = state.screens.draw(state.screen, &view, frame_);
     places.extend(drawn.into_iter().map(|Place { area, action }| Place { area, action: Action::Screen(action) }));
+    let mut foot = Vec::new();
     if panes.class != SizeClass::Tiny {
         header(state, frame_, within(panes.header), &mut places);
-        footer(state, frame_, within(panes.footer));
+        footer(state, frame_, within(panes.footer), &mut foot);
     } else if matches!(state.overlay, Some(Overlay::Find(_))) {
         let last = Rect { y: area.height - 1, height: 1, ..area };
         frame_.render_widget(Clear, last);
-        footer(state, frame_, last);
+        footer(state, frame_, last, &mut foot);
     }
     if state.overlay.is_some() && !matches!(state.overlay, Some(Overlay::Find(_))) {
         places.clear();
     }
+    // The footer's keys are those of what lies on top.
+    places.extend(foot);
     toasts(state, frame_, area);
     places.extend(overlays::draw(state, frame_, area));
     show_the_hidden(frame_.buffer_mut());
@@ -74,9 +77,9 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Place<
     let mut spans = vec![styled_span(" convlens", theme.accent)];
     let mut x = area.x + spans[0].width() as u16;
     // Where not all names have room, the others are numbers.
-    let all: usize = Which::ALL.iter().map(|which| which.name().len() + 4).sum();
+    let all: usize = Which::tabs().map(|which| which.name().len() + 4).sum();
     let is_narrow = usize::from(area.width) < usize::from(x) + all;
-    for (at, which) in Which::ALL.iter().copied().enumerate() {
+    for (at, which) in Which::tabs().enumerate() {
         let style = if which == state.screen { theme.marked } else { theme.dim };
         let name = match is_narrow && which != state.screen {
             true => format!("{}", at + 1),
@@ -88,7 +91,7 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Place<
         spans.extend([plain_span("  "), styled_span(name, style)]);
     }
     let taken = spans.iter().map(Span::width).sum::<usize>();
-    let room = usize::from(area.width).saturating_sub(taken + 1);
+    let mut room = usize::from(area.width).saturating_sub(taken + 1);
     let totals = state.entry().and_then(|entry| entry.network()).map_or_else(String::new, |network| {
         let (name, totals) = (&network.architecture.name, network.totals);
         let (params, macs) = (short(totals.params), short(totals.macs));
@@ -96,8 +99,21 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Place<
         // The fullest that has room.
         forms.iter().find(|form| form.width() <= room).unwrap_or(&forms[2]).clone()
     });
-    let totals = left(&totals, totals.width().min(room));
+    // What is under way on another screen counts for more than the totals.
+    let others = Which::tabs().enumerate().filter(|(_, which)| *which != state.screen);
+    let mut badges = others.filter_map(|(at, which)| Some((at + 1, which, state.screens.badge(which)?)));
+    let badge = badges.next().map(|(key, which, words)| (which, format!("● {words} ({key}) ")));
+    let badge = badge.map(|(which, words)| (which, left(&words, words.width().min(room))));
+    let width = badge.as_ref().map_or(0, |(_, words)| words.width());
+    room -= width;
+    let totals = if totals.width() <= room { totals } else { String::new() };
     spans.push(plain_span(" ".repeat((room + 1).saturating_sub(totals.width()))));
+    if let Some((which, words)) = badge {
+        let x = area.x + spans.iter().map(Span::width).sum::<usize>() as u16;
+        let place = Rect { x, width: width as u16, ..area }.intersection(area);
+        places.push(Place { area: place, action: Action::Window(Window::Show(which)) });
+        spans.push(styled_span(words, theme.warn));
+    }
     spans.push(styled_span(totals, theme.dim));
     frame_.render_widget(Paragraph::new(Line::from(spans)), area);
 }
@@ -120,38 +136,48 @@ fn toasts(state: &State, frame_: &mut Frame, area: Rect) {
     }
 }
 
-fn footer(state: &State, frame_: &mut Frame, area: Rect) {
+fn footer(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Place<Action>>) {
     let theme = &state.theme;
     let mut spans = vec![plain_span(" ")];
     if let Some(Overlay::Find(find)) = &state.overlay {
-        spans.push(styled_span(format!("/{}", find.text), theme.accent));
-        spans.push(styled_span("▏  ", theme.accent));
-        if find.nothing {
-            spans.push(styled_span("nothing is called so  ", theme.bad));
-        }
+        spans.push(styled_span("/", theme.accent));
+        spans.extend(find.line.spans(40, theme));
+        spans.push(styled_span(if find.nothing { "  no match  " } else { "  " }, theme.bad));
     } else if let Some(working) = &state.working {
-        let words = format!("{} {}/{} (Esc stops)  ", working.what, working.done, working.of);
+        let words = format!("{} {}/{} · Esc stops  ", working.what, working.done, working.of);
         spans.push(styled_span(words, theme.warn));
     }
     let groups = state.groups();
     let shown = |everywhere: bool| {
         let groups = groups.iter().filter(move |group| (**group == "everywhere") == everywhere);
         let rows = groups.flat_map(|group| state.keys.rows(group));
-        rows.filter(|bound| !bound.footer.is_empty() && !bound.keys.is_empty()).flat_map(|bound| {
+        rows.filter(|bound| !bound.footer.is_empty() && !bound.keys.is_empty()).map(|bound| {
             let key = bound.keys.first().map_or_else(String::new, |key| key.to_string());
-            [styled_span(key, theme.key), styled_span(format!(" {}  ", bound.footer), theme.dim)]
+            // What would do nothing now stays, and is dim.
+            let style = if state.impossible(&bound.action).is_some() { theme.dim } else { theme.key };
+            let words = styled_span(format!(" {}  ", bound.footer), theme.dim);
+            ([styled_span(key, style), words], bound.action.clone())
         })
     };
-    // The ways out stand at the right end whatever the pane offers.
-    let always: Vec<Span> = shown(true).collect();
     let width = |spans: &[Span]| spans.iter().map(Span::width).sum::<usize>();
-    let room = usize::from(area.width).saturating_sub(width(&always));
-    for pair in shown(false).collect::<Vec<_>>().chunks(2) {
-        if width(&spans) + width(pair) <= room {
-            spans.extend(pair.iter().cloned());
+    let mut put = |spans: &mut Vec<Span<'static>>, pair: [Span<'static>; 2], action: Action| {
+        let x = area.x + width(spans) as u16;
+        let place = Rect { x, width: width(&pair) as u16, ..area }.intersection(area);
+        places.push(Place { area: place, action });
+        spans.extend(pair);
+    };
+    // The ways out stand at the right end whatever the pane offers.
+    let always: Vec<([Span<'static>; 2], Action)> = shown(true).collect();
+    let taken: usize = always.iter().map(|(pair, _)| width(pair)).sum();
+    let room = usize::from(area.width).saturating_sub(taken);
+    for (pair, action) in shown(false) {
+        if width(&spans) + width(&pair) <= room {
+            put(&mut spans, pair, action);
         }
     }
     spans.push(plain_span(" ".repeat(room.saturating_sub(width(&spans)))));
-    spans.extend(always);
+    for (pair, action) in always {
+        put(&mut spans, pair, action);
+    }
     frame_.render_widget(Paragraph::new(Line::from(spans)), area);
 }

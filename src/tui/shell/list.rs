@@ -12,7 +12,7 @@ use crate::tui::model::Opened;
 use crate::tui::screen::Place;
 use crate::tui::widgets::panes::Pane;
 use crate::tui::widgets::panes::visible_rows;
-use crate::tui::widgets::text::{frame, left, right, styled_line, styled_span};
+use crate::tui::widgets::text::{frame, left, right, styled_span};
 
 pub fn draw(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Place<Action>>) {
     if area.is_empty() {
@@ -27,8 +27,10 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Plac
     let mut lines = Vec::new();
     for (at, line) in visible.enumerate() {
         let index = match line {
-            ListLine::Heading(words) => {
-                lines.push(styled_line(left(&words, width), theme.dim));
+            ListLine::Heading(words, count) => {
+                let count = count.to_string();
+                let name = left(&words, width.saturating_sub(count.len() + 1));
+                lines.push(Line::from(vec![styled_span(name, theme.accent), styled_span(count, theme.dim)]));
                 continue;
             }
             ListLine::Entry(index) => index,
@@ -39,14 +41,18 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Plac
             _ if entry.is_edited() => ("edited".to_string(), theme.warn),
             _ => ("broken".to_string(), theme.bad),
         };
-        let mark = match state.marked.iter().position(|origin| *origin == entry.origin) {
-            Some(at) => (at + 1).to_string(),
-            None if entry.left_over.is_some() => "*".to_string(),
-            None => " ".to_string(),
+        let (mark, mark_style) = match state.marked.iter().position(|origin| *origin == entry.origin) {
+            Some(at) => ((at + 1).to_string(), theme.good),
+            None if entry.left_over.is_some() => ("*".to_string(), theme.warn),
+            None => (" ".to_string(), theme.dim),
         };
-        let name = left(&format!("{mark}{}", entry.id), width.saturating_sub(8));
+        let name = left(&entry.id, width.saturating_sub(10));
         let row = theme.row(index == state.selected, has_keys);
-        let spans = vec![styled_span(name, theme.text), styled_span(right(&figure, 8.min(width)), style)];
+        let spans = vec![
+            styled_span(mark, mark_style),
+            styled_span(format!(" {name}"), theme.text),
+            styled_span(right(&figure, 8.min(width)), style),
+        ];
         lines.push(Line::from(spans).style(row));
         let area = Rect { y: inside.y + at as u16, height: 1, ..inside };
         places.push(Place { area, action: Action::List(List::At(index)) });

@@ -55,7 +55,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Task> {
         }
         Msg::NotKept(why) => {
             state.keeps = false;
-            state.complain(format!("text that is not saved cannot be kept for a later start: {why}"));
+            state.complain(format!("Unsaved text cannot be kept for the next start: {why}"));
             Vec::new()
         }
         Msg::Tell(text) => {
@@ -110,21 +110,26 @@ fn go_on(state: &mut State, then: Then) -> Vec<Task> {
     match then {
         Then::Nothing => Vec::new(),
         Then::Act(action) => act(state, action),
+        Then::ActOn(which, action) => {
+            let mut tasks = show(state, which);
+            tasks.extend(act(state, action));
+            tasks
+        }
         Then::Select(at) => {
             state.selected = at;
             show(state, state.screen)
         }
         Then::Do(effect) => vec![Task::Do(effect)],
-        Then::Export(line, path) => export::to(state, &path).unwrap_or_else(|why| {
-            overlays::refuse(state, line, why);
+        Then::Export(asking, path) => export::to(state, &path).unwrap_or_else(|why| {
+            overlays::refuse(state, asking, why);
             Vec::new()
         }),
-        Then::Answer(line, asked, typed) => {
+        Then::Answer(asking, asked, typed) => {
             let (screens, setting) = state.parts();
             match screens.answer(asked, &typed, setting) {
-                Ok(asking) => carry(state, asking),
+                Ok(wanted) => carry(state, wanted),
                 Err(why) => {
-                    overlays::refuse(state, line, why);
+                    overlays::refuse(state, asking, why);
                     Vec::new()
                 }
             }
@@ -143,6 +148,7 @@ fn carry(state: &mut State, asking: Vec<Asking>) -> Vec<Task> {
                 let answers = answers.into_iter().map(|(words, action)| (words, action.map(Action::Screen)));
                 state.overlay = Some(Overlay::Question(Question { words, answers: answers.collect(), cursor }));
             }
+            Request::Menu(menu) => state.overlay = Some(Overlay::Menu(menu.map(Action::Screen))),
             Request::Go(go) => tasks.extend(follow(state, go)),
         }
     }
@@ -155,10 +161,14 @@ fn follow(state: &mut State, go: Go) -> Vec<Task> {
             state.pane = Pane::Architectures;
             Vec::new()
         }
+        Go::Back => show(state, state.before),
         Go::Palette => act_on_window(state, Window::Palette),
         Go::Quit => act_on_window(state, Window::Quit),
         Go::Edit(text) => {
             (state.screen, state.pane) = (Which::Edit, Pane::Main);
+            ask(state, |screens, setting| screens.with_editor(setting, |edit, cx| edit.begin_with(&text, cx)))
+        }
+        Go::Retype(text) => {
             ask(state, |screens, setting| screens.with_editor(setting, |edit, cx| edit.begin_with(&text, cx)))
         }
         Go::Forward => {
@@ -179,6 +189,11 @@ fn key_pressed(state: &mut State, key: Key) -> Vec<Task> {
     });
     if let Some(action) = found {
         return act(state, action);
+    }
+    // These are left by any key, which does what it does anyway.
+    if let Some(Overlay::Tour(_) | Overlay::Welcome) = &state.overlay {
+        state.overlay = None;
+        return key_pressed(state, key);
     }
     if state.overlay.is_some() {
         if let Some(character) = key.character() {
@@ -249,10 +264,24 @@ fn act_on_window(state: &mut State, window: Window) -> Vec<Task> {
         Window::FindNext => find::again(state, true),
         Window::FindPrevious => find::again(state, false),
         Window::Palette => overlays::open_palette(state),
+        Window::Tour(stop) => {
+            let Some(screen) = overlays::screen_of(stop) else { return Vec::new() };
+            let tasks = show(state, screen);
+            state.overlay = Some(Overlay::Tour(stop));
+            return tasks;
+        }
+        Window::Themes => overlays::open_themes(state),
+        Window::Zoom => zoom(state),
+        Window::HideList => {
+            state.hides_list = !state.hides_list;
+            if state.hides_list {
+                state.pane = Pane::Main;
+            }
+        }
         Window::Mouse => {
             state.mouse = !state.mouse;
             let mouse = state.mouse;
-            state.tell(if mouse { "mouse on" } else { "mouse off: text can be selected" });
+            state.tell(if mouse { "Mouse on." } else { "Mouse off: text can be selected." });
             return vec![Task::Do(Effect::Mouse(mouse))];
         }
         Window::Stop => return stop(state),
@@ -262,9 +291,9 @@ fn act_on_window(state: &mut State, window: Window) -> Vec<Task> {
         }
         Window::Export => match export::proposed(state) {
             Some(path) => overlays::ask_export(state, path),
-            None => state.tell("there is no network to export: its text is not sound"),
+            None => state.tell("There is no network to export: its text has problems."),
         },
-        Window::Help => state.overlay = Some(Overlay::Help(0)),
+        Window::Help => overlays::open_help(state),
         Window::Suspend => return vec![Task::Do(Effect::Suspend)],
         Window::Repaint => return vec![Task::Do(Effect::Repaint)],
         Window::Quit => return quit(state),
@@ -278,16 +307,38 @@ fn act_on_window(state: &mut State, window: Window) -> Vec<Task> {
     Vec::new()
 }
 
+fn zoom(state: &mut State) {
+    let names = state.screens.zooms(state.screen);
+    state.pane = Pane::Main;
+    state.zoomed = match state.zoomed {
+        None => Some(0),
+        Some(at) => Some(at + 1).filter(|at| *at < names.len()),
+    };
+    match state.zoomed {
+        Some(at) => {
+            let next = names.get(at + 1).map_or("back to all panes".to_string(), |next| next.to_string());
+            state.tell(format!("Zoomed: {}. z: {next} · Esc: all panes", names[at]));
+        }
+        None => state.toasts.retain(|toast| !toast.text.starts_with("Zoomed")),
+    }
+}
+
 /// Turns to a screen.
 pub fn show(state: &mut State, screen: Which) -> Vec<Task> {
+    if screen != state.screen {
+        (state.zoomed, state.before) = (None, state.screen);
+    }
     (state.screen, state.pane) = (screen, Pane::Main);
     ask(state, |screens, setting| screens.enter(screen, setting))
 }
 
 /// Asks the work under way to stop, and says so: a layer may still take its time.
 fn stop(state: &mut State) -> Vec<Task> {
-    let Some(working) = &mut state.model.working else { return Vec::new() };
-    working.what = "stopping:".into();
+    let Some(working) = &mut state.model.working else {
+        state.zoomed = None;
+        return Vec::new();
+    };
+    working.what = "stopping".into();
     vec![Task::Do(Effect::Stop(Lane::Work))]
 }
 
@@ -296,23 +347,23 @@ fn quit(state: &mut State) -> Vec<Task> {
         state.entries.iter().filter(|entry| entry.is_edited()).map(|entry| entry.id.as_str()).collect();
     let training = state.screens.train.live.as_ref().map(|live| live.id.clone());
     let answer = |words: &str, window: Window| (words.to_string(), Some(Action::Window(window)));
-    let stay = ("stay".to_string(), None);
+    let stay = ("Stay".to_string(), None);
     let (words, answers) = match (edited.is_empty(), training) {
         (true, None) => return vec![Task::Do(Effect::Quit)],
         (true, Some(id)) => {
-            let leave = answer("stop after this step, keep the run, and leave", Window::QuitNow);
-            (format!("{id} is being trained."), vec![stay, leave])
+            let leave = answer("Stop, save and quit", Window::QuitNow);
+            (format!("{id} is training."), vec![stay, leave])
         }
         (false, training) => {
             let edited = edited.join(", ");
             let words = match training {
                 Some(id) => format!(
-                    "The text of {edited} is not saved. {id} is being trained; it stops after its step and is kept."
+                    "Your edits to {edited} are not saved. {id} is training; it stops after its step and is saved."
                 ),
-                None => format!("The text of {edited} is not saved."),
+                None => format!("Your edits to {edited} are not saved."),
             };
-            let keep = state.keeps.then(|| answer("leave; it is kept and offered at the next start", Window::QuitNow));
-            let drop = answer("leave and drop it", Window::QuitDropping);
+            let keep = state.keeps.then(|| answer("Quit; they are recovered at the next start", Window::QuitNow));
+            let drop = answer("Quit and discard them", Window::QuitDropping);
             (words, [Some(stay), keep, Some(drop)].into_iter().flatten().collect())
         }
     };
@@ -347,7 +398,7 @@ fn over(state: &mut State, of: Option<Which>, lane: Lane, ended: Result<Done<New
         Ok(Done::Silent) => {}
         Ok(Done::Stopped) => {
             broke_off(state);
-            state.tell("stopped");
+            state.tell("Stopped.");
         }
         Err(why) => {
             broke_off(state);
@@ -359,14 +410,13 @@ fn over(state: &mut State, of: Option<Which>, lane: Lane, ended: Result<Done<New
 
 fn background(state: &mut State, light: bool) -> Vec<Task> {
     state.answers = true;
-    state.model.theme = match (light, state.model.theme.name) {
+    let theme = match (light, state.model.theme.name) {
         _ if !state.follows_background => state.model.theme,
-        (true, "dark") => theme::LIGHT,
-        (false, "light") => theme::DARK,
+        (true, "dark") => theme::light(),
+        (false, "light") => theme::dark(),
         _ => state.model.theme,
     };
-    let theme = state.model.theme;
-    state.entries.iter_mut().filter_map(|entry| entry.editor.as_mut()).for_each(|editor| editor.dress(&theme));
+    state.dress(theme);
     // Pictures are asked for of a terminal that answers, if they are looked at already.
     match state.screen {
         Which::Forward => ask(state, |screens, setting| screens.enter(Which::Forward, setting)),
@@ -401,7 +451,8 @@ fn step(state: &mut State, by: isize) -> Vec<Task> {
 }
 
 fn click(state: &mut State, action: Action) -> Vec<Task> {
-    if state.overlay.is_some() && !matches!(action, Action::Overlay(_)) {
+    let is_of_overlay = matches!(action, Action::Overlay(_)) || state.overlay_has(&action);
+    if state.overlay.is_some() && !is_of_overlay {
         // A click beside an overlay closes it.
         state.overlay = None;
         return Vec::new();
@@ -422,9 +473,4 @@ fn keep_in_view(state: &mut State) {
     // The heading above the first entry stays with it.
     let offset = if line == 1 { 0 } else { state.list_offset };
     state.list_offset = scrolled(offset, line, visible_rows(panes.list, 0), lines.len());
-    if let Some(entry) = state.entry_mut() {
-        let count = entry.rows().len();
-        entry.cursor = entry.cursor.min(count.saturating_sub(1));
-        entry.offset = scrolled(entry.offset, entry.cursor, visible_rows(panes.table, 1), count);
-    }
 }

@@ -31,6 +31,29 @@ pub struct Panes {
     /// The working of the selected row.
     pub working: Rect,
     pub footer: Rect,
+    /// The one of the screen's panes that has all the room, if it was given that.
+    pub zoomed: Option<usize>,
+}
+
+impl Panes {
+    /// What a screen's pane gets of `area`, its usual place: all the room, none because another has it, or just that.
+    pub fn given(&self, pane: usize, area: Rect) -> Rect {
+        match self.zoomed {
+            None => area,
+            Some(own) if own == pane => self.table,
+            Some(_) => Rect { width: 0, height: 0, ..area },
+        }
+    }
+}
+
+/// How the room is shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sharing {
+    /// Whether the list has the keys; a screen too narrow for both shows the pane that has.
+    pub list_has_keys: bool,
+    pub hides_list: bool,
+    /// The pane of the screen that has all the room.
+    pub zoomed: Option<usize>,
 }
 
 const LIST_WIDTH: u16 = 23;
@@ -44,8 +67,8 @@ pub fn size_class(width: u16, height: u16) -> SizeClass {
     }
 }
 
-/// `list_has_keys` says which pane a screen too narrow for both shows.
-pub fn panes(width: u16, height: u16, list_has_keys: bool) -> Panes {
+pub fn panes(width: u16, height: u16, sharing: Sharing) -> Panes {
+    let Sharing { list_has_keys, hides_list, zoomed } = sharing;
     let class = size_class(width, height);
     let none = Rect::new(0, 0, 0, 0);
     let bar = |y: u16| Rect::new(0, y, width, 1.min(height.saturating_sub(y)));
@@ -54,11 +77,16 @@ pub fn panes(width: u16, height: u16, list_has_keys: bool) -> Panes {
         _ => (bar(0), bar(height - 1), 1, height - 1),
     };
     let body = Rect::new(0, top, width, bottom.saturating_sub(top));
+    let zoomed = zoomed.filter(|_| !list_has_keys);
     let (list, table, working) = match class {
-        SizeClass::Tiny if list_has_keys => (body, none, none),
+        SizeClass::Tiny | SizeClass::Compact if list_has_keys => (body, none, none),
+        _ if zoomed.is_some() => (none, body, none),
         SizeClass::Tiny => (none, body, none),
-        SizeClass::Compact if list_has_keys => (body, none, none),
         SizeClass::Compact => {
+            let (table, working) = split(body);
+            (none, table, working)
+        }
+        SizeClass::Full if hides_list && !list_has_keys => {
             let (table, working) = split(body);
             (none, table, working)
         }
@@ -68,7 +96,7 @@ pub fn panes(width: u16, height: u16, list_has_keys: bool) -> Panes {
             (list, Rect { x: LIST_WIDTH, width: width - LIST_WIDTH, ..top }, working)
         }
     };
-    Panes { class, header, list, table, working, footer }
+    Panes { class, header, list, table, working, footer, zoomed }
 }
 
 fn split(body: Rect) -> (Rect, Rect) {

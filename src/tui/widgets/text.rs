@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::theme::Theme;
+use super::theme::{Theme, Tones};
 use crate::visible::{visible, visible_lines};
 
 /// What a text looks like where it can be obeyed by a terminal.
@@ -101,19 +101,29 @@ pub fn bar(share: f64, width: usize) -> String {
     left(&("█".repeat(eighths / 8) + EIGHTHS[eighths % 8]), width)
 }
 
+/// A bar that runs through the theme's colours, one span to a column.
+pub fn gradient(share: f64, width: usize, theme: &Theme) -> Vec<Span<'static>> {
+    let text = bar(share, width);
+    if theme.bar_end.is_none() || theme.tones == Tones::Few {
+        return vec![styled_span(text, theme.bar)];
+    }
+    let colour = |at: usize| theme.along(at as f64 / width.saturating_sub(1).max(1) as f64);
+    text.chars().enumerate().map(|(at, letter)| styled_span(letter.to_string(), colour(at))).collect()
+}
+
 /// A title cut to what a pane's upper border has room for.
 pub fn fitting_title(title: &str, pane: Rect) -> String {
     left(title, title.width().min(usize::from(pane.width.saturating_sub(2))))
 }
 
-/// A pane's frame with its title.
+/// A pane's frame with its title: bright where the keys are, quiet elsewhere.
 pub fn frame<'a>(title: impl Into<Line<'a>>, theme: &Theme, has_keys: bool) -> Block<'a> {
-    let border: Style = if has_keys { theme.accent } else { theme.dim };
+    let (border, title_style) = if has_keys { (theme.focus, theme.accent) } else { (theme.border, theme.dim) };
     let mut title = title.into();
     for span in &mut title.spans {
         span.content = safe(std::mem::take(&mut span.content));
     }
-    Block::bordered().border_type(BorderType::Plain).border_style(border).title(title.style(theme.accent))
+    Block::bordered().border_type(BorderType::Rounded).border_style(border).title(title.style(title_style))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
@@ -53,9 +54,29 @@ pub fn refresh(own: &mut Compare, model: &Model, table: Rect) {
         own.rows = Arc::new(compare::rows(&networks));
         own.of = now;
     }
+    own.sums = sums(own);
     let count = count(own);
     own.cursor = own.cursor.min(count.saturating_sub(1));
     own.offset = scrolled(own.offset, own.cursor, visible_rows(table, 1), count);
+}
+
+/// What each block comes to, of what can be added up.
+fn sums(own: &Compare) -> Vec<(String, Vec<u64>)> {
+    let of = |cell: &Cell| match own.number {
+        Number::Params => Some(cell.params),
+        Number::Macs => Some(cell.macs),
+        Number::Output | Number::Field => None,
+    };
+    let mut sums: Vec<(String, Vec<u64>)> = Vec::new();
+    for row in own.rows.iter().filter(|row| !row.block.is_empty()) {
+        let counts: Option<Vec<u64>> = row.cells.iter().map(|cell| cell.as_ref().map_or(Some(0), of)).collect();
+        let Some(counts) = counts else { return Vec::new() };
+        match sums.last_mut().filter(|(block, _)| *block == row.block) {
+            Some((_, all)) => all.iter_mut().zip(counts).for_each(|(sum, own)| *sum += own),
+            None => sums.push((row.block.clone(), counts)),
+        }
+    }
+    sums
 }
 
 /// Lines of the table.
@@ -104,26 +125,25 @@ fn draw_table(own: &Compare, view: &View, canvas: &mut Canvas<Action>, area: Rec
     if entries.len() < 2 {
         let words = vec![
             Line::default(),
-            Line::from(" Mark architectures with c, in the list (Tab) or at their layers (1);"),
-            Line::from(" two to four of them stand side by side here."),
+            Line::from(" Press c to mark architectures, in the list (Tab) or on their layers (1)."),
+            Line::from(" Two to four of them are compared here, side by side."),
             Line::default(),
-            Line::from(" v opens the kernel study: one large kernel against a stack of 3×3."),
+            Line::from(" Press v for the kernel study: one large kernel against a stack of 3×3."),
         ];
         canvas
             .frame
             .render_widget(Paragraph::new(words).wrap(Wrap { trim: false }).style(theme.dim).block(block), area);
         return;
     }
-    let width = usize::from(inside.width) / entries.len();
-    let largest = largest(&own.rows, own.number);
+    let count = entries.len();
+    let room = Room::of(own, usize::from(inside.width) / count);
     let mut heading = Vec::new();
     for (at, id) in names.iter().enumerate() {
-        let columns = Columns::of(width, at > 0);
-        let words = format!(" {}", left(id, columns.name.saturating_sub(1)));
+        let words = format!(" {}", left(id, room.name.saturating_sub(1)));
         let difference = if at > 0 { "Δ" } else { "" };
-        let number = right(own.number.name(), columns.number);
+        let number = right(own.number.name(), room.number);
         heading.push(styled_span(
-            left(&format!("{words}{number} {}", right(difference, columns.difference)), width),
+            left(&format!("{words}{number} {}", right(difference, room.difference)), room.all),
             theme.dim,
         ));
     }
@@ -133,9 +153,9 @@ fn draw_table(own: &Compare, view: &View, canvas: &mut Canvas<Action>, area: Rec
         let y = inside.y + 1 + (at - own.offset) as u16;
         canvas.click(Rect { y, height: 1, ..inside }, Action::Row(at));
         let line = match line {
-            ShownLine::Block(name) => block_line(own, view, name, width),
+            ShownLine::Block(name) => block_line(own, view, name, &room),
             ShownLine::Row(row) => {
-                let cells = (0..row.cells.len()).flat_map(|at| cell_spans(own, &view.theme, row, at, width, largest));
+                let cells = (0..row.cells.len()).flat_map(|at| cell_spans(own, &view.theme, row, at, &room));
                 Line::from(cells.collect::<Vec<_>>())
             }
         };
@@ -144,59 +164,101 @@ fn draw_table(own: &Compare, view: &View, canvas: &mut Canvas<Action>, area: Rec
     canvas.frame.render_widget(Paragraph::new(shown).block(block), area);
 }
 
-/// Widths of an architecture's part of a row.
-struct Columns {
+/// How the room of an architecture's part of a row is shared out.
+struct Room {
+    all: usize,
     name: usize,
     number: usize,
     bar: usize,
     difference: usize,
+    /// Whether counts are in four figures; all of them are, or none.
+    is_brief: bool,
+    /// The largest number of any cell, which a full bar stands for.
+    largest: u128,
 }
 
-impl Columns {
-    fn of(width: usize, has_difference: bool) -> Self {
-        let number = 11.min(width / 2);
-        let difference = if has_difference && width >= 28 { 9 } else { 0 };
-        let bar = if width >= 40 + difference { 8 } else { 0 };
+/// Fewest columns for a name with its kernel.
+const NAME: usize = 13;
+
+impl Room {
+    fn of(own: &Compare, all: usize) -> Self {
+        let cells = || own.rows.iter().flat_map(|row| &row.cells).flatten();
+        let largest = cells().map(|cell| value(cell, own.number)).max().unwrap_or(0);
+        let widths = |is_brief: bool| {
+            let number = cells().map(|cell| value_text(cell, own.number, is_brief).chars().count()).max().unwrap_or(0);
+            let sums = own.sums.iter().flat_map(|(_, sums)| sums).map(|sum| count_text(*sum, is_brief).chars().count());
+            let number = number.max(sums.max().unwrap_or(0)).max(own.number.name().chars().count());
+            // A sign before the largest.
+            (number, number + 1)
+        };
+        let fits = |(number, difference): (usize, usize)| NAME + number + difference + 3 <= all;
+        let is_brief = !fits(widths(false));
+        let (number, difference) = widths(is_brief);
+        let difference = if fits((number, difference)) { difference } else { 0 };
+        let bar = if all >= NAME + number + difference + 3 + 10 { 8 } else { 0 };
         // Two columns stand between the parts.
-        let name = width.saturating_sub(number + difference + bar + 3);
-        Columns { name, number, bar, difference }
+        let name = all.saturating_sub(number + difference + bar + 3);
+        Room { all, name, number, bar, difference, is_brief, largest }
     }
 }
 
-/// A block's heading; once it was timed, with how long each architecture took for it and its ratio to the first.
-fn block_line(own: &Compare, view: &View, name: &str, width: usize) -> Line<'static> {
+fn count_text(count: u64, is_brief: bool) -> String {
+    match (count, is_brief) {
+        (0, _) => "–".to_string(),
+        (_, true) => short(count).replace(' ', ""),
+        (_, false) => grouped(count),
+    }
+}
+
+/// A difference in the format of what is compared.
+fn difference_text(difference: i128, is_brief: bool) -> String {
+    let text = if is_brief { signed_short(difference).replace(' ', "") } else { signed(difference) };
+    if difference == 0 { String::new() } else { text }
+}
+
+fn difference_style(difference: i128, theme: &Theme) -> Style {
+    if difference > 0 { theme.bad } else { theme.good }
+}
+
+/// A block's heading with its sums; once it was timed, with how long each architecture took for it and its ratio to the first.
+fn block_line(own: &Compare, view: &View, name: &str, room: &Room) -> Line<'static> {
     let theme = &view.theme;
-    let Some(times) = times(own, view) else { return styled_line(name.to_string(), theme.accent) };
+    let sums = own.sums.iter().find(|(block, _)| block == name).map(|(_, sums)| sums.as_slice()).unwrap_or_default();
     let seconds = |network: &Graph, timing: &Timing| -> Option<f64> {
         let inside = |layer: &Layer| layer.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
         let layers = network.layers.iter().zip(&timing.layers).filter(|(layer, _)| inside(layer));
         layers.map(|(_, time)| time.as_secs_f64()).reduce(|sum, time| sum + time)
     };
-    let all: Vec<Option<f64>> = own.of.iter().zip(times).map(|(network, timing)| seconds(network, timing)).collect();
-    let cells = all.iter().enumerate().flat_map(|(at, taken)| {
-        let columns = Columns::of(width, at > 0);
-        let first = all[0].filter(|first| at > 0 && columns.difference > 0 && *first > 0.0);
-        let ratio = taken.zip(first).map_or_else(String::new, |(own, first)| format!("{:.2}×", own / first));
-        let heading = left(if at == 0 { name } else { "" }, columns.name);
-        let time = taken.map_or_else(|| "–".into(), |own| format!("{:.2} ms", 1e3 * own));
-        let time = right(&time, columns.number);
-        let is_slower = taken.zip(all[0]).is_some_and(|(own, first)| own > first);
-        let style = if is_slower { theme.bad } else { theme.good };
-        let rest = format!(" {}", right(&ratio, columns.difference));
-        let used = columns.name + columns.number + columns.difference + 1;
+    let timed: Option<Vec<Option<f64>>> =
+        times(own, view).map(|times| own.of.iter().zip(times).map(|(network, own)| seconds(network, own)).collect());
+    let cells = (0..own.of.len()).flat_map(|at| {
+        let (figure, against, is_more) = match &timed {
+            Some(all) => {
+                let (taken, first) = (all[at], all[0].filter(|first| at > 0 && *first > 0.0));
+                let ratio = taken.zip(first).map_or_else(String::new, |(own, first)| format!("{:.2}×", own / first));
+                let time = taken.map_or_else(|| "–".into(), |own| format!("{:.2} ms", 1e3 * own));
+                (time, ratio, taken.zip(all[0]).is_some_and(|(own, first)| own > first))
+            }
+            None => match (sums.get(at), sums.first()) {
+                (Some(sum), Some(first)) => {
+                    let difference = if at > 0 { i128::from(*sum) - i128::from(*first) } else { 0 };
+                    (count_text(*sum, room.is_brief), difference_text(difference, room.is_brief), difference > 0)
+                }
+                _ => (String::new(), String::new(), false),
+            },
+        };
+        let heading = left(if at == 0 { name } else { "" }, room.name);
+        let figure = right(&figure, room.number);
+        let rest = if room.difference > 0 { format!(" {}", right(&against, room.difference)) } else { String::new() };
+        let used = room.name + room.number + rest.width();
+        let style = if is_more { theme.bad } else { theme.good };
         [
             styled_span(heading, theme.accent),
-            styled_span(time, theme.bar),
-            styled_span(left(&rest, rest.width() + width.saturating_sub(used)), style),
+            styled_span(figure, if timed.is_some() { theme.bar } else { theme.accent }),
+            styled_span(left(&rest, rest.width() + room.all.saturating_sub(used)), style),
         ]
     });
     Line::from(cells.collect::<Vec<_>>())
-}
-
-/// The largest number of any cell, which a full bar stands for.
-fn largest(rows: &[Row], number: Number) -> u128 {
-    let cells = rows.iter().flat_map(|row| &row.cells).flatten();
-    cells.map(|cell| value(cell, number)).max().unwrap_or(0)
 }
 
 fn value(cell: &Cell, number: Number) -> u128 {
@@ -208,23 +270,13 @@ fn value(cell: &Cell, number: Number) -> u128 {
     }
 }
 
-fn value_text(cell: &Cell, number: Number, width: usize) -> String {
-    let fitting = |count: u64| {
-        let whole = grouped(count);
-        if count == 0 {
-            "–".to_string()
-        } else if whole.chars().count() <= width {
-            whole
-        } else {
-            short(count)
-        }
-    };
+fn value_text(cell: &Cell, number: Number, is_brief: bool) -> String {
     match number {
-        Number::Params => fitting(cell.params),
-        Number::Macs => fitting(cell.macs),
+        Number::Params => count_text(cell.params, is_brief),
+        Number::Macs => count_text(cell.macs, is_brief),
         Number::Output => match cell.output {
             Shape::Map { .. } => cell.output.to_string(),
-            Shape::Flat(features) => fitting(features),
+            Shape::Flat(features) => count_text(features, is_brief),
         },
         Number::Field => field_text(cell.field),
     }
@@ -232,42 +284,60 @@ fn value_text(cell: &Cell, number: Number, width: usize) -> String {
 
 /// The name inside its block, and the kernel of a conv.
 fn cell_name(row: &Row, cell: &Cell) -> String {
+    let (own, kernel) = name_parts(row, cell);
+    format!("{own}{kernel}")
+}
+
+fn name_parts<'a>(row: &Row, cell: &'a Cell) -> (&'a str, String) {
     let own = cell.name.strip_prefix(&format!("{}.", row.block)).unwrap_or(&cell.name);
     match cell.kernel {
-        Some([height, width]) if cell.kind == "conv" => format!("{own} {height}×{width}"),
-        _ => own.to_string(),
+        Some([height, width]) if cell.kind == "conv" => (own, format!(" {height}×{width}")),
+        _ => (own, String::new()),
     }
 }
 
-fn cell_spans(own: &Compare, theme: &Theme, row: &Row, at: usize, width: usize, largest: u128) -> Vec<Span<'static>> {
+fn cell_spans(own: &Compare, theme: &Theme, row: &Row, at: usize, room: &Room) -> Vec<Span<'static>> {
     let number = own.number;
-    let columns = Columns::of(width, at > 0);
-    let Some(cell) = &row.cells[at] else {
-        let words = left("  ·", width);
-        return vec![styled_span(words, theme.dim)];
-    };
     let first = row.cells[0].as_ref();
-    let alike =
-        at > 0 && first.is_some_and(|first| value(first, number) == value(cell, number) && first.kernel == cell.kernel);
+    let first_value = first.map_or(0, |first| value(first, number));
+    let Some(cell) = &row.cells[at] else {
+        // What is absent differs by all of it, where it can be added up.
+        let counts = matches!(number, Number::Params | Number::Macs);
+        let difference = if counts && at > 0 { -(first_value as i128) } else { 0 };
+        let words = left("  ·", room.name + room.number);
+        let text = right(&difference_text(difference, room.is_brief), room.difference);
+        let rest = room.all.saturating_sub(room.name + room.number + 1 + room.difference);
+        return vec![
+            styled_span(words, theme.dim),
+            styled_span(format!(" {text}"), theme.good),
+            plain_span(" ".repeat(rest)),
+        ];
+    };
+    let alike = at > 0 && first.is_some_and(|first| first_value == value(cell, number) && first.kernel == cell.kernel);
     let style = if alike || value(cell, number) == 0 { theme.dim } else { theme.text };
+    // Where there is little room names are cut, kernels never.
+    let (name, kernel) = name_parts(row, cell);
+    let name_room = room.name.saturating_sub(kernel.chars().count() + 2);
+    let shown = format!("  {}", left(name, name_room.min(name.width())));
+    let kernel = left(&kernel, room.name.saturating_sub(shown.width()));
     let mut spans = vec![
-        styled_span(left(&format!("  {}", cell_name(row, cell)), columns.name), style),
-        styled_span(right(&value_text(cell, number, columns.number), columns.number), style),
+        styled_span(shown, style),
+        styled_span(kernel, theme.kind(cell.family)),
+        styled_span(right(&value_text(cell, number, room.is_brief), room.number), style),
     ];
-    let mut used = columns.name + columns.number;
-    if columns.difference > 0 {
-        let difference = value(cell, number) as i128 - first.map_or(0, |first| value(first, number) as i128);
-        let style = if difference > 0 { theme.bad } else { theme.good };
-        let text = signed_short(difference).replace(' ', "");
-        spans.push(styled_span(format!(" {}", right(&text, columns.difference)), style));
-        used += columns.difference + 1;
+    let mut used = room.name + room.number;
+    if room.difference > 0 {
+        let difference = if at > 0 { value(cell, number) as i128 - first_value as i128 } else { 0 };
+        let text = difference_text(difference, room.is_brief);
+        spans.push(styled_span(format!(" {}", right(&text, room.difference)), difference_style(difference, theme)));
+        used += room.difference + 1;
     }
-    if columns.bar > 0 {
-        let share = value(cell, number) as f64 / largest.max(1) as f64;
-        spans.push(styled_span(format!(" {}", bar(share, columns.bar)), theme.bar));
-        used += columns.bar + 1;
+    if room.bar > 0 {
+        let share = value(cell, number) as f64 / room.largest.max(1) as f64;
+        spans.push(styled_span(format!(" {}", bar(share, room.bar)), theme.kind(cell.family)));
+        used += room.bar + 1;
     }
-    spans.push(plain_span(" ".repeat(width.saturating_sub(used))));
+    spans.push(plain_span(" ".repeat(room.all.saturating_sub(used))));
     spans
 }
 
@@ -282,7 +352,7 @@ fn times<'a>(own: &'a Compare, model: &Model) -> Option<&'a [Timing]> {
 fn totals(compare: &Compare, model: &Model) -> Vec<Vec<String>> {
     let networks = networks(model);
     let times = times(compare, model);
-    let headings = ["", "weight layers", "parameters", "Δ", "MACs", "Δ", "field"].map(str::to_string);
+    let headings = ["", "weight layers", "parameters", "×", "MACs", "×", "field"].map(str::to_string);
     let mut table = vec![headings.to_vec()];
     if times.is_some() {
         table[0].extend(["ms", "from … to"].map(str::to_string));

@@ -77,7 +77,15 @@ pub fn draw(own: &Compare, view: &View, canvas: &mut Canvas<Action>) {
     if area.is_empty() {
         return;
     }
-    let block = frame(" Kernel study: ways to see as far ", &view.theme, view.has_keys);
+    let block = frame(" Kernel study: same receptive field, different kernels ", &view.theme, view.has_keys);
+    let theme = &view.theme;
+    // Beside the curves it would lie over them.
+    let legend = Line::from(vec![
+        styled_span(" MACs by field: ", theme.dim),
+        styled_span("━ one k×k", theme.bad),
+        styled_span("  ━ stack of 3×3 ", theme.good),
+    ]);
+    let block = block.title_bottom(legend);
     let inside = block.inner(area);
     canvas.frame.render_widget(block, area);
     let sliders = Rect { height: (SLIDERS as u16).min(inside.height), ..inside };
@@ -194,7 +202,7 @@ fn draw_curves(own: &Compare, view: &View, frame_: &mut Frame, area: Rect) {
     let chart = Chart::new(datasets)
         .x_axis(Axis::default().title("field").style(theme.dim).bounds([3.0, 15.0]).labels(["3", "9", "15"]))
         .y_axis(Axis::default().title("MACs").style(theme.dim).bounds([0.0, top]).labels(labels));
-    frame_.render_widget(chart, area);
+    frame_.render_widget(chart.legend_position(None), area);
 }
 
 /// What the numbers say, in sentences.

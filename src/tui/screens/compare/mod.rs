@@ -21,26 +21,26 @@ use crate::tui::work::Lane;
 use Action as A;
 
 const BINDINGS: &[Binding<Action>] = &[
-    bind("compare", "number", "s", A::Number, "parameters, MACs, output or field", "number"),
+    bind("compare", "number", "o", A::Number, "compare parameters, MACs, output or field", "number"),
     bind("compare", "changes", "d", A::Changes, "only rows that differ, or all", "differences"),
-    bind("compare", "kernels", "v", A::Switch, "to the kernel study", "kernels"),
-    bind("compare", "time", "t", A::Time, "time them, run in turn", "time"),
-    bind("compare", "mark", "c", A::Mark, "take the selected architecture out, or in", "mark"),
-    bind("compare", "clear", "x", A::Clear, "take every mark away", ""),
+    bind("compare", "kernels", "v", A::Switch, "next view: the kernel study", "kernels"),
+    bind("compare", "time", "f", A::Time, "measure their times, run in turn", "time"),
+    bind("compare", "mark", "c", A::Mark, "mark or unmark the selected architecture", "mark"),
+    bind("compare", "clear", "x", A::Clear, "unmark all (asks)", ""),
     bind("compare", "copy", "y", A::Copy, "copy the row", ""),
     bind("compare", "copy-table", "Y", A::CopyTable, "copy the table as Markdown", ""),
-    bind("kernels", "less", "left h", A::Less, "less of what is selected", ""),
-    bind("kernels", "more", "right l", A::More, "more of it", "change"),
-    bind("kernels", "half", "H", A::MuchLess, "half of it", ""),
-    bind("kernels", "double", "L", A::MuchMore, "twice of it", "double"),
-    bind("kernels", "designs", "v", A::Switch, "to sweeps over variants", "sweeps"),
-    bind("kernels", "time", "t", A::Time, "time every way, run in turn", "time"),
+    bind("kernels", "less", "left h", A::Less, "decrease the selected number", ""),
+    bind("kernels", "more", "right l", A::More, "increase it", "change"),
+    bind("kernels", "half", "H", A::MuchLess, "halve it", ""),
+    bind("kernels", "double", "L", A::MuchMore, "double it", "double"),
+    bind("kernels", "designs", "v", A::Switch, "next view: sweeps over variants", "sweeps"),
+    bind("kernels", "time", "f", A::Time, "measure every way, run in turn", "time"),
     bind("kernels", "copy", "y", A::Copy, "copy the study as Markdown", "copy"),
-    bind("sweep", "vary", "a", A::Vary, "say what is varied", "vary"),
+    bind("sweep", "vary", "i", A::Vary, "say what is varied", "vary"),
     bind("sweep", "open", "enter", A::Open, "open the variant in the editor", "open"),
-    bind("sweep", "number", "s", A::Number, "another two figures", "figures"),
+    bind("sweep", "number", "o", A::Number, "compare another two figures", "figures"),
     bind("sweep", "changes", "d", A::Changes, "the front alone, or all", "front"),
-    bind("sweep", "designs", "v", A::Switch, "to the architectures", "architectures"),
+    bind("sweep", "designs", "v", A::Switch, "next view: architectures side by side", "architectures"),
     bind("sweep", "copy", "y", A::Copy, "copy the variant as an architecture file", "copy"),
 ];
 
@@ -49,6 +49,7 @@ impl Screen for Compare {
     type News = News;
     type Asked = Asked;
 
+    const ABOUT: &'static str = "architectures side by side, kernel study, sweeps";
     const GROUPS: &'static [Group] = &[Group::of("compare"), Group::of("kernels"), Group::of("sweep")];
     const TOGETHER: &'static [Together] = &[
         &["compare", "moving", "everywhere"],
@@ -62,6 +63,10 @@ impl Screen for Compare {
 
     fn groups(&self, _: &Model) -> Together {
         Self::TOGETHER[self.shows as usize]
+    }
+
+    fn impossible(&self, action: &Action, model: &Model) -> Option<String> {
+        (*action == A::Clear && model.marked.is_empty()).then(|| "nothing is marked".into())
     }
 
     fn act(&mut self, action: Action, cx: &mut Context<Self>) {
@@ -78,7 +83,14 @@ impl Screen for Compare {
             (A::Changes, Shows::Sweep) => sweep::narrow(&mut self.sweep),
             (A::Changes, _) => self.only_changes = !self.only_changes,
             (A::Mark, _) => cx.model.mark(),
-            (A::Clear, _) => cx.model.marked.clear(),
+            (A::Clear, _) => {
+                let count = cx.model.marked.len();
+                if count > 0 {
+                    let answers = vec![("Unmark".into(), Some(A::ClearNow)), ("Cancel".into(), None)];
+                    cx.question(format!("Unmark all {count} architectures?"), answers);
+                }
+            }
+            (A::ClearNow, _) => cx.model.marked.clear(),
             (A::Time, Shows::Kernels) => {
                 cx.spawn(Lane::Work, "timing", work::time(Timed::Study(self.study), Vec::new()));
             }
@@ -122,7 +134,7 @@ impl Screen for Compare {
                 if let Timed::Study(study) = &what
                     && *study != self.study
                 {
-                    cx.tell("timed; the study has been changed since");
+                    cx.tell("Timed; the study has changed since.");
                 }
                 self.times = Some((what, times));
             }
@@ -159,7 +171,7 @@ impl Compare {
     fn time(&self, cx: &mut Context<Self>) {
         let shown = designs::compared(cx.model);
         if shown.len() < 2 {
-            cx.tell("mark another architecture with c first");
+            cx.tell("Press c on another architecture to mark it first.");
             return;
         }
         let what = Timed::Designs(shown.iter().map(|entry| entry.origin.clone()).collect());
@@ -172,7 +184,7 @@ impl Compare {
             Ok((number, text)) => {
                 cx.go(Go::Edit(text));
                 cx.tell(format!(
-                    "variant {number}: its changes stand at the end; ^T saves it as a variant in a file of its own"
+                    "Variant {number}: its changes are at the end of the text. ^T saves it as a file of its own."
                 ));
             }
             Err(why) => cx.complain(why),

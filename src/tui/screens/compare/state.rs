@@ -18,7 +18,9 @@ pub enum Action {
     /// Only rows that differ, or all.
     Changes,
     Mark,
+    /// Asks before it takes every mark away.
     Clear,
+    ClearNow,
     Time,
     Less,
     More,
@@ -103,6 +105,8 @@ pub struct Compare {
     /// The networks that are compared, and their aligned rows.
     pub of: Vec<Arc<Graph>>,
     pub rows: Arc<Vec<Row>>,
+    /// What each block comes to, in each of the networks.
+    pub sums: Vec<(String, Vec<u64>)>,
     pub study: Study,
     /// Which of the study's four numbers the keys change.
     pub slider: usize,
@@ -121,6 +125,7 @@ impl Default for Compare {
             offset: 0,
             of: Vec::new(),
             rows: Arc::default(),
+            sums: Vec::new(),
             study: Study { field: 5, in_channels: 256, channels: 256, size: 56 },
             slider: 0,
             times: None,

@@ -14,8 +14,7 @@ use crate::graph::figures::{grouped, short};
 use crate::report::plot::{Axis as Along, Scale};
 use crate::report::sweep::amount;
 use crate::run::sweep::{Figure, Figures, Sweep, Variant, Vary, front};
-use crate::spec::Origin;
-use crate::spec::kinds::TOP_LEVEL;
+use crate::spec::{Origin, amend};
 use crate::tui::input::scrolled;
 use crate::tui::model::Model;
 use crate::tui::screen::{Canvas, View};
@@ -70,7 +69,7 @@ pub fn take(view: &mut SweepView, model: &mut Model, sweep: Arc<Sweep>) {
     let why =
         sweep.variants.iter().find_map(|own| own.result.as_ref().err()).map_or_else(String::new, |why| why.to_string());
     if bad == sweep.variants.len() {
-        model.complain(format!("none of the variants is a network: {why}"));
+        model.complain(format!("None of the variants is a network: {why}"));
         return;
     }
     (view.of_text, view.cursor, view.only_front) = (view.asked_of.clone(), 0, false);
@@ -137,40 +136,22 @@ pub fn refresh(view: &mut SweepView, table: Rect) {
 /// its comments. Its architecture is selected; the error says why it cannot be opened.
 pub fn open(view: &SweepView, model: &mut Model) -> Result<(u64, String), String> {
     let found = view.selected().zip(view.of.as_ref());
-    let (variant, sweep) = found.ok_or("say first what is varied: a")?;
+    let (variant, sweep) = found.ok_or("Press i to say what is varied first.")?;
     let origin = &sweep.plan.bases[variant.base].origin;
     let sets = sweep.sets(variant);
-    let at = model.position(origin).ok_or("its architecture is no longer in the list")?;
+    let at = model.position(origin).ok_or("Its architecture is no longer in the list.")?;
     let (entry, of_text) = (&model.entries[at], &view.of_text);
     if entry.is_edited() {
-        return Err(format!("{} has changes that are not saved; save or undo them first", entry.id));
+        return Err(format!("{} has unsaved changes. Save or undo them first.", entry.id));
     }
     if entry.text.as_ref() != Some(of_text) {
-        return Err(format!("{} has changed since; a sweeps it anew", entry.id));
+        return Err(format!("{} has changed since. Press i to sweep it again.", entry.id));
     }
-    let text = changed_text(of_text, &sets)
-        .ok_or("these changes cannot be put behind the text; y copies the variant as a file")?;
+    let text = amend::of_sets(&sets)
+        .and_then(|changes| amend::with(of_text, &changes))
+        .ok_or("These changes cannot be added to the text. Press y to copy the variant as a file.")?;
     model.selected = at;
     Ok((variant.number, text))
-}
-
-/// A text with `override:` at its end; nothing where it has one, or where other keys are changed.
-fn changed_text(text: &str, sets: &[(String, String)]) -> Option<String> {
-    let is_of_layer = |key: &str| !TOP_LEVEL.contains(&key.split('.').next().unwrap_or(key));
-    if text.lines().any(|line| line.starts_with("override:")) || !sets.iter().all(|(key, _)| is_of_layer(key)) {
-        return None;
-    }
-    let mut layers: Vec<(&str, Vec<String>)> = Vec::new();
-    for (key, value) in sets {
-        let (layer, field) = key.rsplit_once('.')?;
-        let change = format!("{field}: {value}");
-        match layers.iter_mut().find(|(own, _)| *own == layer) {
-            Some((_, changes)) => changes.push(change),
-            None => layers.push((layer, vec![change])),
-        }
-    }
-    let lines = layers.iter().map(|(layer, changes)| format!("  {layer}: {{{}}}\n", changes.join(", ")));
-    Some(format!("{}\noverride:\n{}", text.trim_end(), lines.collect::<String>()))
 }
 
 pub fn draw(sweep_view: &SweepView, view: &View, canvas: &mut Canvas<Action>) {
@@ -193,11 +174,11 @@ pub fn draw(sweep_view: &SweepView, view: &View, canvas: &mut Canvas<Action>) {
     if own.of.is_none() || own.order.is_empty() {
         let words = [
             "",
-            " a asks what is varied: conv.kernel=3,5 block3.*.out=64..256/64",
+            " i asks what is varied: conv.kernel=3,5 block3.*.out=64..256/64",
             " Every combination of the selected architecture is counted, and stands here as a point;",
-            " the arrows walk through them, and ⏎ opens one in the editor.",
+            " arrows walk through them, ⏎ opens one in the editor.",
             "",
-            " Timed and trained they are on the command line: convlens sweep --measure, --train.",
+            " To time or train them: convlens sweep --measure, --train.",
         ];
         let words: Vec<Line> = words.into_iter().map(Line::from).collect();
         canvas.frame.render_widget(Paragraph::new(words).wrap(Wrap { trim: false }).style(theme.dim), inside);

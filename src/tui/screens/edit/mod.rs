@@ -16,41 +16,41 @@ use crate::tui::screen::{Canvas, Context, Effect, Go, Prompt, Screen, Typed, Vie
 use Action as A;
 
 const BINDINGS: &[Binding<Action>] = &[
-    bind("edit", "type", "enter i", A::GoToProblem, "type, at the selected problem if there is one", "type"),
+    bind("edit", "type", "enter i", A::GoToProblem, "start typing, at the selected problem if there is one", "type"),
     bind("edit", "save", "ctrl-s", A::Save, "save", "save"),
     bind("edit", "save-variant", "ctrl-t", A::SaveVariant, "save as a new variant", "variant"),
     bind("edit", "undo", "u ctrl-u", A::Undo, "undo", ""),
     bind("edit", "redo", "ctrl-r", A::Redo, "redo", ""),
     bind("edit", "external", "E ctrl-e", A::External, "open in $EDITOR", "$EDITOR"),
-    bind("edit", "discard", "D", A::Discard, "go back to what was saved", ""),
+    bind("edit", "discard", "D", A::Discard, "discard edits (asks)", ""),
     bind("edit", "copy", "y", A::Copy, "copy the changed numbers", ""),
-    bind("typing", "leave", "esc", A::Leave, "stop typing; then 1 to 6 change the screen", "keys"),
+    bind("typing", "leave", "esc", A::Leave, "stop typing; 1 to 6 then change the screen", "keys"),
     bind("typing", "save", "ctrl-s", A::Save, "save", "save"),
     bind("typing", "save-variant", "ctrl-t", A::SaveVariant, "save as a new variant", "variant"),
     bind("typing", "undo", "ctrl-u", A::Undo, "undo", "undo"),
     bind("typing", "redo", "ctrl-r", A::Redo, "redo", ""),
     bind("typing", "indent", "tab", A::Indent, "complete the word, or indent", "complete"),
     bind("typing", "complete", "ctrl-space", A::Complete, "what may stand here", ""),
-    bind("typing", "next-problem", "ctrl-n", A::NextProblem, "to the next problem", "problem"),
+    bind("typing", "next-problem", "ctrl-n", A::NextProblem, "next problem", "problem"),
     bind("typing", "cut", "ctrl-x", A::Cut, "cut the selection (shift and arrows select)", ""),
-    bind("typing", "copy", "ctrl-c", A::CopyOrQuit, "copy the selection; quit without one", ""),
+    bind("typing", "copy", "ctrl-c", A::CopyOrQuit, "copy the selection; without one quit", ""),
     bind("typing", "paste", "ctrl-v", A::Paste, "paste what was cut or copied", ""),
     bind("typing", "select-all", "ctrl-a", A::SelectAll, "select everything", ""),
     bind("typing", "search", "ctrl-f", A::Search, "search in the text", ""),
-    bind("typing", "search-next", "ctrl-g", A::SearchNext, "to the next place found", ""),
+    bind("typing", "search-next", "ctrl-g", A::SearchNext, "next match", ""),
     bind("typing", "external", "ctrl-e", A::External, "open in $EDITOR", ""),
     bind("typing", "word-left", "ctrl-left alt-b", A::WordLeft, "a word to the left", ""),
     bind("typing", "word-right", "ctrl-right alt-f", A::WordRight, "a word to the right", ""),
-    bind("typing", "text-start", "ctrl-home", A::TextStart, "to the start of the text", ""),
-    bind("typing", "text-end", "ctrl-end", A::TextEnd, "to its end", ""),
-    bind("typing", "commands", "ctrl-p", A::Palette, "every command, by name", "commands"),
+    bind("typing", "text-start", "ctrl-home", A::TextStart, "start of the text", ""),
+    bind("typing", "text-end", "ctrl-end", A::TextEnd, "end of the text", ""),
+    bind("typing", "commands", "ctrl-p", A::Palette, "commands by name", "commands"),
     bind("typing", "suspend", "ctrl-z", A::Suspend, "suspend", ""),
     bind("typing", "quit", "ctrl-q", A::Quit, "quit", ""),
-    bind("typing", "repaint", "ctrl-l", A::Repaint, "paint again", ""),
-    bind("completing", "take", "enter tab", A::Offer(Offer::Take), "take it", "take"),
-    bind("completing", "cancel", "esc ctrl-c", A::Offer(Offer::Cancel), "type on", "no"),
-    bind("completing", "up", "up", A::Offer(Offer::Up), "the one above", ""),
-    bind("completing", "down", "down ctrl-n", A::Offer(Offer::Down), "the one below", "choose"),
+    bind("typing", "repaint", "ctrl-l", A::Repaint, "repaint", ""),
+    bind("completing", "take", "enter tab", A::Offer(Offer::Take), "accept", "accept"),
+    bind("completing", "cancel", "esc ctrl-c", A::Offer(Offer::Cancel), "close the list", "close"),
+    bind("completing", "up", "up", A::Offer(Offer::Up), "previous", ""),
+    bind("completing", "down", "down ctrl-n", A::Offer(Offer::Down), "next", "choose"),
 ];
 
 impl Screen for Edit {
@@ -58,6 +58,7 @@ impl Screen for Edit {
     type News = News;
     type Asked = Asked;
 
+    const ABOUT: &'static str = "the YAML, and what it comes to as you type";
     const GROUPS: &'static [Group] = &[Group::of("edit"), Group::typed("typing"), Group::typed("completing")];
     const TOGETHER: &'static [Together] = &[&["edit", "moving", "everywhere"], &["typing"], &["completing"]];
 
@@ -89,7 +90,7 @@ impl Screen for Edit {
         match cx.model.editor() {
             Some(_) => act_on_text(action, cx),
             None if cx.model.entry().is_some_and(|entry| entry.left_over.is_some()) => {}
-            None => cx.complain("there is no text that can be edited here"),
+            None => cx.complain("There is no text to edit here."),
         }
     }
 
@@ -141,6 +142,10 @@ impl Screen for Edit {
         }
     }
 
+    fn zooms(&self) -> &'static [&'static str] {
+        &["the text", "the numbers"]
+    }
+
     fn draw(&self, view: &View, canvas: &mut Canvas<Action>) {
         view::draw(view, canvas);
     }
@@ -179,8 +184,8 @@ fn act_on_text(action: Action, cx: &mut Context<Edit>) {
         A::Discard => {
             if cx.model.entry().is_some_and(|entry| entry.is_edited()) {
                 cx.question(
-                    "Go back to the text as it was saved?",
-                    vec![("go on with this text".into(), None), ("go back".into(), Some(A::DiscardNow))],
+                    "Discard your edits and go back to the saved text?",
+                    vec![("Keep editing".into(), None), ("Discard edits".into(), Some(A::DiscardNow))],
                 );
             }
             return;
@@ -204,16 +209,18 @@ fn act_on_text(action: Action, cx: &mut Context<Edit>) {
     let edited = match action {
         A::Undo => editor.undo(),
         A::Redo => editor.redo(),
-        A::Cut => editor.area.cut(),
-        A::Paste => editor.area.paste(),
+        A::Cut => editor.area.cut() && editor.note(1, false),
+        A::Paste => editor.area.paste() && editor.note(1, false),
         A::DiscardNow => {
             let saved = editor.saved().to_string();
             editor.replace(&saved);
             true
         }
-        A::Indent => match text::before_cursor(editor).chars().next_back() {
-            Some(character) if !character.is_whitespace() => return text::offer(cx),
-            _ => editor.area.insert_tab(),
+        // A word that was begun is completed, and what may follow `- `, `activation: ` or `out: 64, ` is offered.
+        A::Indent => match text::before_cursor(editor) {
+            before if before.trim_end().ends_with(['-', ':', ',', '{', '[']) => return text::offer(cx),
+            before if before.chars().next_back().is_some_and(|last| !last.is_whitespace()) => return text::offer(cx),
+            _ => editor.area.insert_tab() && editor.note(1, false),
         },
         A::Complete => return text::offer(cx),
         A::Leave => {

@@ -41,7 +41,7 @@ pub fn draw(view: &View, entry: &Entry, editor: &Editor, frame_: &mut Frame, are
     let theme = &view.theme;
     let title = match (editor.is_sound(), &editor.network) {
         (true, Some(network)) => format!(" {} ", network.architecture.name),
-        (false, Some(_)) => " As it was before the problems ".to_string(),
+        (false, Some(_)) => " Last valid version ".to_string(),
         (_, None) => format!(" {} ", entry.id),
     };
     let has_keys = view.has_keys && !editor.typing && editor.is_sound();
@@ -50,7 +50,7 @@ pub fn draw(view: &View, entry: &Entry, editor: &Editor, frame_: &mut Frame, are
     if editor.network.is_none() {
         let words = match editor.is_sound() {
             true => " …",
-            false => " No layer can be shown until the problems are solved.",
+            false => " No layers to show until the problems are fixed.",
         };
         frame_.render_widget(Paragraph::new(words).wrap(Wrap { trim: false }).style(theme.dim).block(block), area);
         return;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::state::{Action, Asked, Edit};
 use super::text::{analyse, changed, open};
-use crate::spec::Origin;
+use crate::spec::{Origin, variant};
 use crate::tui::model::{Editor, Entry, Opened, expanded};
 use crate::tui::screen::{Context, Effect, Expected, Prompt, Save, SaveError, Typed};
 
@@ -21,7 +21,7 @@ pub fn save(cx: &mut Context<Edit>) {
         }
     };
     if !editor.is_changed() && editor.on_disk.is_none() {
-        cx.tell("nothing to save");
+        cx.tell("Nothing to save.");
         return;
     }
     let save = Save {
@@ -45,7 +45,12 @@ pub fn ask_where(cx: &mut Context<Edit>, extends: Option<bool>) {
     };
     let plain = first.then(|| own.to_string()).filter(|id| !taken(id));
     let id = plain.or_else(|| (2..).map(|count| format!("{own}-{count}")).find(|id| !taken(id))).unwrap_or_default();
-    let path = cx.model.new_files.join(format!("{id}.yaml"));
+    // Beside the file it is made of, where that is one of the user's.
+    let folder = match &entry.origin {
+        Origin::File(path) | Origin::Foreign(path) if !entry.is_of_run => path.parent().map(PathBuf::from),
+        _ => None,
+    };
+    let path = folder.unwrap_or_else(|| cx.model.new_files.clone()).join(format!("{id}.yaml"));
     let switch = extends.map(|on| ("write only what differs, with `extends:`".to_string(), on));
     cx.ask(Prompt { switch, ..Prompt::new(Asked::SaveAs, "Save as", path.display().to_string()) });
 }
@@ -53,7 +58,7 @@ pub fn ask_where(cx: &mut Context<Edit>, extends: Option<bool>) {
 /// Takes the file that was typed.
 pub fn save_as(cx: &mut Context<Edit>, typed: &Typed) -> Result<(), String> {
     if typed.text.is_empty() {
-        return Err("expected a file's name".into());
+        return Err("expected a file name".into());
     }
     let path = named(&typed.text, cx.model.home.as_deref());
     match path.file_stem() {
@@ -61,7 +66,7 @@ pub fn save_as(cx: &mut Context<Edit>, typed: &Typed) -> Result<(), String> {
             save_to(cx, path, typed.switched, Expected::Nothing);
             Ok(())
         }
-        _ => Err("expected a file's name, such as architectures/mine.yaml".into()),
+        _ => Err("expected a file name, such as architectures/mine.yaml".into()),
     }
 }
 
@@ -82,8 +87,15 @@ fn save_to(cx: &mut Context<Edit>, path: PathBuf, extends: bool, expected: Expec
         Expected::Nothing if origin == Origin::File(path.clone()) => Expected::Text(editor.saved().to_string()),
         other => other,
     };
-    let save = Save { origin, path, text: editor.text(), expected, extending };
-    cx.effect(Effect::Save(save));
+    // A copy has a name of its own.
+    let text = match &origin {
+        Origin::File(own) if *own == path => editor.text(),
+        _ => {
+            let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            variant::renamed(&editor.text(), editor.saved(), &stem)
+        }
+    };
+    cx.effect(Effect::Save(Save { origin, path, text, expected, extending }));
 }
 
 /// The answer to a file that is there, or that another program changed.
@@ -118,7 +130,7 @@ pub fn left_over(cx: &mut Context<Edit>, take: bool) {
             if let Some(entry) = cx.model.entry_mut() {
                 entry.left_over = left;
             }
-            cx.complain("the file cannot be read, so its unsaved text is still kept");
+            cx.complain("The file cannot be read, so its unsaved edits are still kept.");
         }
         (false, ..) => cx.effect(Effect::Keep(origin, None)),
     }
@@ -137,10 +149,10 @@ pub fn saved(cx: &mut Context<Edit>, origin: &Origin, path: &Path, text: String)
         saved_as_copy(cx, origin, &target, text);
         let hides = |entry: &Entry| matches!(entry.origin, Origin::Bundled(_)) && entry.id == target.id();
         if cx.model.entries.iter().any(hides) {
-            cx.complain(format!("{} is now found before the bundled {}", path.display(), target.id()));
+            cx.complain(format!("{} is now used in place of the bundled {}.", path.display(), target.id()));
         }
     }
-    cx.tell(format!("saved {}", path.display()));
+    cx.tell(format!("Saved {}", path.display()));
     cx.effect(Effect::Load(target));
 }
 
@@ -185,15 +197,15 @@ pub fn not_saved(cx: &mut Context<Edit>, path: PathBuf, why: &SaveError) {
     let overwrite = |words: &str| (words.to_string(), Some(Action::Overwrite(path.clone())));
     let answers = match why {
         SaveError::Failed { .. } => {
-            cx.complain(format!("{why}; the text is still here"));
+            cx.complain(format!("{why}. Your edits are still here."));
             return;
         }
         SaveError::Changed(_) => vec![
-            ("go on typing".to_string(), None),
-            overwrite("save what is here over it"),
-            ("take what is there, and drop what is here".to_string(), Some(Action::TakeFromDisk)),
+            ("Keep editing".to_string(), None),
+            overwrite("Overwrite it with your edits"),
+            ("Take what is there and discard your edits".to_string(), Some(Action::TakeFromDisk)),
         ],
-        SaveError::Exists(_) => vec![("leave it".to_string(), None), overwrite("write over it")],
+        SaveError::Exists(_) => vec![("Cancel".to_string(), None), overwrite("Overwrite it")],
     };
     cx.question(format!("{why}."), answers);
 }

@@ -22,10 +22,10 @@ pub fn open(cx: &mut Context<Edit>) {
     let Some(entry) = cx.model.entry_mut() else { return };
     if entry.left_over.is_some() {
         cx.question(
-            "A text of this architecture was not saved when the program ended.",
+            "Unsaved edits to this architecture were recovered.",
             vec![
-                ("go on with it".into(), Some(Action::LeftOver(true))),
-                ("drop it".into(), Some(Action::LeftOver(false))),
+                ("Keep editing them".into(), Some(Action::LeftOver(true))),
+                ("Discard them".into(), Some(Action::LeftOver(false))),
             ],
         );
         return;
@@ -42,7 +42,7 @@ pub fn open(cx: &mut Context<Edit>) {
             entry.editor = Some(Box::new(Editor::new(text, &theme)));
             analyse(cx, selected);
         }
-        Some(_) => cx.complain(format!("more than {LINES} lines are not edited here")),
+        Some(_) => cx.complain(format!("A text of more than {LINES} lines cannot be edited here.")),
         None => {}
     }
 }
@@ -134,7 +134,10 @@ fn indent_of_next(editor: &Editor) -> String {
 
 fn candidates(editor: &Editor) -> Option<Completion> {
     let DataCursor(line, column) = editor.area.cursor();
-    let (start, candidates) = complete(editor.area.lines(), line, column);
+    let network = editor.network.as_deref();
+    let layers = network.map_or(&[][..], |network| &network.layers).iter().filter(|layer| !layer.brought);
+    let layers: Vec<&str> = layers.map(|layer| layer.name.as_str()).collect();
+    let (start, candidates) = complete(editor.area.lines(), line, column, &layers);
     (!candidates.is_empty()).then_some(Completion { start, candidates, at: 0 })
 }
 
@@ -167,6 +170,7 @@ pub fn typed(cx: &mut Context<Edit>, key: Key) {
             (false, true) => editor.area.cancel_selection(),
             _ => {}
         }
+        editor.word_ends();
         match key.code {
             KeyCode::PageUp => editor.area.scroll(ratatui_textarea::Scrolling::PageUp),
             KeyCode::PageDown => editor.area.scroll(ratatui_textarea::Scrolling::PageDown),
@@ -183,9 +187,9 @@ pub fn typed(cx: &mut Context<Edit>, key: Key) {
     };
     let indent = indent_of_next(editor);
     let edited = editor.area.input_without_shortcuts(Input { key: own, ctrl: false, alt: false, shift: false });
-    if own == AreaKey::Enter {
-        editor.area.insert_str(indent);
-    }
+    let indented = own == AreaKey::Enter && editor.area.insert_str(indent);
+    let is_letter = matches!(own, AreaKey::Char(letter) if letter.is_alphanumeric() || letter == '_');
+    editor.note(usize::from(edited) + usize::from(indented), is_letter);
     if was_offering && key.character().is_some() {
         editor.completion = candidates(editor);
     }
@@ -199,6 +203,7 @@ pub fn pasted(cx: &mut Context<Edit>, text: &str) {
     editor.completion = None;
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     if editor.area.insert_str(text) {
+        editor.note(1, false);
         changed(cx);
     }
 }
@@ -217,7 +222,7 @@ pub fn offer(cx: &mut Context<Edit>) {
     editor.typing = true;
     editor.completion = candidates(editor);
     match &editor.completion {
-        None => cx.tell("nothing to complete here"),
+        None => cx.tell("Nothing to complete here."),
         Some(own) if own.candidates.len() == 1 => choose(cx, Offer::Take),
         Some(_) => {}
     }
@@ -232,10 +237,9 @@ pub fn choose(cx: &mut Context<Edit>, action: Offer) {
             let DataCursor(_, column) = editor.area.cursor();
             let typed = column.saturating_sub(completion.start);
             let Some(candidate) = completion.candidates.get(completion.at) else { return };
-            for _ in 0..typed {
-                editor.area.delete_char();
-            }
-            editor.area.insert_str(&candidate.text);
+            let deleted = (0..typed).filter(|_| editor.area.delete_char()).count();
+            let inserted = editor.area.insert_str(&candidate.text);
+            editor.note(deleted + usize::from(inserted), false);
             changed(cx);
             return;
         }
@@ -256,7 +260,7 @@ pub fn go_to_problem(cx: &mut Context<Edit>, at: usize) {
         if problem.file == own {
             editor.go_to(problem.place.line.saturating_sub(1), problem.place.column.saturating_sub(1));
         } else {
-            cx.tell(format!("that is in {}", problem.file));
+            cx.tell(format!("That is in {}.", problem.file));
         }
     }
 }
@@ -265,5 +269,5 @@ pub fn go_to_problem(cx: &mut Context<Edit>, at: usize) {
 pub fn search(editor: &mut Editor, pattern: &str) -> Result<(), String> {
     let refused = |error: &dyn std::fmt::Display| error.to_string().lines().last().unwrap_or_default().to_string();
     editor.area.set_search_pattern(pattern).map_err(|error| refused(&error))?;
-    if pattern.is_empty() || editor.area.search_forward(true) { Ok(()) } else { Err("nothing fits".into()) }
+    if pattern.is_empty() || editor.area.search_forward(true) { Ok(()) } else { Err("no match".into()) }
 }

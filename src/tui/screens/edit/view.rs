@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::numbers;
 use super::state::Action;
+use crate::spec::problem::Diagnostic;
 use crate::tui::model::editor::Completion;
 use crate::tui::model::{Editor, Entry};
 use crate::tui::screen::{Canvas, View};
@@ -30,12 +31,15 @@ pub fn draw(view: &View, canvas: &mut Canvas<Action>) {
     let numbers_width = if view.panes.class == SizeClass::Tiny { 0 } else { (area.width * 9 / 20).min(64) };
     let text = Rect { width: area.width.saturating_sub(numbers_width), ..area };
     let beside = Rect { x: text.right(), width: numbers_width, ..area };
-    draw_text(view, entry, editor, canvas, text);
-    numbers::draw(view, entry, editor, canvas.frame, beside);
+    draw_text(view, entry, editor, canvas, view.panes.given(0, text));
+    numbers::draw(view, entry, editor, canvas.frame, view.panes.given(1, beside));
     draw_problems(view, editor, canvas, view.panes.working);
 }
 
 fn draw_text(view: &View, entry: &Entry, editor: &Editor, canvas: &mut Canvas<Action>, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
     let theme = &view.theme;
     let mark = match (editor.is_changed(), &editor.on_disk) {
         (true, Some(_)) => " * changed on disk too",
@@ -71,7 +75,9 @@ fn draw_text(view: &View, entry: &Entry, editor: &Editor, canvas: &mut Canvas<Ac
     if let Some(completion) = &editor.completion {
         let cursor = editor.area.screen_cursor();
         let row = cursor.row.saturating_sub(usize::from(top));
-        let column = completion.start.saturating_sub(usize::from(first_column));
+        // The word begins so many columns before the cursor, as far as it is on this row of the screen.
+        let typed = editor.area.cursor().1.saturating_sub(completion.start);
+        let column = cursor.col.saturating_sub(typed + usize::from(first_column));
         draw_offer(view, completion, (row, column), text, canvas.frame);
     }
 }
@@ -82,35 +88,55 @@ fn cell(area: Rect, row: usize, column: usize, buffer: &mut Buffer) -> Option<&m
     inside.then(|| buffer.cell_mut((x as u16, y as u16))).flatten()
 }
 
-/// Comments dim, keys in colour, problems underlined.
+/// Comments dim, keys in colour, problems underlined, also where a line is wrapped.
 fn dress(editor: &Editor, own: &str, (top, first): (usize, usize), area: Rect, buffer: &mut Buffer, theme: &Theme) {
-    let mut paint = |line: usize, from: usize, to: usize, style: Style| {
-        for column in from.max(first)..to {
-            if let Some(cell) = cell(area, line.saturating_sub(top), column - first, buffer) {
+    let mut before = None;
+    let mut known: Option<(usize, Vec<Option<Style>>)> = None;
+    for row in 0..usize::from(area.height) {
+        let start = editor.area.screen_to_data(top + row, 0);
+        // Behind the last line its place is given again.
+        if before == Some((start.0, start.1)) {
+            break;
+        }
+        before = Some((start.0, start.1));
+        if known.as_ref().is_none_or(|(line, _)| *line != start.0) {
+            known = Some((start.0, styles(editor, own, start.0, theme)));
+        }
+        let Some((line, styles)) = &known else { break };
+        let mut last = None;
+        for column in 0..usize::from(area.width) {
+            let place = editor.area.screen_to_data(top + row, first + column);
+            if place.0 != *line || last == Some(place.1) && place.1 + 1 >= styles.len() {
+                break;
+            }
+            last = Some(place.1);
+            if let Some(style) = styles.get(place.1).copied().flatten()
+                && let Some(cell) = cell(area, row, column, buffer)
+            {
                 cell.set_style(style);
             }
         }
-    };
-    let visible = editor.area.lines().iter().enumerate().skip(top).take(usize::from(area.height));
-    for (at, line) in visible {
-        if let Some(start) = comment(line) {
-            paint(at, line[..start].width(), line.width(), theme.dim);
-        }
-        for (start, end) in keys(&line[..comment(line).unwrap_or(line.len())]) {
-            paint(at, line[..start].width(), line[..end].width(), theme.accent);
-        }
     }
-    for problem in editor.problems.iter().filter(|problem| problem.file == own) {
-        let line = problem.place.line.saturating_sub(1);
-        if !(top..top + usize::from(area.height)).contains(&line) {
-            continue;
-        }
-        let Some(text) = editor.area.lines().get(line) else { continue };
-        let before: String = text.chars().take(problem.place.column.saturating_sub(1)).collect();
-        let about: String = text.chars().skip(problem.place.column.saturating_sub(1)).take(problem.width).collect();
-        let from = before.width();
-        paint(line, from, from + about.width().max(1), theme.bad.add_modifier(Modifier::UNDERLINED));
+}
+
+/// The style of each character of a line, and of the place behind it, where it has one of its own.
+fn styles(editor: &Editor, own: &str, line: usize, theme: &Theme) -> Vec<Option<Style>> {
+    let Some(text) = editor.area.lines().get(line) else { return Vec::new() };
+    let mut styles = vec![None; text.chars().count() + 1];
+    let characters = |bytes: usize| text[..bytes].chars().count();
+    let end = comment(text).unwrap_or(text.len());
+    for (from, to) in keys(&text[..end]) {
+        styles[characters(from)..characters(to)].fill(Some(theme.accent));
     }
+    let length = styles.len();
+    styles[characters(end)..length - 1].fill(Some(theme.dim));
+    let here = |problem: &&Diagnostic| problem.file == own && problem.place.line == line + 1;
+    for problem in editor.problems.iter().filter(here) {
+        let from = problem.place.column.saturating_sub(1).min(length - 1);
+        let to = (from + problem.width.max(1)).min(length);
+        styles[from..to].fill(Some(theme.bad.add_modifier(Modifier::UNDERLINED)));
+    }
+    styles
 }
 
 /// Where a line's comment begins, in bytes.
@@ -149,11 +175,13 @@ fn draw_offer(view: &View, completion: &Completion, (row, column): (usize, usize
     let widest = completion.candidates.iter().map(|own| own.text.width()).max().unwrap_or(0);
     let words = completion.candidates.iter().map(|own| own.words.width()).max().unwrap_or(0);
     let screen = frame_.area();
+    let more = completion.candidates.len() > MOST;
     let width = ((widest + words + 4) as u16).min(screen.width);
     // Below the word, or above it where there is no room.
     let below = area.y + row as u16 + 1;
-    let height = shown as u16;
-    let y = if below + height <= screen.height { below } else { (area.y + row as u16).saturating_sub(height) };
+    let height = shown as u16 + u16::from(more);
+    // Not over the footer either.
+    let y = if below + height < screen.height { below } else { (area.y + row as u16).saturating_sub(height) };
     let x = (area.x + column as u16).min(screen.width.saturating_sub(width));
     let place = Rect { x, y, width, height }.intersection(screen);
     let offset = (completion.at + 1).saturating_sub(MOST);
@@ -165,8 +193,13 @@ fn draw_offer(view: &View, completion: &Completion, (row, column): (usize, usize
         ])
         .style(style)
     });
+    let mut lines: Vec<Line> = lines.collect();
+    if more {
+        let place = format!(" {} of {}, ↓ more", completion.at + 1, completion.candidates.len());
+        lines.push(styled_line(left(&place, usize::from(width)), theme.dim).style(theme.marked));
+    }
     frame_.render_widget(Clear, place);
-    frame_.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), place);
+    frame_.render_widget(Paragraph::new(lines), place);
 }
 
 /// The problems, or what the text comes to where there are none.
@@ -176,7 +209,7 @@ fn draw_problems(view: &View, editor: &Editor, canvas: &mut Canvas<Action>, area
     }
     let theme = &view.theme;
     if let Some(reason) = &editor.unreadable {
-        let block = frame(" It cannot be read ", theme, false);
+        let block = frame(" Cannot be read ", theme, false);
         canvas.frame.render_widget(
             Paragraph::new(plain_line(reason.as_str())).style(theme.bad).wrap(Wrap { trim: false }).block(block),
             area,

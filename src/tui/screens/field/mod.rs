@@ -28,14 +28,16 @@ use Action as A;
 const MOST_PIXELS: u64 = 1 << 22;
 
 const BINDINGS: &[Binding<Action>] = &[
-    bind("field", "unit-right", "right l", A::By(0, 1), "the unit to the right", "unit"),
-    bind("field", "unit-left", "left h", A::By(0, -1), "the unit to the left", ""),
-    bind("field", "unit-below", "J", A::By(1, 0), "the unit below", ""),
-    bind("field", "unit-above", "K", A::By(-1, 0), "the unit above", ""),
-    bind("field", "middle", "c", A::Middle, "the unit in the middle", "middle"),
-    bind("field", "photo", "p", A::Photo, "over a photo, or without it again", "photo"),
-    bind("field", "effective", "f", A::Effective, "measure the effective field of the unit", "effective"),
-    bind("field", "forget", "backspace", A::Forget, "take what was measured away", ""),
+    bind("field", "unit-right", "right l", A::By(0, 1), "unit to the right", "unit"),
+    bind("field", "unit-left", "left h", A::By(0, -1), "unit to the left", ""),
+    bind("field", "unit-below", "J", A::By(1, 0), "unit below", ""),
+    bind("field", "unit-above", "K", A::By(-1, 0), "unit above", ""),
+    bind("field", "middle", "0", A::Middle, "unit in the middle", "middle"),
+    bind("field", "photo", "i", A::Photo, "choose the photo, the same as screen 5's", "photo"),
+    bind("field", "under", "v", A::Under, "next view: the plane, or the photo", "view"),
+    bind("field", "effective", "f", A::Effective, "measure the effective field of the unit", "measure"),
+    bind("field", "forget", "x", A::Forget, "close what was measured", ""),
+    bind("field", "mark", "c", A::Mark, "mark the architecture to compare, or unmark it", ""),
     bind("field", "copy", "y", A::Copy, "copy what the unit sees", "copy"),
 ];
 
@@ -44,6 +46,7 @@ impl Screen for Field {
     type News = News;
     type Asked = Asked;
 
+    const ABOUT: &'static str = "what one unit sees of the input";
     const GROUPS: &'static [Group] = &[Group::of("field")];
     const TOGETHER: &'static [Together] = &[&["field", "moving", "everywhere"]];
 
@@ -55,18 +58,30 @@ impl Screen for Field {
         Self::TOGETHER[0]
     }
 
+    fn impossible(&self, action: &Action, _: &Model) -> Option<String> {
+        match action {
+            A::Under if self.photo.is_none() => Some("no photo is chosen".into()),
+            A::Forget if self.effective.is_none() => Some("nothing was measured yet".into()),
+            _ => None,
+        }
+    }
+
     fn act(&mut self, action: Action, cx: &mut Context<Self>) {
         match action {
             A::By(rows, columns) => self.move_unit(cx.model, rows.into(), columns.into()),
             A::Unit(row, column) => self.go_to_unit(cx.model, row, column),
             A::Middle => self.place = Place::MIDDLE,
-            A::Photo => match self.photo.take() {
-                Some(_) => cx.tell("without the photo"),
-                None => cx.ask(Prompt {
-                    is_path: true,
-                    ..Prompt::new(Asked::Photo, "A photo: PNG, JPEG, WebP, …", self.last_photo.clone())
-                }),
-            },
+            A::Photo => {
+                let text = match &cx.model.setup.input {
+                    live::Input::Photo(path) => path.display().to_string(),
+                    _ => String::new(),
+                };
+                let prompt = Prompt::new(Asked::Photo, "Photo: PNG, JPEG, WebP, …", text);
+                cx.ask(Prompt { is_path: true, ..prompt });
+            }
+            A::Under if self.photo.is_none() => cx.tell("Press i to choose a photo first."),
+            A::Under => self.is_bare = !self.is_bare,
+            A::Mark => cx.model.mark(),
             A::Effective => self.measure(cx),
             A::Forget => self.effective = None,
             A::Copy => self.as_text(cx.model).into_iter().for_each(|text| cx.copy(text)),
@@ -91,18 +106,37 @@ impl Screen for Field {
         Ok(())
     }
 
-    fn receive(&mut self, news: News, _: &mut Context<Self>) {
+    fn receive(&mut self, news: News, cx: &mut Context<Self>) {
         match news {
             News::Photo(photo) => {
-                self.last_photo = photo.path.display().to_string();
-                self.photo = Some(photo);
+                let setup = &mut cx.model.setup;
+                if setup.input != live::Input::Photo(photo.path.clone()) {
+                    (setup.input, setup.photos) = (live::Input::Photo(photo.path.clone()), Vec::new());
+                }
+                (self.photo, self.is_bare) = (Some(photo), false);
             }
             News::Effective(measured) => self.effective = Some(measured),
         }
     }
 
+    /// The photo that was chosen on another screen is shown here too.
+    fn enter(&mut self, cx: &mut Context<Self>) {
+        match &cx.model.setup.input {
+            live::Input::Photo(path) if self.photo.as_ref().is_none_or(|photo| photo.path != *path) => {
+                let path = path.clone();
+                cx.spawn(Lane::Work, "reading the photo", work::photo(path));
+            }
+            live::Input::Photo(_) => {}
+            _ => self.photo = None,
+        }
+    }
+
     fn prepare(&mut self, model: &mut Model, _: &Panes) {
         self.fit(model);
+    }
+
+    fn zooms(&self) -> &'static [&'static str] {
+        &["the input plane", "the field by depth"]
     }
 
     fn draw(&self, view: &View, canvas: &mut Canvas<Action>) {
@@ -116,7 +150,7 @@ impl Field {
         let shown = cx.model.entry().and_then(Entry::layer).zip(cx.model.request());
         let Some((layer, mut request)) = shown else { return };
         // On the photo that is shown, else on noise.
-        request.input = match &self.photo {
+        request.input = match self.photo.as_ref().filter(|_| !self.is_bare) {
             Some(photo) => live::Input::Photo(photo.path.clone()),
             None => live::Input::Noise(0),
         };
@@ -152,7 +186,7 @@ impl Field {
         let architecture = &network.architecture;
         if architecture.input.height * architecture.input.width > MOST_PIXELS {
             self.photo = None;
-            model.complain("the input is too large for a photo to be scaled to it here");
+            model.complain("The input is too large for a photo to be scaled to it here.");
             return;
         }
         // Only how it is cropped counts here: a picture has three channels whatever the network takes.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 
@@ -77,50 +77,6 @@ pub fn click_places(layer: &Layer, network: &Graph, view: &Section, plane: Rect,
     }
 }
 
-/// Paints the gradient of a unit, two places to a cell: the hotter, the more it changes the unit; with the outline of the
-/// theoretical field around it.
-pub fn paint_heat(
-    heat: &Heat,
-    view: &Section,
-    spans: Option<&[unit::Span; 2]>,
-    area: Rect,
-    buffer: &mut Buffer,
-    theme: &Theme,
-) {
-    let largest = heat.largest().max(f64::MIN_POSITIVE);
-    for y in 0..area.height {
-        for x in 0..area.width {
-            let Some(cell) = buffer.cell_mut((area.x + x, area.y + y)) else { continue };
-            let halves = [2 * y, 2 * y + 1].map(|half| {
-                let (rows, columns) = view.part(area, x, half);
-                let share = mean(heat, &rows, &columns).map(|mean| (mean / largest).sqrt());
-                (share, spans.is_some_and(|spans| is_edge(spans, &rows, &columns)))
-            });
-            match theme.tones {
-                Tones::All => {
-                    let colour = |(share, edge): (Option<f64>, bool)| match (edge, share) {
-                        (true, _) => theme.accent.fg.unwrap_or(Color::Reset),
-                        (false, Some(share)) => {
-                            let [red, green, blue] = heat_colour(share);
-                            Color::Rgb(red, green, blue)
-                        }
-                        (false, None) => Color::Reset,
-                    };
-                    cell.set_symbol("▀").set_fg(colour(halves[0])).set_bg(colour(halves[1]));
-                }
-                Tones::Few => {
-                    let symbol = match (halves.iter().any(|(_, edge)| *edge), halves[0].0) {
-                        (true, _) => "+",
-                        (false, Some(share)) => SHADES[((share * 5.0) as usize).min(4)],
-                        (false, None) => " ",
-                    };
-                    cell.set_symbol(symbol);
-                }
-            }
-        }
-    }
-}
-
 /// The mean heat of a part of the input; none where it lies outside.
 fn mean(heat: &Heat, rows: &Range<f64>, columns: &Range<f64>) -> Option<f64> {
     let clip = |part: &Range<f64>, most: usize| {
@@ -149,77 +105,110 @@ fn is_edge([rows, columns]: &[unit::Span; 2], down: &Range<f64>, across: &Range<
 const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
 
 /// How bright what is not seen is left.
-const UNSEEN: f32 = 0.5;
+const UNSEEN: f64 = 0.5;
 
-/// Paints a photo of the input's size in half blocks, two pixels to a cell: bright what the unit sees, the rest dark. Where
-/// there are no colours, five shades stand for it.
-pub fn paint_photo(
-    picture: &Picture,
-    view: &Section,
+/// What the field is drawn on: a photo of the input's size, a measured gradient, or the gradient over the photo.
+pub struct Ground<'a> {
+    pub photo: Option<&'a Picture>,
+    pub heat: Option<&'a Heat>,
+}
+
+/// What is at half a cell.
+struct Half {
+    pixel: Option<[f64; 3]>,
+    /// How hot it is, from 0 to 1.
+    heat: Option<f64>,
+    seen: bool,
+    edge: bool,
+}
+
+/// Paints it in half blocks, two places to a cell: bright what the unit sees, the rest dark, the hotter the more it changes the unit,
+/// hatched where the field lies in the padding, with the outline of the field. Where there are no colours, five shades stand for it.
+pub fn paint(
+    ground: &Ground,
+    section: &Section,
     spans: Option<&[unit::Span; 2]>,
     area: Rect,
     buffer: &mut Buffer,
     theme: &Theme,
 ) {
+    let largest = ground.heat.map_or(1.0, |heat| heat.largest().max(f64::MIN_POSITIVE));
     let sees = |row: f64, column: f64| {
         let within = |at: f64, span: &unit::Span| at >= span.first as f64 && at < span.last as f64 + 1.0;
         spans.is_none_or(|[rows, columns]| within(row, rows) && within(column, columns))
     };
-    // The place in the input of a half cell's middle.
-    let place = |x: u16, half: u16| {
-        let row = view.top + (f64::from(half) + 0.5) / (2.0 * f64::from(area.height)) * view.height;
-        let column = view.left + (f64::from(x) + 0.5) / f64::from(area.width) * view.width;
-        (row, column)
-    };
-    let pixel = |(row, column): (f64, f64)| -> Option<[f32; 3]> {
+    let pixel = |picture: &Picture, row: f64, column: f64| -> Option<[f64; 3]> {
         let inside =
             row >= 0.0 && column >= 0.0 && (row as usize) < picture.height && (column as usize) < picture.width;
         let at = 3 * (row as usize * picture.width + column as usize);
-        inside.then(|| picture.values.get(at..at + 3).and_then(|values| values.try_into().ok())).flatten()
+        let values = inside.then(|| picture.values.get(at..at + 3)).flatten()?;
+        Some([0, 1, 2].map(|part| f64::from(values[part]).clamp(0.0, 1.0)))
+    };
+    let half = |x: u16, half: u16| {
+        let (rows, columns) = section.part(area, x, half);
+        let (row, column) = ((rows.start + rows.end) / 2.0, (columns.start + columns.end) / 2.0);
+        let edge = spans.is_some_and(|spans| is_edge(spans, &rows, &columns));
+        let heat = ground.heat.and_then(|heat| mean(heat, &rows, &columns)).map(|mean| (mean / largest).sqrt());
+        Half { pixel: ground.photo.and_then(|own| pixel(own, row, column)), heat, seen: sees(row, column), edge }
     };
     for y in 0..area.height {
         for x in 0..area.width {
             let Some(cell) = buffer.cell_mut((area.x + x, area.y + y)) else { continue };
-            let halves = [2 * y, 2 * y + 1].map(|half| {
-                let at = place(x, half);
-                (pixel(at), sees(at.0, at.1))
-            });
-            let edges = [2 * y, 2 * y + 1].map(|half| {
-                let (rows, columns) = view.part(area, x, half);
-                spans.is_some_and(|spans| is_edge(spans, &rows, &columns))
-            });
+            let halves = [half(x, 2 * y), half(x, 2 * y + 1)];
             match theme.tones {
-                Tones::All => {
-                    let colour = |(pixel, seen): (Option<[f32; 3]>, bool)| match pixel {
-                        Some(pixel) => {
-                            let light = if seen { 1.0 } else { UNSEEN };
-                            let [red, green, blue] = pixel.map(|value| (value.clamp(0.0, 1.0) * light * 255.0) as u8);
-                            Color::Rgb(red, green, blue)
-                        }
-                        // The part of the field that lies in the padding.
-                        None if seen => theme.warn.fg.unwrap_or(Color::Reset),
-                        None => Color::Reset,
-                    };
-                    let outline = theme.warn.fg.unwrap_or(Color::Reset);
-                    let [upper, lower] = [0, 1].map(|half| if edges[half] { outline } else { colour(halves[half]) });
-                    cell.set_symbol("▀").set_fg(upper).set_bg(lower);
-                    if halves.iter().all(|(pixel, seen)| pixel.is_none() && !seen) && edges == [false, false] {
-                        cell.set_symbol(" ");
-                    }
-                }
+                Tones::All => paint_cell(cell, &halves, (x, y), theme),
                 Tones::Few => {
-                    let (pixel, seen) = halves[0];
-                    let light = |[red, green, blue]: [f32; 3]| 0.299 * red + 0.587 * green + 0.114 * blue;
-                    let shade = match (pixel, seen) {
-                        _ if edges[0] || edges[1] => "+",
-                        (Some(pixel), true) => SHADES[((light(pixel) * 5.0) as usize).min(4)],
-                        (Some(pixel), false) => [" ", "·", "░"][((light(pixel) * 3.0) as usize).min(2)],
-                        (None, true) => "x",
-                        (None, false) => " ",
-                    };
-                    cell.set_symbol(shade);
+                    cell.set_symbol(shade(&halves));
                 }
             }
         }
+    }
+}
+
+fn paint_cell(cell: &mut Cell, halves: &[Half; 2], (x, y): (u16, u16), theme: &Theme) {
+    let outline = theme.warn.fg.unwrap_or(Color::Reset);
+    let is_outside = |half: &Half| half.pixel.is_none() && half.heat.is_none();
+    if halves.iter().all(|half| is_outside(half) && !half.edge) {
+        // The part of the field that lies in the padding is hatched; beyond it is nothing.
+        let is_hatched = halves.iter().any(|half| half.seen) && (x + y) % 2 == 0;
+        cell.set_symbol(if is_hatched { "╱" } else { " " }).set_fg(outline);
+        return;
+    }
+    let colour = |half: &Half| -> Color {
+        if half.edge {
+            return outline;
+        }
+        let light = if half.seen { 1.0 } else { UNSEEN };
+        let of = |parts: [f64; 3]| {
+            let [red, green, blue] = parts.map(|part| (part.clamp(0.0, 1.0) * 255.0) as u8);
+            Color::Rgb(red, green, blue)
+        };
+        match (half.pixel, half.heat) {
+            (Some(pixel), None) => of(pixel.map(|part| part * light)),
+            (None, Some(heat)) => of(heat_colour(heat).map(|part| f64::from(part) / 255.0)),
+            // Over a photo in grey, so that what is hot is not taken for its colours.
+            (Some([red, green, blue]), Some(heat)) => {
+                let grey = 0.6 * light * (0.299 * red + 0.587 * green + 0.114 * blue);
+                let hot = heat_colour(heat).map(|part| f64::from(part) / 255.0);
+                of(hot.map(|part| grey * (1.0 - heat) + part * heat))
+            }
+            (None, None) => Color::Reset,
+        }
+    };
+    cell.set_symbol("▀").set_fg(colour(&halves[0])).set_bg(colour(&halves[1]));
+}
+
+/// A cell without colours.
+fn shade(halves: &[Half; 2]) -> &'static str {
+    let light = |[red, green, blue]: [f64; 3]| 0.299 * red + 0.587 * green + 0.114 * blue;
+    let level = |value: f64| SHADES[((value * 5.0) as usize).min(4)];
+    let half = &halves[0];
+    match (half.pixel, half.heat, half.seen) {
+        _ if halves.iter().any(|half| half.edge) => "+",
+        (_, Some(heat), _) => level(heat),
+        (Some(pixel), None, true) => level(light(pixel)),
+        (Some(pixel), None, false) => [" ", "·", "░"][((light(pixel) * 3.0) as usize).min(2)],
+        (None, None, true) => "x",
+        (None, None, false) => " ",
     }
 }

@@ -15,7 +15,11 @@ pub enum Action {
     /// The unit at a row and column that were clicked.
     Unit(u64, u64),
     Middle,
+    /// Asks for the photo.
     Photo,
+    /// The plane, or the photo.
+    Under,
+    Mark,
     /// Measures the effective field.
     Effective,
     /// Takes what was measured away.
@@ -47,13 +51,13 @@ pub struct Field {
     pub fitted: Option<Fitted>,
     /// The effective field that was measured last.
     pub effective: Option<Measured>,
-    /// The path of the last photo, to start from when asked again.
-    pub last_photo: String,
+    /// Whether the plane is shown although there is a photo.
+    pub is_bare: bool,
 }
 
 impl Default for Field {
     fn default() -> Self {
-        Field { place: Place::MIDDLE, photo: None, fitted: None, effective: None, last_photo: String::new() }
+        Field { place: Place::MIDDLE, photo: None, fitted: None, effective: None, is_bare: false }
     }
 }
 

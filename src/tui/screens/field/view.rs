@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::canvas::{Canvas as Drawing, Points, Rectangle};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::plane::{self, Section, click_places, fitting};
+use super::plane::{self, Ground, Section, click_places, fitting};
 use super::state::{Action, Field};
 use super::unit::{in_words, numbers, unit_at};
 use crate::graph::figures;
@@ -33,8 +33,8 @@ pub fn draw(field: &Field, view: &View, canvas: &mut Canvas<Action>) {
     let chart_width = if tiny || upper.width < 2 * CHART_WIDTH - 20 { 0 } else { CHART_WIDTH.min(upper.width / 2) };
     let plane = Rect { width: upper.width.saturating_sub(chart_width), ..upper };
     let chart = Rect { x: upper.x + plane.width, width: chart_width, ..upper };
-    draw_plane(field, view, shown, canvas, plane);
-    draw_growth(view, shown, canvas, chart);
+    draw_plane(field, view, shown, canvas, view.panes.given(0, plane));
+    draw_growth(view, shown, canvas, view.panes.given(1, chart));
     draw_numbers(field, view, shown, canvas, below);
 }
 
@@ -56,13 +56,11 @@ fn draw_plane(field: &Field, view: &View, (network, layer): (&Graph, &Layer), ca
     }
     let section = Section::of(network, spans.as_ref());
     let plane = fitting(inside, &section);
-    if let Some(fitted) = field.fitted.as_ref().filter(|_| field.photo.is_some()) {
-        plane::paint_photo(&fitted.picture, &section, spans.as_ref(), plane, canvas.frame.buffer_mut(), theme);
-        click_places(layer, network, &section, plane, canvas);
-        return;
-    }
-    if let Some(effective) = field.measured(network, layer) {
-        plane::paint_heat(&effective.heat, &section, spans.as_ref(), plane, canvas.frame.buffer_mut(), theme);
+    let photo = field.fitted.as_ref().filter(|_| field.photo.is_some() && !field.is_bare);
+    let heat = field.measured(network, layer).map(|effective| &effective.heat);
+    if photo.is_some() || heat.is_some() {
+        let ground = Ground { photo: photo.map(|fitted| &*fitted.picture), heat };
+        plane::paint(&ground, &section, spans.as_ref(), plane, canvas.frame.buffer_mut(), theme);
         click_places(layer, network, &section, plane, canvas);
         return;
     }
@@ -141,14 +139,15 @@ fn draw_growth(view: &View, (network, layer): (&Graph, &Layer), canvas: &mut Can
     }
     let theme = &view.theme;
     let input = network.architecture.input;
-    let block = frame(format!(" Field by depth, input {} ", input.height.max(input.width)), theme, false);
+    let block = frame(format!(" Field by depth, │ the input's {} ", input.height.max(input.width)), theme, false);
     let inside = block.inner(area);
     let growing = growing(network);
     let here = growing.iter().rposition(|&index| index <= layer.index);
     let size = |layer: &Layer| layer.field_size().map(|[rows, columns]| rows.max(columns) as f64);
     // The input's length is the measure, unless a field is longer.
     let longest = growing.iter().filter_map(|&index| size(&network.layers[index])).fold(1.0, f64::max);
-    let longest = longest.max(input.height.max(input.width) as f64);
+    let input_side = input.height.max(input.width) as f64;
+    let longest = longest.max(input_side);
     let rows = visible_rows(area, 0);
     let first = here.unwrap_or(0).saturating_sub(rows / 2).min(growing.len().saturating_sub(rows));
     let name_width = 17.min(usize::from(inside.width) / 2);
@@ -158,12 +157,20 @@ fn draw_growth(view: &View, (network, layer): (&Graph, &Layer), canvas: &mut Can
         let own = &network.layers[index];
         let style = theme.row(Some(at) == here, true);
         let share = size(own).unwrap_or(0.0) / longest;
+        // Where the field has grown as large as the input.
+        let mark = (input_side / longest * bar_width as f64).round() as usize;
+        let length = bar(share, bar_width);
+        let head: String = length.chars().take(mark.saturating_sub(1)).collect();
+        let tail: String = length.chars().skip(mark.max(1)).collect();
+        let is_over = share * longest > input_side;
         lines.push(
             Line::from(vec![
                 styled_span(left(&own.name, name_width), theme.text),
                 styled_span(right(&figures::field(own), 8), theme.text),
                 plain_span(" "),
-                styled_span(bar(share, bar_width), theme.bar),
+                styled_span(head, theme.bar),
+                styled_span(if mark > 0 { "│" } else { "" }, theme.dim),
+                styled_span(tail, if is_over { theme.warn } else { theme.bar }),
             ])
             .style(style),
         );

@@ -25,6 +25,7 @@ pub fn photo(path: PathBuf) -> Job<News> {
 
 pub fn effective(live: SharedLive, request: Request, layer: usize, unit: (u64, u64)) -> Job<News> {
     Box::new(move |cancel, outlet| {
+        outlet.progress("measuring", 0, SAMPLES);
         let found = live.lock().effective(&request, layer, unit, SAMPLES, |done| {
             outlet.progress("measuring", done, SAMPLES);
             if cancel.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

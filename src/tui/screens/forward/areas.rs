@@ -24,8 +24,8 @@ pub fn areas(panes: &Panes, turned: bool) -> Areas {
         SizeClass::Full => PICTURES_WIDTH.max(table.width / 2).min(table.width),
     };
     Areas {
-        table: Rect { width: table.width - width, ..table },
-        pictures: Rect { x: table.x + table.width - width, width, ..table },
+        table: panes.given(0, Rect { width: table.width - width, ..table }),
+        pictures: panes.given(1, Rect { x: table.x + table.width - width, width, ..table }),
         words: panes.working,
     }
 }

@@ -11,7 +11,7 @@ pub use state::{Action, Forward, News, Setting, Shows};
 
 use std::sync::Arc;
 
-use state::Look;
+use state::{Dreamt, Look};
 use view::statistics;
 
 use crate::graph::figures::{bytes, grouped};
@@ -22,13 +22,16 @@ use crate::tui::input::{Binding, Group, Together, bind};
 use crate::tui::model::{Fold, Model, fold};
 use crate::tui::screen::{Canvas, Context, Effect, Go, Screen, Typed, View};
 use crate::tui::widgets::panes::{Panes, SizeClass};
-use crate::tui::widgets::theme::PLAIN;
+use crate::tui::widgets::theme;
 use crate::tui::work::Lane;
 
 use Action as A;
 
 /// Runs that are kept to be gone back to, the newest of each network.
 const KEPT: usize = 4;
+
+/// Inputs made for channels that are kept to be gone back to.
+const DREAMS: usize = 64;
 
 const BINDINGS: &[Binding<Action>] = &[
     bind("forward", "run", "enter", A::Run, "run the network", "run"),
@@ -37,32 +40,27 @@ const BINDINGS: &[Binding<Action>] = &[
         "input",
         "i",
         A::Ask(Setting::Input),
-        "a photo to run, a folder of them, a file of tensors, or noise",
+        "choose a photo, a folder of photos, tensors, or noise",
         "photo",
     ),
-    bind("forward", "next-photo", "]", A::Photo(1), "the next photo of the folder", ""),
-    bind("forward", "previous-photo", "[", A::Photo(-1), "the photo before", ""),
-    bind("forward", "fold", "space", A::Fold(Fold::Toggle), "open or close a block, or a layer's activation", ""),
-    bind("forward", "labels", "L", A::Ask(Setting::Labels), "a file of class names", ""),
-    bind("forward", "weights", "w", A::Ask(Setting::Weights), "a file of weights, or random ones", "weights"),
+    bind("forward", "weights", "w", A::Ask(Setting::Weights), "choose a file of weights, or random ones", "weights"),
+    bind("forward", "published", "P", A::Published, "use its published weights, downloaded if need be", "pretrained"),
     bind(
         "forward",
-        "published",
-        "P",
-        A::Published,
-        "the weights that are published for it, fetched if need be",
-        "pretrained",
+        "pictures",
+        "v",
+        A::Shows,
+        "next pictures: maps, filters, patches, input, where it looks, a dream",
+        "pictures",
     ),
-    bind("forward", "pictures", "v", A::Shows, "maps, filters, input, where it looks", "pictures"),
-    bind("forward", "next-page", "right l", A::NextPage, "the next maps", "page"),
-    bind("forward", "previous-page", "left h", A::PreviousPage, "the maps before", ""),
-    bind("forward", "order", "s", A::Order, "the most active maps first, or in order", ""),
-    bind("forward", "enlarge", "z", A::Enlarge, "one map as large as can be, or many", ""),
-    bind("forward", "class", "c", A::Ask(Setting::Class), "the class that is looked for", ""),
-    bind("forward", "batch", "b", A::Ask(Setting::Batch), "images in the mini-batch", ""),
-    bind("forward", "runs", "u", A::Ask(Setting::Runs), "how often it is run", ""),
-    bind("forward", "threads", "t", A::Ask(Setting::Threads), "on how many threads", ""),
-    bind("forward", "seed", "d", A::Ask(Setting::Seed), "the seed of random weights and of noise", ""),
+    bind("forward", "next-photo", "]", A::Photo(1), "next photo of the folder", ""),
+    bind("forward", "previous-photo", "[", A::Photo(-1), "previous photo", ""),
+    bind("forward", "next-page", "right l", A::NextPage, "next page of maps", "page"),
+    bind("forward", "previous-page", "left h", A::PreviousPage, "previous page", ""),
+    bind("forward", "fold", "space", A::Fold(Fold::Toggle), "expand or collapse a block or layer", ""),
+    bind("forward", "order", "s", A::Order, "sort maps: most active first, or in order", ""),
+    bind("forward", "enlarge", "Z", A::Enlarge, "one map as large as it can be, or many", ""),
+    bind("forward", "options", "o", A::Options, "batch, runs, threads, seed, class, class names", "options"),
     bind("forward", "copy", "y", A::Copy, "copy the layer's numbers", ""),
     bind("forward", "copy-table", "Y", A::CopyTable, "copy every layer's times as Markdown", ""),
 ];
@@ -72,6 +70,7 @@ impl Screen for Forward {
     type News = News;
     type Asked = Setting;
 
+    const ABOUT: &'static str = "the network run on a photo, layer by layer";
     const GROUPS: &'static [Group] = &[Group::of("forward")];
     const TOGETHER: &'static [Together] = &[&["forward", "moving", "everywhere"]];
 
@@ -83,16 +82,27 @@ impl Screen for Forward {
         Self::TOGETHER[0]
     }
 
+    fn impossible(&self, action: &Action, model: &Model) -> Option<String> {
+        let of_a_run =
+            matches!(action, A::Shows | A::NextPage | A::PreviousPage | A::Order | A::Enlarge | A::CopyTable);
+        match action {
+            A::Photo(_) if model.setup.photos.len() < 2 => Some("no folder of photos is chosen".into()),
+            _ if of_a_run && self.ran(model).is_none() => Some("the network has not run yet".into()),
+            _ => None,
+        }
+    }
+
     fn act(&mut self, action: Action, cx: &mut Context<Self>) {
         match action {
             A::Run => self.run(cx),
             A::Ask(setting) => settings::ask(self, setting, cx),
+            A::Options => settings::options(self, 0, cx),
             A::Published => ask_published(cx),
             A::Fetch(origin) => fetch(&origin, cx),
             A::Photo(by) => {
                 let setup = &mut cx.model.setup;
                 if setup.photos.len() < 2 {
-                    cx.tell("i chooses a folder of photos; ] and [ then go through them");
+                    cx.tell("Press i to choose a folder of photos; ] and [ then go through them.");
                     return;
                 }
                 setup.photo = (setup.photo as isize + by).rem_euclid(setup.photos.len() as isize) as usize;
@@ -101,13 +111,20 @@ impl Screen for Forward {
             }
             A::Shows => self.turn(cx),
             A::NextPage => {
-                let pages = self.picture.as_ref().map_or(1, |drawn| drawn.pages);
+                let pages = match self.shows {
+                    Shows::Dream => self.dreamable(cx.model).map_or(1, |(_, _, channels)| channels),
+                    _ => self.picture.as_ref().map_or(1, |drawn| drawn.pages),
+                };
                 self.page = (self.page + 1).min(pages.saturating_sub(1));
+                self.look(cx);
             }
-            A::PreviousPage => self.page = self.page.saturating_sub(1),
+            A::PreviousPage => {
+                self.page = self.page.saturating_sub(1);
+                self.look(cx);
+            }
             A::Order => {
                 self.by_activation = !self.by_activation;
-                cx.tell(if self.by_activation { "the most active maps first" } else { "maps in order" });
+                cx.tell(if self.by_activation { "Most active maps first." } else { "Maps in order." });
             }
             A::Enlarge => {
                 self.enlarged = !self.enlarged;
@@ -130,11 +147,14 @@ impl Screen for Forward {
 
     fn step(&mut self, by: isize, cx: &mut Context<Self>) {
         cx.model.step(by);
+        if self.shows == Shows::Dream {
+            self.dream(cx);
+        }
     }
 
     /// Asks the terminal, once, how it shows pictures. One that answers nothing shows none, and would have to be waited for.
     fn enter(&mut self, cx: &mut Context<Self>) {
-        if !self.asked_pictures && cx.model.answers && cx.model.theme != PLAIN {
+        if !self.asked_pictures && cx.model.answers && cx.model.theme != theme::plain() {
             self.asked_pictures = true;
             cx.effect(Effect::AskPictures);
         }
@@ -159,10 +179,16 @@ impl Screen for Forward {
                 }
                 self.looks.push(Look { run, method, class, heat });
             }
+            News::Dreamed { run, layer, channel, dream } => {
+                self.dreaming = None;
+                self.dreams.push(Dreamt { run, layer, channel, dream });
+                let surplus = self.dreams.len().saturating_sub(DREAMS);
+                self.dreams.drain(..surplus);
+            }
             News::Photos(photos) => {
                 let Some(first) = photos.first().cloned() else { return };
                 if photos.len() > 1 {
-                    cx.tell(format!("{} photos; ] and [ go through them", photos.len()));
+                    cx.tell(format!("{} photos: ] and [ go through them.", photos.len()));
                 }
                 let setup = &mut cx.model.setup;
                 (setup.input, setup.photos, setup.photo) = (Input::Photo(first), photos, 0);
@@ -181,11 +207,15 @@ impl Screen for Forward {
 
     /// What is shown is of the run before again.
     fn broke_off(&mut self) {
-        (self.ending, self.running, self.looking) = (Vec::new(), None, None);
+        (self.ending, self.running, self.looking, self.dreaming) = (Vec::new(), None, None, None);
     }
 
     fn prepare(&mut self, model: &mut Model, panes: &Panes) {
         pictures::refresh(self, model, panes);
+    }
+
+    fn zooms(&self) -> &'static [&'static str] {
+        &["the layers", "the pictures"]
     }
 
     fn draw(&self, view: &View, canvas: &mut Canvas<Action>) {
@@ -198,7 +228,7 @@ impl Forward {
     pub fn run(&mut self, cx: &mut Context<Self>) {
         let Some(request) = cx.model.request() else { return };
         if cx.model.editor().is_some_and(|editor| !editor.is_sound()) {
-            cx.tell("the text has problems; what runs is the network as it was before them");
+            cx.tell("The text has problems. The last valid network is run.");
         }
         self.ending.clear();
         self.running = Some(Arc::clone(&request.network));
@@ -226,7 +256,7 @@ impl Forward {
         cx.model.forget_complaints();
         let (done, wanted) = (ran.forward.times.len(), ran.request.runs);
         if done < wanted {
-            cx.tell(format!("stopped after {done} of {wanted} runs"));
+            cx.tell(format!("Stopped after {done} of {wanted} runs."));
         }
         if let Some(why) = &ran.labels_missing {
             cx.complain(why.clone());
@@ -241,12 +271,36 @@ impl Forward {
         self.look(cx);
     }
 
+    /// The layer whose channels can be maximised, the channel that is, and how many there are.
+    fn dreamable(&self, model: &Model) -> Option<(usize, usize, usize)> {
+        let (ran, layer) = (self.ran(model)?, model.entry()?.last_layer()?.index);
+        let channels = ran.outputs.get(layer)?.sizes.0;
+        Some((layer, self.page.min(channels.saturating_sub(1)), channels))
+    }
+
+    /// Asks for an input that maximises the channel, if that is shown and not known.
+    fn dream(&mut self, cx: &mut Context<Self>) {
+        let Some((layer, channel, _)) = self.dreamable(cx.model) else { return };
+        let Some(ran) = self.ran(cx.model).cloned() else { return };
+        let wanted = (ran.number, layer, channel);
+        let is_known = self.dreams.iter().any(|own| (own.run, own.layer, own.channel) == wanted);
+        if is_known || self.dreaming == Some(wanted) {
+            return;
+        }
+        self.dreaming = Some(wanted);
+        let live = cx.model.live.clone();
+        cx.spawn(Lane::Work, "maximising a channel", work::dream(live, ran, layer, channel));
+    }
+
     /// Asks where the run looks, if that is shown and not known.
     fn look(&mut self, cx: &mut Context<Self>) {
+        if self.shows == Shows::Dream {
+            return self.dream(cx);
+        }
         let Shows::Looks(method) = self.shows else { return };
         let Some(ran) = self.ran(cx.model).cloned() else { return };
         let Some(class) = self.class(&ran) else {
-            cx.tell("the network does not end in classes, so there is nothing it looks for");
+            cx.tell("The network does not end in classes, so there is none to look for.");
             return;
         };
         if self.looks.iter().any(|look| (look.run, look.method, look.class) == (ran.number, method, class)) {
@@ -270,11 +324,11 @@ fn ask_published(cx: &mut Context<Forward>) {
     let Some((origin, id)) = cx.model.entry().map(|entry| (entry.origin.clone(), entry.id.clone())) else { return };
     match published_for(cx.model, &origin) {
         Some(published) => {
-            cx.tell("asking the hub for its size");
+            cx.tell("Asking the hub for its size");
             cx.spawn(Lane::Work, "asking the hub", work::ask_published(origin, published));
         }
         None => {
-            cx.tell(format!("no published weights are known for {id}; `weights: {{hub: …}}` in its file names some"));
+            cx.tell(format!("No published weights are known for {id}. `weights: {{hub: …}}` in its file names some."));
         }
     }
 }

@@ -10,9 +10,10 @@ use ratatui_image::picker::ProtocolType;
 
 use super::areas::areas;
 use super::state::{Drawn, Forward, Look, Shows, Subject};
-use crate::run::attention::Method;
+use crate::graph::unit;
+use crate::run::attention::{Heat, Method};
 use crate::run::live::Ran;
-use crate::run::paint::{grays, heat_on};
+use crate::run::paint::{grays, heat_colour, heat_on};
 use crate::tui::model::Model;
 use crate::tui::widgets::panes::Panes;
 use crate::tui::widgets::theme::Tones;
@@ -34,6 +35,7 @@ pub fn refresh(forward: &mut Forward, model: &Model, panes: &Panes) {
             size,
             theme: model.theme.name,
             looked: forward.looks.len(),
+            dreamed: forward.dreams.len(),
             protocol: model.picker.protocol_type(),
         };
         match &forward.picture {
@@ -57,6 +59,8 @@ fn paint(forward: &Forward, model: &Model, ran: &Ran, subject: Subject) -> Optio
     let (image, title, pages) = match subject.shows {
         Shows::Maps => maps(ran, &subject, room, least)?,
         Shows::Filters => filters(ran, &subject, room, least)?,
+        Shows::Patches => patches(ran, &subject, room, least)?,
+        Shows::Dream => dream(forward, ran, &subject, room)?,
         Shows::Input => {
             let sizes = ran.outputs.first().map(|_| ran.network.architecture.input)?;
             let (channels, height, width) = (sizes.channels as usize, sizes.height as usize, sizes.width as usize);
@@ -94,14 +98,15 @@ struct Tiles {
 
 impl Tiles {
     /// The largest tiles with which all `count` find room at once, yet none narrower than `least`: what then finds no room
-    /// comes on further pages. From their own size on they grow by whole multiples, which keeps pixels equal.
+    /// comes on further pages.
     fn over(room: (u32, u32), (width, height): (u32, u32), count: usize, least: u32) -> Tiles {
         let of = |across: u32| {
             let mut tile_width = ((room.0 + 1) / across).saturating_sub(1).max(1);
             // Not taller than the room either.
             let widest = u64::from(room.1) * u64::from(width) / u64::from(height);
             tile_width = tile_width.min(u32::try_from(widest).unwrap_or(u32::MAX).max(1));
-            tile_width -= if tile_width >= width { tile_width % width } else { 0 };
+            // Up to twice the size whole multiples keep pixels equal; above it nobody sees the difference.
+            tile_width -= if (width..2 * width).contains(&tile_width) { tile_width % width } else { 0 };
             let tall = u64::from(tile_width) * u64::from(height) / u64::from(width);
             let tile = (tile_width, u32::try_from(tall).unwrap_or(u32::MAX).clamp(1, room.1.max(1)));
             let across = ((room.0 + 1) / (tile.0 + 1)).max(1);
@@ -212,6 +217,76 @@ fn filters(ran: &Ran, subject: &Subject, room: (u32, u32), least: u32) -> Option
     Some((image, format!("{}: filters {first} to {} of {outputs}", filters.layer, last.saturating_sub(1)), pages))
 }
 
+/// Of each channel the part of the photo, or of the input, that the unit sees which answers most.
+fn patches(ran: &Ran, subject: &Subject, room: (u32, u32), least: u32) -> Option<(RgbImage, String, usize)> {
+    let (output, layer) = (ran.outputs.get(subject.layer)?, ran.network.layers.get(subject.layer)?);
+    let (channels, height, width) = output.sizes;
+    let input = ran.network.architecture.input;
+    let sides = (input.channels as usize, input.height as usize, input.width as usize);
+    let ground = match &ran.photo {
+        Some(photo) => {
+            let values: Vec<f32> = (0..3)
+                .flat_map(|part| photo.values.iter().skip(part).step_by(3).copied().collect::<Vec<f32>>())
+                .collect();
+            colour_plane(&values, (3, photo.height, photo.width))?
+        }
+        None => colour_plane(&ran.input, sides)?,
+    };
+    let area = height * width;
+    let strongest = |channel: usize| {
+        let gray = &output.grays[channel * area..(channel + 1) * area];
+        let at =
+            gray.iter().enumerate().max_by_key(|(at, gray)| (**gray, std::cmp::Reverse(*at))).map_or(0, |(at, _)| at);
+        (at / width.max(1), at % width.max(1))
+    };
+    let seen = |channel: usize| -> Option<[(u64, u64); 2]> {
+        let (row, column) = strongest(channel);
+        let [rows, columns] = unit::seen(&ran.network, layer, row as u64, column as u64).ok()?;
+        Some([rows.clipped()?, columns.clipped()?])
+    };
+    // All are as large as the largest.
+    let all: Vec<Option<[(u64, u64); 2]>> = (0..channels).map(seen).collect();
+    let side = |axis: usize| all.iter().flatten().map(|own| own[axis].1 - own[axis].0 + 1).max().unwrap_or(1) as u32;
+    let (tall, wide) = (side(0), side(1));
+    let tiles = Tiles::over(room, (wide, tall), channels, least.max(((room.0 + 1) / 6).saturating_sub(1)));
+    let on_page = tiles.on_page;
+    let pages = channels.div_ceil(on_page).max(1);
+    let first = subject.page.min(pages - 1) * on_page;
+    let mut order: Vec<usize> = (0..channels).collect();
+    if subject.by_activation {
+        order.sort_by(|one, other| output.means[*other].total_cmp(&output.means[*one]));
+    }
+    let mut image = tiles.canvas(on_page.min(channels - first));
+    for (at, channel) in order.iter().skip(first).take(on_page).enumerate() {
+        let Some([rows, columns]) = all[*channel] else { continue };
+        tiles.place(&mut image, at, |column, row| {
+            let x = columns.0 as u32 + column * wide / tiles.tile.0.max(1);
+            let y = rows.0 as u32 + row * tall / tiles.tile.1.max(1);
+            match x <= columns.1 as u32 && y <= rows.1 as u32 && x < ground.width() && y < ground.height() {
+                true => ground.get_pixel(x, y).0,
+                false => GAP,
+            }
+        });
+    }
+    let last = (first + on_page).min(channels).saturating_sub(1);
+    let name = &layer.name;
+    Some((image, format!("{name}: strongest patches {first} to {last} of {channels}, {tall}×{wide}"), pages))
+}
+
+/// An input made for a channel.
+fn dream(forward: &Forward, ran: &Ran, subject: &Subject, room: (u32, u32)) -> Option<(RgbImage, String, usize)> {
+    let channels = ran.outputs.get(subject.layer)?.sizes.0;
+    let channel = subject.page.min(channels.saturating_sub(1));
+    let wanted = (subject.run, subject.layer, channel);
+    let own = forward.dreams.iter().find(|own| (own.run, own.layer, own.channel) == wanted)?;
+    let input = ran.network.architecture.input;
+    let sides = (input.channels as usize, input.height as usize, input.width as usize);
+    let image = colour_plane(&own.dream.values, sides)?;
+    let name = &ran.network.layers[subject.layer].name;
+    let (before, after) = (own.dream.before, own.dream.after);
+    Some((fitted(&image, room), format!("{name}: maximises channel {channel}, {before:.2} → {after:.2}"), channels))
+}
+
 fn looks(
     forward: &Forward,
     ran: &Ran,
@@ -222,9 +297,42 @@ fn looks(
     let class = subject.class;
     let own = |look: &&Look| (look.run, look.method, look.class) == (subject.run, method, class);
     let known = forward.looks.iter().find(own)?;
-    let image = heat_on(ran.photo.as_ref(), &known.heat);
     let label = label(ran, class);
-    Some((fitted(&image, room), format!("{} for {label}", method.name()), 1))
+    let over = faded(&heat_on(ran.photo.as_ref(), &known.heat), ran, &known.heat);
+    // The photo beside it, where there is room for both.
+    let beside = ran.photo.as_ref().filter(|_| room.0 >= room.1).map(|photo| {
+        RgbImage::from_fn(photo.width as u32, photo.height as u32, |x, y| {
+            let at = 3 * (y as usize * photo.width + x as usize);
+            Rgb([0, 1, 2].map(|part| (photo.values[at + part].clamp(0.0, 1.0) * 255.0) as u8))
+        })
+    });
+    let legend = format!("{} for {label}: dark 0, violet, red, yellow most", method.name());
+    let image = match beside {
+        Some(photo) => {
+            let half = (room.0.saturating_sub(1) / 2, room.1);
+            let (one, other) = (fitted(&photo, half), fitted(&over, half));
+            let height = one.height().max(other.height());
+            let mut both = RgbImage::from_pixel(one.width() + 1 + other.width(), height, Rgb(GAP));
+            image::imageops::replace(&mut both, &one, 0, 0);
+            image::imageops::replace(&mut both, &other, i64::from(one.width()) + 1, 0);
+            both
+        }
+        None => fitted(&over, room),
+    };
+    Some((image, legend, 1))
+}
+
+/// Heat over the photo without its colours, so that what is hot is not taken for them.
+fn faded(plain: &RgbImage, ran: &Ran, heat: &Heat) -> RgbImage {
+    let Some(photo) = &ran.photo else { return plain.clone() };
+    let largest = heat.largest().max(f64::MIN_POSITIVE);
+    RgbImage::from_fn(heat.width as u32, heat.height as u32, |x, y| {
+        let at = y as usize * heat.width + x as usize;
+        let share = (heat.values[at] / largest).sqrt();
+        let pixel = photo.values.get(3 * at..3 * at + 3).unwrap_or(&[0.0; 3]);
+        let grey = 0.7 * 255.0 * (0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]).clamp(0.0, 1.0);
+        Rgb(heat_colour(share).map(|part| (f64::from(grey) * (1.0 - share) + f64::from(part) * share) as u8))
+    })
 }
 
 pub(super) fn label(ran: &Ran, class: usize) -> String {

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::state::{Forward, Setting};
+use super::state::{Action, Forward, Setting};
 use super::work;
 use crate::graph::figures::grouped;
 use crate::run::live::Input;
-use crate::tui::screen::{Context, Prompt, Standing, Typed};
+use crate::tui::screen::{Context, Prompt, Row, Standing, Typed};
 use crate::tui::work::Lane;
 
 fn title(setting: Setting) -> &'static str {
@@ -62,6 +62,26 @@ pub fn ask(forward: &Forward, setting: Setting, cx: &mut Context<Forward>) {
         Setting::Weights | Setting::Labels => Prompt { is_path: true, path: |text| Some(text.into()), ..prompt },
         _ => prompt,
     });
+}
+
+/// What is changed seldom, in a list.
+pub fn options(forward: &Forward, cursor: usize, cx: &mut Context<Forward>) {
+    let setup = &cx.model.setup;
+    let labels = cx.model.entry().and_then(|entry| setup.labels.of(&entry.origin));
+    let names = labels.map_or("the architecture's".to_string(), |path| path.display().to_string());
+    let row = |name, value: String, setting, is_usual| {
+        Row::of(name, value, title(setting), Action::Ask(setting)).usual(is_usual)
+    };
+    let or = |value: Option<usize>, usual: &str| value.map_or(usual.to_string(), |own| own.to_string());
+    let rows = vec![
+        row("batch", setup.batch.to_string(), Setting::Batch, setup.batch == 1),
+        row("runs", setup.runs.to_string(), Setting::Runs, setup.runs == 3),
+        row("threads", or(setup.threads, "all"), Setting::Threads, setup.threads.is_none()),
+        row("seed", setup.seed.to_string(), Setting::Seed, setup.seed == 0),
+        row("class", or(forward.class, "most probable"), Setting::Class, forward.class.is_none()),
+        row("class names", names, Setting::Labels, labels.is_none()),
+    ];
+    cx.menu("Forward run", rows, cursor);
 }
 
 /// Takes a setting that was typed, or says what would be right. A new photo or new weights are run at once.

@@ -10,6 +10,7 @@ use ratatui_image::protocol::Protocol;
 use crate::graph::Graph;
 use crate::run::LayerRun;
 use crate::run::attention::{Heat, Method};
+use crate::run::dream::Dream;
 use crate::run::live::Ran;
 use crate::spec::Origin;
 use crate::tui::model::{Fold, Model};
@@ -19,6 +20,8 @@ pub enum Action {
     Run,
     /// Asks for a setting.
     Ask(Setting),
+    /// All of them in a list.
+    Options,
     /// Takes the weights that are published for the architecture.
     Published,
     /// Fetches them.
@@ -66,6 +69,13 @@ pub enum News {
         class: usize,
         heat: Heat,
     },
+    /// An input was made for a channel of a layer.
+    Dreamed {
+        run: u64,
+        layer: usize,
+        channel: usize,
+        dream: Dream,
+    },
     /// The photos that were chosen to be run.
     Photos(Vec<PathBuf>),
     /// How many bytes an architecture's published weights have, where that is said, and whether they are there already.
@@ -106,6 +116,9 @@ pub struct Forward {
     pub class: Option<usize>,
     /// Where it is being worked out how the run looks, and for which class.
     pub looking: Option<(Method, usize)>,
+    /// Inputs that were made for channels of layers, the newest last, and the one that is being made.
+    pub dreams: Vec<Dreamt>,
+    pub dreaming: Option<(u64, usize, usize)>,
     /// What the pane's picture was made of, and the picture.
     pub picture: Option<Drawn>,
 }
@@ -125,6 +138,8 @@ impl Default for Forward {
             looks: Vec::new(),
             class: None,
             looking: None,
+            dreams: Vec::new(),
+            dreaming: None,
             picture: None,
         }
     }
@@ -160,19 +175,40 @@ pub struct Look {
     pub heat: Heat,
 }
 
+/// An input that was made for a channel.
+#[derive(Debug, Clone)]
+pub struct Dreamt {
+    /// The run, by where it is kept.
+    pub run: u64,
+    pub layer: usize,
+    pub channel: usize,
+    pub dream: Dream,
+}
+
 /// What the forward screen's pane of pictures shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
     Maps,
     Filters,
+    /// The part of the photo that each channel of the layer answers to most.
+    Patches,
+    /// An input made to maximise a channel.
+    Dream,
     /// The input as the network takes it.
     Input,
     Looks(Method),
 }
 
 impl Shows {
-    pub const ALL: [Shows; 5] =
-        [Shows::Maps, Shows::Filters, Shows::Input, Shows::Looks(Method::GradCam), Shows::Looks(Method::GradientInput)];
+    pub const ALL: [Shows; 7] = [
+        Shows::Maps,
+        Shows::Filters,
+        Shows::Patches,
+        Shows::Dream,
+        Shows::Input,
+        Shows::Looks(Method::GradCam),
+        Shows::Looks(Method::GradientInput),
+    ];
 
     pub fn next(self) -> Self {
         let at = Shows::ALL.iter().position(|own| *own == self).unwrap_or(0);
@@ -194,6 +230,7 @@ pub struct Subject {
     pub size: (u16, u16),
     pub theme: &'static str,
     pub looked: usize,
+    pub dreamed: usize,
     /// How the terminal shows pictures.
     pub protocol: ProtocolType,
 }

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 use ratatui_image::Image;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::areas::areas;
 use super::pictures::{label, shades};
@@ -166,12 +167,16 @@ fn draw_pictures(forward: &Forward, view: &View, frame_: &mut Frame, area: Rect)
         let block = frame(" Pictures ", theme, false);
         let words = match (forward.ran(view), forward.shows) {
             (None, _) => {
-                "⏎ runs the network; i chooses a photo, w a file of weights. Without them it runs on noise with random weights."
+                "Press ⏎ to run the network. i chooses a photo, w a file of weights, P downloads published ones; without them it runs on noise with random weights."
             }
             (Some(_), Shows::Filters) => "The first conv takes too many channels to be shown as pictures.",
             (Some(_), Shows::Looks(_)) if forward.looking.is_some() => "Working out where the network looks.",
-            (Some(_), Shows::Looks(_)) => "Nothing is looked for.",
-            (Some(_), _) => "Nothing to show.",
+            (Some(_), Shows::Looks(_)) => "The network does not end in classes, so there is none to look for.",
+            (Some(_), Shows::Dream) if forward.dreaming.is_some() => {
+                "Climbing towards what this channel answers to most."
+            }
+            (Some(_), Shows::Dream) => "Press → and ← to choose a channel.",
+            (Some(_), _) => "Nothing to show for this layer.",
         };
         frame_.render_widget(Paragraph::new(words).style(theme.dim).wrap(Wrap { trim: true }).block(block), area);
         return;
@@ -181,7 +186,13 @@ fn draw_pictures(forward: &Forward, view: &View, frame_: &mut Frame, area: Rect)
     } else {
         String::new()
     };
-    let block = frame(fitting_title(&format!(" {}{pages} ", drawn.title), area), theme, false);
+    let whole = format!(" {}{pages} ", drawn.title);
+    // A deep layer's name may be long, and stands below too: what the picture is goes before it.
+    let title = match drawn.title.split_once(": ") {
+        Some((_, what)) if whole.width() > usize::from(area.width.saturating_sub(2)) => format!(" {what}{pages} "),
+        _ => whole,
+    };
+    let block = frame(fitting_title(&title, area), theme, false);
     let inside = block.inner(area);
     frame_.render_widget(block, area);
     match &drawn.protocol {
@@ -264,10 +275,10 @@ fn draw_words(forward: &Forward, view: &View, entry: &Entry, frame_: &mut Frame,
         }
         if let Some(broken) = ran.forward.layers.iter().find(|run| run.statistics.non_finite > 0) {
             let name = &ran.network.layers[broken.index].name;
-            lines = vec![styled_line(format!(" no answer: values stop being finite at {name}"), theme.bad)];
+            lines = vec![styled_line(format!(" No answer: values stop being finite at {name}."), theme.bad)];
         } else if ran.made.is_random && !ran.top.is_empty() {
             lines.truncate(4);
-            lines.push(styled_line(" random weights: the answer means nothing", theme.dim));
+            lines.push(styled_line(" Random weights: the answer means nothing.", theme.dim));
         }
     }
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, rest), theme, false)), rest);

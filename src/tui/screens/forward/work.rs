@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::state::News;
 use crate::exchange::hub::{Hub, HubError, Progress};
 use crate::run::attention::Method;
+use crate::run::dream::Regularisers;
 use crate::run::live::{Ran, Request};
 use crate::run::{fetch, picture};
 use crate::spec::Origin;
@@ -44,6 +45,22 @@ pub fn look(live: SharedLive, ran: Arc<Ran>, class: usize, method: Method) -> Jo
         let heat = live.lock().look(&ran.request, ran.input.clone(), class, method);
         let heat = heat.map_err(|why| why.to_string())?;
         Ok(Done::News(News::Looked { run: ran.number, method, class, heat }))
+    })
+}
+
+/// An input that maximises a channel of a layer.
+pub fn dream(live: SharedLive, ran: Arc<Ran>, layer: usize, channel: usize) -> Job<News> {
+    Box::new(move |cancel, outlet| {
+        let steps = Regularisers::default().steps;
+        outlet.progress("maximising a channel", 0, steps);
+        let made = live.lock().maximise(&ran.request, layer, channel, |done| {
+            outlet.progress("maximising a channel", done, steps);
+            go_on(cancel)
+        });
+        Ok(match made.map_err(|why| why.to_string())? {
+            Some(dream) => Done::News(News::Dreamed { run: ran.number, layer, channel, dream }),
+            None => Done::Stopped,
+        })
     })
 }
 

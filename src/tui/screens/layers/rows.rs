@@ -27,8 +27,37 @@ pub fn figures<'a>(network: &'a Graph, row: &Row) -> Option<Figures<'a>> {
     Some(Figures { last, params, macs, bytes, share })
 }
 
-/// Label and text of every line of working.
-pub fn working(network: &Graph, row: &Row) -> Vec<(&'static str, String)> {
+/// A line of working: symbols, numbers and what else there is to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Working {
+    pub label: &'static str,
+    /// The formula before numbers are put in.
+    pub symbols: Option<&'static str>,
+    pub numbers: String,
+    pub more: String,
+}
+
+impl Working {
+    fn of(label: &'static str, numbers: impl Into<String>) -> Self {
+        Working { label, symbols: None, numbers: numbers.into(), more: String::new() }
+    }
+
+    fn with(self, symbols: Option<&'static str>, more: impl Into<String>) -> Self {
+        Working { symbols, more: more.into(), ..self }
+    }
+
+    /// All of it, or as much as there is room for: what else there is goes first, then the symbols.
+    pub fn text(&self, room: usize) -> String {
+        let Working { symbols, numbers, more, .. } = self;
+        let both = symbols.map_or_else(|| numbers.clone(), |symbols| format!("{symbols} = {numbers}"));
+        let beside = |text: &str| if more.is_empty() { text.to_string() } else { format!("{text}   {more}") };
+        let forms = [beside(&both), both, beside(numbers)];
+        forms.into_iter().find(|form| form.chars().count() <= room).unwrap_or_else(|| numbers.clone())
+    }
+}
+
+/// Every line of working of a row.
+pub fn working(network: &Graph, row: &Row) -> Vec<Working> {
     let layers = &network.layers[row.layers()];
     let (Some(first), Some(figures)) = (layers.first(), figures(network, row)) else { return Vec::new() };
     let share = format!("{:.1}% of all MACs", 100.0 * figures.share);
@@ -36,42 +65,55 @@ pub fn working(network: &Graph, row: &Row) -> Vec<(&'static str, String)> {
     if let RowKind::Block { .. } = row.kind {
         let all: Vec<&Layer> = layers.iter().collect();
         let size: u64 = layers.iter().map(Layer::output_bytes).sum();
-        let convs = formulas::block_output(&all).map_or_else(String::new, |convs| format!("   convs {convs}"));
+        let convs = formulas::block_output(&all).map_or_else(String::new, |convs| format!("convs {convs}"));
         return vec![
-            ("output", format!("{} → {}{convs}", first.input, figures.last.output)),
-            ("params", formulas::block_params(&all)),
-            ("MACs", format!("{}   {share}, {of_params:.1}% of all parameters", grouped(figures.macs))),
-            ("field", formulas::of(network, figures.last).receptive_field),
-            ("memory", format!("{} of activations", bytes(size))),
+            Working::of("output", format!("{} → {}", first.input, figures.last.output)).with(None, convs),
+            Working::of("params", formulas::block_params(&all)).with(None, format!("{of_params:.1}% of all")),
+            Working::of("MACs", grouped(figures.macs)).with(None, share),
+            Working::of("field", formulas::of(network, figures.last).receptive_field),
+            Working::of("memory", format!("{} of activations", bytes(size))),
         ];
     }
-    let own = formulas::of(network, first);
-    let mut params = own.params;
-    for brought in &layers[1..] {
-        if brought.params() > 0 {
-            params += &format!("   {} {}", brought.operation.kind(), formulas::of(network, brought).params);
-        }
-    }
-    let mut lines = vec![("output", format!("{}   {} → {}", own.output, first.input, first.output))];
+    let (own, symbols) = (formulas::of(network, first), formulas::symbols(first));
+    let mut lines =
+        vec![Working::of("output", own.output).with(symbols.output, format!("{} → {}", first.input, first.output))];
     if figures.params > 0 {
-        lines.push(("params", format!("{params}   {of_params:.1}% of all")));
+        let share = format!("{of_params:.1}% of all");
+        let brought = layers[1..].iter().filter(|layer| layer.params() > 0);
+        let brought: Vec<String> = brought
+            .map(|layer| format!("{} {}", layer.operation.kind(), formulas::of(network, layer).params))
+            .collect();
+        let mut params = own.params;
+        if !brought.is_empty() {
+            params += &format!("   {}", brought.join("   "));
+        }
+        lines.push(Working::of("params", params).with(symbols.params, share));
     }
     if figures.macs > 0 {
-        lines.push(("MACs", format!("{}   {share}", own.macs)));
+        lines.push(Working::of("MACs", own.macs).with(symbols.macs, share));
     }
-    lines.push(("field", own.receptive_field));
-    lines.push((
-        "memory",
-        format!(
-            "{} of output{}",
-            bytes(first.output_bytes()),
-            match first.buffers {
-                0 => String::new(),
-                buffers => format!(", {} buffers", grouped(buffers)),
-            }
-        ),
-    ));
+    lines.push(Working::of("field", own.receptive_field).with(symbols.receptive_field, ""));
+    let buffers = match first.buffers {
+        0 => String::new(),
+        buffers => format!(", {} buffers", grouped(buffers)),
+    };
+    lines.push(Working::of("memory", format!("{} of output{buffers}", bytes(first.output_bytes()))));
     lines
+}
+
+/// A network's total in what its rows are sorted by, or in parameters, with its working: the outermost blocks and layers.
+pub fn total(network: &Graph, sort: Option<columns::Sort>, room: usize) -> (&'static str, String) {
+    let by_macs = sort.is_some_and(|sort| matches!(sort.column, Column::Macs | Column::Share | Column::Bar));
+    let mut parts: Vec<(&str, u64)> = Vec::new();
+    for layer in &network.layers {
+        let (own, name) = (if by_macs { layer.macs } else { layer.params() }, layer.blocks.first());
+        match (parts.last_mut(), name) {
+            (Some((last, sum)), Some(name)) if *last == name.as_str() => *sum += own,
+            (_, name) => parts.push((name.map_or("", String::as_str), own)),
+        }
+    }
+    let parts: Vec<u64> = parts.into_iter().map(|(_, part)| part).collect();
+    (if by_macs { "MACs" } else { "params" }, formulas::sum(&parts, room))
 }
 
 /// What a row is: a layer's kind, or how a block is wired.
@@ -92,7 +134,7 @@ pub fn as_text(model: &Model) -> String {
     let row = model.entry().and_then(|entry| Some((entry.network()?, entry.row()?)));
     let Some((network, row)) = row else { return totals_as_text(model) };
     let mut lines = vec![row.path(network).to_string()];
-    lines.extend(working(network, row).into_iter().map(|(label, text)| format!("{label}  {text}")));
+    lines.extend(working(network, row).iter().map(|own| format!("{}  {}", own.label, own.text(usize::MAX))));
     lines.join("\n")
 }
 

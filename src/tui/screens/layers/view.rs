@@ -3,11 +3,12 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::{Paragraph, Wrap};
+use ratatui::widgets::{Clear, Paragraph};
 
-use super::rows::{figures, kind, working};
-use super::state::{Action, Layers};
+use super::rows::{figures, kind, total, working};
+use super::state::{Action, Layers, TOTALS};
 use crate::graph::Graph;
+use crate::graph::family::Family;
 use crate::graph::figures::{self, bytes, grouped, short};
 use crate::tui::model::Entry;
 use crate::tui::model::columns::{self, Column, Look};
@@ -16,7 +17,12 @@ use crate::tui::screen::{Canvas, View};
 use crate::tui::screens::unreadable;
 use crate::tui::widgets::gauges;
 use crate::tui::widgets::panes::visible_rows;
-use crate::tui::widgets::text::{bar, fitting_title, frame, left, plain_span, right, styled_line, styled_span};
+use crate::tui::widgets::text::{
+    bar, fitting_title, frame, left, plain_span, right, styled_line, styled_span, wrapped,
+};
+
+/// Columns of the labels before working.
+const LABEL: usize = 9;
 
 pub fn draw(layers: &Layers, view: &View, canvas: &mut Canvas<Action>) {
     let (table, below) = (view.panes.table, view.panes.working);
@@ -29,7 +35,7 @@ pub fn draw(layers: &Layers, view: &View, canvas: &mut Canvas<Action>) {
     match (entry.network(), is_broken, below.is_empty()) {
         (Some(network), false, _) => {
             draw_table(layers, view, entry, network, canvas, table);
-            draw_working(view, entry, network, canvas.frame, below);
+            draw_working(layers, view, entry, network, canvas.frame, below);
         }
         (Some(network), true, false) => {
             draw_table(layers, view, entry, network, canvas, table);
@@ -47,14 +53,20 @@ fn draw_table(layers: &Layers, view: &View, entry: &Entry, network: &Graph, canv
     let has_keys = view.has_keys;
     let name = &network.architecture.name;
     let title = match (&network.architecture.summary, layers.sort) {
-        _ if entry.is_edited() => format!(" {name} — not saved yet "),
-        _ if entry.is_broken() => format!(" {name} — as it was last sound "),
+        _ if entry.is_edited() => format!(" {name} — unsaved edits "),
+        _ if entry.is_broken() => format!(" {name} — last valid version "),
         (_, Some(sort)) => format!(" {name} by {} ", sort.words()),
         (Some(summary), None) => format!(" {name} — {} ", summary.trim_end_matches('.')),
         (None, None) => format!(" {name} "),
     };
     let block = frame(fitting_title(&title, area), theme, has_keys);
-    let block = gauges::line(network, theme).map_or(block.clone(), |gauges| block.title_bottom(gauges));
+    let gauges = gauges::line(network, theme);
+    let taken = gauges.as_ref().map_or(0, Line::width);
+    let block = gauges.map_or(block.clone(), |gauges| block.title_bottom(gauges));
+    let block = match legend(usize::from(area.width).saturating_sub(taken + 3)) {
+        Some(words) => block.title_bottom(styled_line(words, theme.dim).right_aligned()),
+        None => block,
+    };
     let inside = block.inner(area);
     let lanes = entry.lanes();
     // The lanes, and a place for the mark of what feeds the selected row.
@@ -62,14 +74,25 @@ fn draw_table(layers: &Layers, view: &View, entry: &Entry, network: &Graph, canv
     let room = usize::from(inside.width).saturating_sub(1 + gutter);
     let (name_width, columns) = columns::fitting(&layers.columns, room);
     let feeding: &[usize] = if lanes.feeds(entry.cursor).len() > 1 { lanes.feeds(entry.cursor) } else { &[] };
-    let mut heading = " ".repeat(gutter) + &left("  name", name_width);
+    let mut heading = vec![styled_span(" ".repeat(gutter) + &left("  name", name_width), theme.dim)];
+    let mut x = inside.x + (gutter + name_width) as u16;
     for column in &columns {
         let align = if column.number { right } else { left };
-        heading += &format!(" {}", align(column.heading, column.width));
+        let sorts = layers.sort.filter(|sort| sort.column == column.column);
+        let words = match (column.column, sorts, layers.sort) {
+            (Column::Bar, _, Some(sort)) => format!("of {}", sort.heading()),
+            (_, Some(sort), _) => format!("{}{}", if sort.smallest_first { "↑" } else { "↓" }, column.heading),
+            _ => column.heading.to_string(),
+        };
+        let style = if sorts.is_some() { theme.accent } else { theme.dim };
+        heading.extend([plain_span(" "), styled_span(align(&words, column.width), style)]);
+        let place = Rect { x: x + 1, width: column.width as u16, height: 1, ..inside }.intersection(inside);
+        canvas.click(place, Action::SortBy(column.column));
+        x += 1 + column.width as u16;
     }
-    let mut lines = vec![styled_line(heading, theme.dim)];
+    let mut lines = vec![Line::from(heading)];
     let rows = entry.rows();
-    for (at, row) in rows.iter().enumerate().skip(entry.offset).take(visible_rows(area, 1)) {
+    for (at, row) in rows.iter().enumerate().skip(entry.offset).take(visible_rows(area, 1 + TOTALS)) {
         let style = theme.row(at == entry.cursor, has_keys);
         let mut line = table_line(layers, view, entry, network, row, name_width, &columns);
         if gutter > 0 {
@@ -91,6 +114,34 @@ fn draw_table(layers: &Layers, view: &View, entry: &Entry, network: &Graph, canv
         canvas.click(Rect { y, height: 1, ..inside }, Action::Row(at));
     }
     canvas.frame.render_widget(Paragraph::new(lines).block(block), area);
+    draw_total(layers, view, network, canvas.frame, inside);
+}
+
+/// What heads and marks mean, on the lower border; as much as there is room for.
+fn legend(room: usize) -> Option<String> {
+    let forms = [
+        " k s p kernel stride padding · share of all MACs · field pixels a unit sees · ! worth a look · ? more ",
+        " k s p kernel stride padding · field pixels seen · ! worth a look · ? more ",
+        " k s p kernel stride padding · ? more ",
+    ];
+    forms.into_iter().find(|form| form.chars().count() <= room).map(str::to_string)
+}
+
+/// The network's total with its working, in the last line of the table.
+fn draw_total(layers: &Layers, view: &View, network: &Graph, frame_: &mut Frame, inside: Rect) {
+    let Some(y) = inside.bottom().checked_sub(1).filter(|y| *y > inside.y + 1) else { return };
+    let theme = &view.theme;
+    let area = Rect { y, height: 1, ..inside };
+    let width = usize::from(inside.width);
+    let head = "  total ";
+    let room = width.saturating_sub(head.len());
+    let (what, sum) = total(network, layers.sort, room);
+    // A longer sum says more than what it is of, which the numbers above it tell.
+    let unit = if sum.chars().count() + what.len() < room { format!(" {what}") } else { String::new() };
+    let line =
+        Line::from(vec![styled_span(head, theme.accent), styled_span(sum, theme.text), styled_span(unit, theme.dim)]);
+    frame_.render_widget(Clear, area);
+    frame_.render_widget(Paragraph::new(line), area);
 }
 
 fn table_line(
@@ -135,7 +186,9 @@ fn table_line(
     let window = first.operation.window().filter(|_| is_layer);
     for column in columns {
         let (text, style) = match column.column {
-            Column::Kind if is_layer => (short_kind(first.operation.kind()).to_string(), theme.dim),
+            Column::Kind if is_layer => {
+                (short_kind(first.operation.kind()).to_string(), theme.kind(Family::of(&first.operation)))
+            }
             Column::Kind => (String::new(), theme.dim),
             Column::Input => (first.input.to_string(), theme.dim),
             Column::Output => (figures.last.output.to_string(), theme.text),
@@ -151,7 +204,11 @@ fn table_line(
             Column::ParamShare => (percent(figures.params, network.totals.params), theme.text),
             Column::Macs | Column::Share if figures.macs == 0 => ("–".into(), theme.dim),
             Column::Macs => (short(figures.macs), theme.text),
-            Column::Bar => (bar(figures.share, column.width), theme.bar),
+            Column::Bar => {
+                let share = layers.sort.map_or(figures.share, |sort| sort.share(network, row.layers()));
+                let style = if is_layer { theme.kind(Family::of(&first.operation)) } else { theme.bar };
+                (bar(share, column.width), style)
+            }
             Column::Share => (format!("{:.0}%", 100.0 * figures.share), theme.text),
             Column::Memory => (bytes(figures.bytes), theme.text),
             Column::Field => (figures::field(figures.last), theme.text),
@@ -195,7 +252,7 @@ fn short_kind(kind: &str) -> &str {
     }
 }
 
-fn draw_working(view: &View, entry: &Entry, network: &Graph, frame_: &mut Frame, area: Rect) {
+fn draw_working(layers: &Layers, view: &View, entry: &Entry, network: &Graph, frame_: &mut Frame, area: Rect) {
     if area.is_empty() {
         return;
     }
@@ -205,17 +262,30 @@ fn draw_working(view: &View, entry: &Entry, network: &Graph, frame_: &mut Frame,
         RowKind::Block { repeats: Some(count), .. } => format!(" ×{count}"),
         _ => String::new(),
     };
-    let title = format!(" {}{times} · {} ", row.path(network), kind(network, row));
-    let block = frame(title, theme, false);
-    // No more than can be seen: a closed block may hide thousands.
-    let lints = entry.lints_at(row).take(usize::from(area.height)).map(|lint| {
-        let text = format!("{}; try {}", lint.message, lint.advice);
-        Line::from(vec![styled_span(left(" !", 9), theme.warn), styled_span(text, theme.warn)])
-    });
-    let lines: Vec<Line> = lints
-        .chain(working(network, row).into_iter().map(|(label, text)| {
-            Line::from(vec![styled_span(left(&format!(" {label}"), 9), theme.dim), styled_span(text, theme.text)])
-        }))
-        .collect();
-    frame_.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
+    let crumbs = row.path(network).replace('.', " › ");
+    let title = format!(" {} › {crumbs}{times} · {} ", entry.id, kind(network, row));
+    let room = usize::from(area.width).saturating_sub(2 + LABEL);
+    // No more than can be scrolled to: a closed block may hide thousands.
+    let lints = entry.lints_at(row).take(50).map(|lint| ("!", format!("{}; try {}", lint.message, lint.advice)));
+    let workings = working(network, row).into_iter().map(|own| (own.label, own.text(room)));
+    let mut lines = Vec::new();
+    for (label, text) in lints.chain(workings) {
+        let styles = if label == "!" { (theme.warn, theme.warn) } else { (theme.dim, theme.text) };
+        for (at, part) in wrapped(&text, room as u16).into_iter().enumerate() {
+            let label = if at == 0 { format!(" {label}") } else { String::new() };
+            let part = part.spans.into_iter().map(|span| span.content.into_owned()).collect::<String>();
+            lines.push(Line::from(vec![styled_span(left(&label, LABEL), styles.0), styled_span(part, styles.1)]));
+        }
+    }
+    let visible = visible_rows(area, 0);
+    let offset = layers.scrolled.min(lines.len().saturating_sub(visible));
+    let below = lines.len().saturating_sub(offset + visible);
+    let block = frame(fitting_title(&title, area), theme, false);
+    let block = match (offset, below) {
+        (0, 0) => block,
+        (_, 0) => block.title_bottom(styled_line(" K up ", theme.dim).right_aligned()),
+        (_, below) => block.title_bottom(styled_line(format!(" J {below} more "), theme.dim).right_aligned()),
+    };
+    let shown: Vec<Line> = lines.into_iter().skip(offset).take(visible).collect();
+    frame_.render_widget(Paragraph::new(shown).block(block), area);
 }

@@ -60,17 +60,18 @@ pub fn draw(train: &Train, view: &View, canvas: &mut Canvas<Action>, area: Rect)
         frame_.render_widget(Paragraph::new(plain_line(words)).style(theme.dim).wrap(Wrap { trim: true }), inside);
     };
     match (view.below, &view.shown) {
-        (Below::Runs, _) if view.runs.is_empty() => say(canvas.frame, "no runs yet"),
+        (Below::Runs, _) if view.runs.is_empty() => say(canvas.frame, "No runs yet. Press ⏎ to start one."),
         (Below::Runs, _) => draw_runs(view, theme, has_keys, canvas, inside),
         (Below::Layers, Some(shown)) if !shown.history.norms.is_empty() => {
             draw_layers(&shown.history.norms, view.offset, theme, canvas.frame, inside)
         }
-        (Below::Layers, _) => {
-            say(canvas.frame, "each layer's norms of weights and gradients, and its updates against weights")
-        }
+        (Below::Layers, _) => say(
+            canvas.frame,
+            "The norms of each layer's weights and gradients, and its updates against its weights, once a run is on the charts.",
+        ),
         (Below::Samples, Some(shown)) if !shown.samples.is_empty() => draw_samples(shown, theme, canvas.frame, inside),
         (Below::Samples, _) => {
-            say(canvas.frame, "images of the validation set with what they are taken for, after an epoch")
+            say(canvas.frame, "Images of the validation set with what they are taken for, after an epoch.")
         }
         (Below::Judged, _) => match &view.judged {
             Some((folder, verdict)) => {
@@ -80,11 +81,11 @@ pub fn draw(train: &Train, view: &View, canvas: &mut Canvas<Action>, area: Rect)
             }
             None => say(
                 canvas.frame,
-                "J judges the run's best weights on what it did not learn from: classes, what is taken for what, worst images",
+                "Press f to judge the run's best weights on images it did not learn from: class by class, what is taken for what, the worst images.",
             ),
         },
         (Below::Notes, _) => match notes(view) {
-            notes if notes.is_empty() => say(canvas.frame, "nothing to note"),
+            notes if notes.is_empty() => say(canvas.frame, "Nothing to note."),
             notes => {
                 let lines = notes.iter().flat_map(|words| wrapped(words, inside.width));
                 let lines: Vec<Line> = lines.skip(view.offset).take(room).collect();
@@ -175,6 +176,18 @@ fn draw_layers(norms: &NormLines, offset: usize, theme: &Theme, frame_: &mut Fra
 }
 
 fn draw_runs(view: &Train, theme: &Theme, has_keys: bool, canvas: &mut Canvas<Action>, area: Rect) {
+    let name = usize::from(area.width / 3).clamp(12, 28);
+    let heading = format!(
+        "   {}{}{}{}  {}",
+        left("run", name),
+        left("state", 10),
+        right("step", 9),
+        right("accuracy", 10),
+        "data"
+    );
+    let head = Rect { height: 1.min(area.height), ..area };
+    canvas.frame.render_widget(Paragraph::new(styled_line(left(&heading, usize::from(area.width)), theme.dim)), head);
+    let area = Rect { y: area.y + head.height, height: area.height - head.height, ..area };
     let height = usize::from(area.height);
     let offset = (view.run_cursor + 1).saturating_sub(height);
     let styles = laid_styles(theme);
@@ -191,19 +204,18 @@ fn draw_runs(view: &Train, theme: &Theme, has_keys: bool, canvas: &mut Canvas<Ac
         let words = match &run.summary {
             Ok(own) => {
                 right(&grouped(own.step), 9)
-                    + &right(&percent(own.val_accuracy), 9)
+                    + &right(&percent(own.val_accuracy), 10)
                     + "  "
                     + &runs::short_data(&own.data)
             }
             Err(why) => format!("  {why}"),
         };
         let style = theme.row(at == view.run_cursor, has_keys);
-        let name = usize::from(area.width / 3).clamp(12, 28);
         lines.push(
             Line::from(vec![
                 mark,
                 plain_span(left(&run.id, name)),
-                plain_span(left(run.status(), 9)),
+                plain_span(left(run.status(), 10)),
                 plain_span(words),
             ])
             .style(style),

@@ -6,13 +6,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::Marker;
 use ratatui::text::Line;
-use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
+use ratatui::widgets::{Axis, Chart, Clear, Dataset, GraphType, Paragraph};
 
 use crate::graph::figures::grouped;
 use crate::run::runs::History;
 use crate::run::runs::history::Curve;
 use crate::run::runs::series::Series;
-use crate::tui::widgets::text::{fitting_title, frame, styled_span};
+use crate::tui::widgets::text::{fitting_title, frame, right, styled_line, styled_span};
 use crate::tui::widgets::theme::Theme;
 
 /// What a chart is drawn of.
@@ -24,6 +24,8 @@ pub struct Plot<'a> {
     pub log_scale: bool,
     pub smooth: bool,
     pub cursor: Option<u64>,
+    /// Whether the axis reaches lone spikes too.
+    pub whole_axis: bool,
 }
 
 /// Columns at the left that the numbers beside the axis take, with the frame.
@@ -96,18 +98,31 @@ impl Plot<'_> {
             frame_.render_widget(block, area);
             return;
         }
-        let (low, high) = bounds(least, most, self.curve, self.log_scale);
+        // A lone spike does not flatten the rest: it is cut, and a mark says so.
+        let robust = match self.whole_axis || self.curve == Curve::Accuracy {
+            true => most,
+            false => without_spikes(&band, &smoothed, &validation, most),
+        };
+        let (low, high) = bounds(least, robust, self.curve, self.log_scale);
+        let is_cut = most > high;
         let cursor = self.cursor.map(|step| vec![(step as f64, low), (step as f64, high)]);
         let mut sets = Vec::new();
         let set = |points, style, graph| {
             Dataset::default().marker(Marker::Braille).graph_type(graph).style(style).data(points)
         };
-        let stems = stems(&band, low, high, usize::from(inside.height) * 4);
+        let within: Points = band.iter().map(|(x, y)| (*x, y.min(high))).collect();
+        let stems = stems(&within, low, high, usize::from(inside.height) * 4);
         sets.push(set(&stems, theme.dim, GraphType::Scatter));
         for (points, style) in &others {
             sets.push(set(points, *style, GraphType::Line));
         }
-        sets.push(set(&smoothed, theme.bar, GraphType::Line));
+        // In parts, so that the line runs through the theme's colours.
+        let parts = if theme.bar_end.is_some() { 12 } else { 1 };
+        for part in 0..parts {
+            let length = smoothed.len().saturating_sub(1);
+            let own = smoothed.get(part * length / parts..=(part + 1) * length / parts).unwrap_or_default();
+            sets.push(set(own, theme.along(part as f64 / 11.0), GraphType::Line));
+        }
         sets.push(set(&validation, theme.warn, GraphType::Line));
         let marks =
             Dataset::default().marker(Marker::Dot).graph_type(GraphType::Scatter).style(theme.warn).data(&validation);
@@ -129,13 +144,11 @@ impl Plot<'_> {
                     false => vec![x_label(1), x_label(last)],
                 },
             ))
-            .y_axis(Axis::default().style(theme.dim).bounds([low, high]).labels(match inside.height {
-                // Three labels in a few rows would stand beside other values than their own.
-                0..6 => vec![label(low), label(high)],
-                _ => vec![label(low), label((low + high) / 2.0), label(high)],
-            }))
+            // Their place is kept; round values are written over it.
+            .y_axis(Axis::default().style(theme.dim).bounds([low, high]).labels(vec![label(low), label(high)]))
             .legend_position(None);
         frame_.render_widget(chart, area);
+        self.write_ticks((low, high), theme, frame_, inside);
         // Numbers tell other runs' lines apart where colours do not.
         let plane = Rect {
             x: inside.x + MARGIN,
@@ -150,6 +163,31 @@ impl Plot<'_> {
             }
         }
         self.mark_not_finite(own, last, theme, frame_, inside);
+        if is_cut {
+            mark_cut(&band, high, last, theme, frame_, inside);
+        }
+    }
+
+    /// Round values beside the axis, each in the row that it is nearest to.
+    fn write_ticks(&self, (low, high): (f64, f64), theme: &Theme, frame_: &mut Frame, inside: Rect) {
+        // The axis and its labels take the last two rows.
+        let rows = inside.height.saturating_sub(2);
+        let place = Rect { width: MARGIN.saturating_sub(1), height: rows, ..inside };
+        frame_.render_widget(Clear, place);
+        let most = usize::from(rows / 3).clamp(2, 8);
+        let values = match self.log_scale && high - low >= 1.0 {
+            // Powers of ten.
+            true => (low.ceil() as i32..=high.floor() as i32).map(f64::from).collect(),
+            false => ticks(low, high, most),
+        };
+        for value in values {
+            let part = ((high - value) / (high - low)).clamp(0.0, 1.0);
+            let row = (part * f64::from(rows.saturating_sub(1))).round() as u16;
+            let shown = if self.log_scale { 10f64.powf(value) } else { value };
+            let text = right(&self.number(shown), usize::from(place.width));
+            let at = Rect { y: inside.y + row, height: 1, ..place }.intersection(place);
+            frame_.render_widget(Paragraph::new(styled_line(text, theme.dim)), at);
+        }
     }
 
     fn number(&self, value: f64) -> String {
@@ -171,6 +209,58 @@ impl Plot<'_> {
             }
         }
     }
+}
+
+/// The largest value that an axis must hold: all of the smoothed line and of the validation, and of single steps what is not far above the
+/// rest of them.
+fn without_spikes(band: &[(f64, f64)], smoothed: &[(f64, f64)], validation: &[(f64, f64)], most: f64) -> f64 {
+    let mut values: Vec<f64> = band.iter().map(|(_, y)| *y).collect();
+    if values.len() < 20 {
+        return most;
+    }
+    values.sort_by(f64::total_cmp);
+    let at = |part: f64| values[((values.len() - 1) as f64 * part) as usize];
+    // Three times as far above the middle as nearly all of them.
+    let usual = at(0.5) + 3.0 * (at(0.98) - at(0.5));
+    let largest = |points: &[(f64, f64)]| points.iter().map(|(_, y)| *y).fold(f64::NEG_INFINITY, f64::max);
+    // The line itself begins high, as losses do; where a spike moved it for a moment it does not count.
+    let line = largest(&smoothed[..smoothed.len().min(2)]).max(median(smoothed));
+    let needed = usual.max(line.min(2.0 * usual.abs().max(f64::MIN_POSITIVE))).max(largest(validation));
+    if needed < most { needed } else { most }
+}
+
+fn median(points: &[(f64, f64)]) -> f64 {
+    let mut values: Vec<f64> = points.iter().map(|(_, y)| *y).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NEG_INFINITY)
+}
+
+/// A mark at the top of each column whose values go on above the axis.
+fn mark_cut(band: &[(f64, f64)], high: f64, last: u64, theme: &Theme, frame_: &mut Frame, inside: Rect) {
+    let width = inside.width.saturating_sub(MARGIN);
+    for (x, _) in band.iter().filter(|(_, y)| *y > high) {
+        let part = (x - 1.0) / (last as f64 - 1.0).max(1.0);
+        let column = ((part * f64::from(width)) as u16).min(width.saturating_sub(1));
+        if let Some(cell) = frame_.buffer_mut().cell_mut((inside.x + MARGIN + column, inside.y))
+            && cell.symbol() != "✗"
+        {
+            cell.set_symbol("▲").set_style(theme.warn);
+        }
+    }
+}
+
+/// Round values along an axis, in their order: one, two or five times a power of ten apart, as many as have room.
+fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    let span = high - low;
+    if !(span.is_finite() && span > 0.0) || most < 2 {
+        return vec![low, high];
+    }
+    let rough = span / (most - 1) as f64;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|own| own * power).find(|step| *step >= rough).unwrap_or(rough);
+    let first = (low / step).ceil();
+    let count = ((high / step + 1e-9).floor() - first).max(0.0) as usize;
+    (0..=count.min(20)).map(|at| (first + at as f64) * step).collect()
 }
 
 /// What runs laid over a chart are marked with, at the end of their lines and in the legend.
@@ -238,6 +328,20 @@ mod tests {
         assert_eq!(bounds(0.0, 0.0, Curve::Loss, false), (0.0, 1.0));
         assert_eq!(place(0.0, true), None);
         assert_eq!(place(f64::NAN, false), None);
+    }
+
+    #[test]
+    fn a_lone_spike_does_not_stretch_the_axis_and_ticks_are_round() {
+        let mut band: Vec<(f64, f64)> = (0..200).map(|at| (f64::from(at), 2.0 - f64::from(at) / 200.0)).collect();
+        let line = band.clone();
+        assert!((without_spikes(&band, &line, &[], 2.0) - 2.0).abs() < 1e-9, "a falling loss is no spike");
+        band[3].1 = 900.0;
+        let cut = without_spikes(&band, &line, &[], 900.0);
+        assert!((2.0..5.0).contains(&cut), "{cut}");
+        assert_eq!(without_spikes(&band, &line, &[(5.0, 40.0)], 900.0), 40.0, "validation is always seen");
+        assert_eq!(ticks(0.0, 2.4, 6), [0.0, 0.5, 1.0, 1.5, 2.0]);
+        assert_eq!(ticks(0.0, 1.0, 3), [0.0, 0.5, 1.0]);
+        assert_eq!(ticks(1.0, 1.0, 3), [1.0, 1.0]);
     }
 
     #[test]

@@ -8,9 +8,9 @@ mod verdict;
 mod view;
 pub mod work;
 
-pub use state::{About, Action, Asked, Below, Live, News, Shown, Train, Usable, Verdict};
+pub use state::{About, Action, Asked, Below, Live, News, Shown, Train, Turn, Usable, Verdict};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
 use serde_json::{Value, json};
@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use work::Wanted;
 
 use crate::graph::Graph;
-use crate::graph::figures::grouped;
+use crate::graph::figures::{bytes, grouped};
+use crate::graph::memory::{self, OptimizerState};
 use crate::run::runs;
 use crate::run::session::{Begin, Change, Out};
 use crate::run::train::{Command, Event};
@@ -30,32 +31,36 @@ use crate::tui::work::Lane;
 
 use Action as A;
 
+/// Parameters from which on training asks first.
+const LARGE: u64 = 20_000_000;
+/// Images of a step where no recipe says.
+const DEFAULT_BATCH: u64 = 32;
+
 /// Most runs whose curves lie over the one shown.
 const LAID: usize = 3;
 
 const BINDINGS: &[Binding<Action>] = &[
-    bind("train", "pane", "v", A::Below, "layers, validation images, runs, or notes below", "pane"),
+    bind("train", "pane", "v", A::Below, "next pane below: layers, images, runs, notes, judged", "pane"),
     bind("train", "lay-over", "a", A::LayOver, "lay a run's curves over the charts, or take them away", "lay over"),
-    bind("train", "use", "u", A::Use, "run its best weights on a photo (5)", ""),
-    bind("train", "judge", "J", A::Judge, "judge its best weights, class by class", ""),
-    bind("train", "log-scale", "L", A::LogScale, "the loss on a logarithmic scale, or not", ""),
-    bind("train", "smooth", "S", A::Smooth, "a smoothed line, or not", ""),
-    bind("train", "cursor-left", "left h", A::CursorLeft, "read off the values of a column before", ""),
-    bind("train", "cursor-right", "right l", A::CursorRight, "of a column after; past the last, of none", ""),
+    bind("train", "use", "w", A::Use, "use its best weights on a photo (5)", ""),
+    bind("train", "judge", "f", A::Judge, "measure its best weights, class by class", "judge"),
+    bind("train", "cursor-left", "left h", A::CursorLeft, "read the values one column earlier", ""),
+    bind("train", "cursor-right", "right l", A::CursorRight, "one column later; past the last, no cursor", ""),
     bind("train", "copy", "y", A::Copy, "copy where the run stands", ""),
     bind("train", "copy-table", "Y", A::CopyTable, "copy its epochs as Markdown", ""),
-    bind("begin", "begin", "enter", A::Begin, "begin a run", "begin"),
-    bind("begin", "resume", "f", A::Resume, "go on with the run on the charts", "go on"),
-    bind("next", "data", "i", A::Ask(Asked::Data), "the data to train on", "data"),
-    bind("next", "recipe", "o", A::Ask(Asked::Recipe), "the recipe", "recipe"),
-    bind("running", "enter", "enter", A::Begin, "say what is to be done before another run is begun", ""),
-    bind("running", "pause", "space", A::Pause, "pause, or go on", "pause/on"),
-    bind("running", "step", "s", A::Step, "one step, then pause", "step"),
-    bind("running", "stop", "x", A::Stop, "stop after this step and keep the run", "stop"),
-    bind("running", "lower-rate", "t", A::LowerRate, "divide the learning rate by 10 now", "lr÷10"),
-    bind("running", "checkpoint", "c", A::Checkpoint, "write a checkpoint now", "checkpoint"),
-    bind("runs", "open", "enter", A::Begin, "open the run the cursor is on", "open"),
-    bind("runs", "resume", "f", A::Resume, "go on with the run the cursor is on", "go on"),
+    bind("begin", "begin", "enter", A::Begin, "start a run", "start"),
+    bind("begin", "resume", "space", A::Resume, "resume the run on the charts", "resume"),
+    bind("next", "data", "i", A::Ask(Asked::Data), "choose the training data", "data"),
+    bind("next", "options", "o", A::Options, "recipe and charts: every setting with its default", "recipe"),
+    bind("running", "enter", "enter", A::Begin, "say what is to be done before another run is started", ""),
+    bind("running", "pause", "space", A::Pause, "pause or resume", "pause"),
+    bind("running", "step", ".", A::Step, "run one step, then pause", "step"),
+    bind("running", "stop", "x", A::Stop, "stop after this step and save the run (asks)", "stop"),
+    bind("running", "lower-rate", "t", A::Rate(Turn::Down), "divide the learning rate by 10 (asks)", "lr÷10"),
+    bind("running", "raise-rate", "T", A::Rate(Turn::Up), "take that back: multiply it by 10 (asks)", ""),
+    bind("running", "checkpoint", "ctrl-s", A::Checkpoint, "save a checkpoint now", ""),
+    bind("runs", "open", "enter", A::Begin, "open the selected run", "open"),
+    bind("runs", "resume", "space", A::Resume, "resume the selected run", "resume"),
 ];
 
 impl Screen for Train {
@@ -63,6 +68,7 @@ impl Screen for Train {
     type News = News;
     type Asked = Asked;
 
+    const ABOUT: &'static str = "the network trained, live";
     const GROUPS: &'static [Group] =
         &[Group::of("train"), Group::of("begin"), Group::of("next"), Group::of("running"), Group::of("runs")];
     // The same keys, those that count just now first.
@@ -85,21 +91,40 @@ impl Screen for Train {
         }]
     }
 
+    fn impossible(&self, action: &Action, _: &Model) -> Option<String> {
+        let steers = matches!(action, A::Pause | A::Step | A::Stop | A::Rate(_) | A::Checkpoint);
+        (steers && self.live.is_none()).then(|| "no run is training".into())
+    }
+
     fn act(&mut self, action: Action, cx: &mut Context<Self>) {
         match action {
             A::Begin => self.enter_pressed(cx),
             A::Pause => self.tell(cx, |live| if live.paused { Command::Resume } else { Command::Pause }),
             A::Step => self.tell(cx, |_| Command::Step),
-            A::LowerRate => self.tell(cx, |_| Command::LowerRate),
+            A::Rate(turn) => self.ask_rate(turn, cx),
+            A::RateNow(Turn::Down) => self.tell(cx, |_| Command::LowerRate),
+            A::RateNow(Turn::Up) => self.tell(cx, |_| Command::RaiseRate),
             A::Checkpoint => self.tell(cx, |_| Command::Checkpoint),
             A::Stop => {
+                if let Some(live) = self.live.as_ref().filter(|live| !live.stopping) {
+                    let words = format!("Stop {} after this step? It is saved and can be resumed.", live.id);
+                    cx.question(
+                        words,
+                        vec![("Stop and save".into(), Some(A::StopNow)), ("Keep training".into(), None)],
+                    );
+                }
+            }
+            A::StopNow => {
                 if let Some(live) = &mut self.live {
                     live.stopping = true;
                     cx.effect(Effect::Stop(Lane::Training));
                 }
             }
             A::Ask(asked) => settings::ask(self, asked, cx),
-            A::Resume => self.resume(cx),
+            A::Options => settings::options(self, 0, cx),
+            A::Resume => self.ask_resume(cx),
+            A::ResumeNow => self.resume(cx),
+            A::BeginNow => self.begin_now(cx),
             A::LayOver => self.lay_over(cx),
             A::Below => {
                 self.below = self.below.next();
@@ -110,8 +135,18 @@ impl Screen for Train {
             }
             A::Use => self.use_weights(cx),
             A::Judge => self.judge(cx),
-            A::LogScale => self.log_scale = !self.log_scale,
-            A::Smooth => self.smooth = !self.smooth,
+            A::LogScale => {
+                self.log_scale = !self.log_scale;
+                settings::options(self, 2, cx);
+            }
+            A::Smooth => {
+                self.smooth = !self.smooth;
+                settings::options(self, 3, cx);
+            }
+            A::WholeAxis => {
+                self.whole_axis = !self.whole_axis;
+                settings::options(self, 4, cx);
+            }
             A::CursorLeft | A::CursorRight => self.move_cursor(cx, action == A::CursorRight),
             A::Copy => self.shown.iter().for_each(|shown| cx.copy(view::as_text(shown))),
             A::CopyTable => self.shown.iter().for_each(|shown| cx.copy(as_markdown(shown))),
@@ -188,6 +223,21 @@ impl Screen for Train {
         list(cx);
     }
 
+    fn badge(&self) -> Option<String> {
+        let live = self.live.as_ref()?;
+        let shown = self.shown.as_ref().filter(|shown| shown.id == live.id);
+        let share = shown.map(|shown| {
+            let share = shown.history.loss.last_step() as f64 / shown.about.total_steps.max(1) as f64;
+            format!(" {:.0}%", 100.0 * share)
+        });
+        let what = if live.paused { "paused" } else { "training" };
+        Some(format!("{what} {}{}", live.id, share.unwrap_or_default()))
+    }
+
+    fn zooms(&self) -> &'static [&'static str] {
+        &["both charts", "the loss", "the accuracy", "the pane below"]
+    }
+
     fn draw(&self, view: &View, canvas: &mut Canvas<Action>) {
         view::draw(self, view, canvas);
     }
@@ -238,27 +288,99 @@ impl Train {
             && let Some(run) = self.runs.get(self.run_cursor)
         {
             if self.live.is_some() {
-                cx.tell("a run is on the charts that is being trained; a lays another one over it");
+                cx.tell("A run is training. Press a to lay this one over it.");
             } else if let Err(why) = &run.summary {
                 cx.complain(format!("{}: {why}", run.id));
             } else {
-                cx.tell(format!("reading {}", run.id));
+                cx.tell(format!("Reading {}", run.id));
                 cx.spawn(Lane::Reading, "reading the run", work::reading(run.folder.clone(), false));
             }
             return;
         }
         if self.live.is_some() {
-            cx.tell("a run is under way; x stops and keeps it");
+            cx.tell("A run is training already. Press x to stop and save it.");
             return;
         }
         let Some(begin) = self.begin(cx.model) else {
-            cx.tell("there is no sound network to train");
+            cx.tell("There is no network to train: its text has problems.");
             return;
         };
-        if cx.model.entry().is_some_and(|entry| entry.is_edited()) {
-            cx.tell("what is saved is trained, not what is being edited");
+        let params = cx.model.entry().and_then(Entry::network).map_or(0, |network| network.totals.params);
+        if params >= LARGE {
+            let batch = begin.recipe.batch.unwrap_or(DEFAULT_BATCH);
+            let memory = cx
+                .model
+                .entry()
+                .and_then(Entry::network)
+                .map_or(0, |network| memory::training(network, batch, OptimizerState::Momentum).total());
+            let words = format!(
+                "Train {} with {} parameters on {}? It takes about {} of memory, and hours on a processor.",
+                begin.origin.id(),
+                grouped(params),
+                begin.data,
+                bytes(memory)
+            );
+            cx.question(words, vec![("Cancel".into(), None), ("Start training".into(), Some(A::BeginNow))]);
+            return;
         }
-        self.start(Wanted::Begin(Box::new(begin)), "beginning", cx);
+        self.begin_now(cx);
+    }
+
+    fn begin_now(&mut self, cx: &mut Context<Self>) {
+        let Some(begin) = self.begin(cx.model).filter(|_| self.live.is_none()) else { return };
+        if cx.model.entry().is_some_and(|entry| entry.is_edited()) {
+            cx.tell("The saved text is trained, not your unsaved edits.");
+        }
+        self.start(Wanted::Begin(Box::new(begin)), "starting", cx);
+    }
+
+    /// Asks before the learning rate is changed from the next step on.
+    fn ask_rate(&self, turn: Turn, cx: &mut Context<Self>) {
+        if self.live.as_ref().is_none_or(|live| live.stopping) {
+            cx.tell("No run is training. Press ⏎ to start one.");
+            return;
+        }
+        let now = self.shown.as_ref().and_then(|shown| shown.history.lr.buckets().last()?.mean());
+        let then = |now: f64| if turn == Turn::Down { now / 10.0 } else { now * 10.0 };
+        let rate = now.map_or_else(String::new, |now| format!(" {now:.0e} → {:.0e}", then(now)));
+        let words = match turn {
+            Turn::Down => format!("Learning rate{rate} from the next step? T takes it back."),
+            Turn::Up => format!("Learning rate{rate} from the next step, up to the schedule's own?"),
+        };
+        cx.question(words, vec![("Change it".into(), Some(A::RateNow(turn))), ("Leave it".into(), None)]);
+    }
+
+    /// The run that would be resumed.
+    fn resumable(&self) -> Option<PathBuf> {
+        match (self.below, self.runs.get(self.run_cursor), &self.shown) {
+            (Below::Runs, Some(run), _) => Some(run.folder.clone()),
+            (_, _, Some(shown)) => Some(shown.folder.clone()),
+            _ => None,
+        }
+    }
+
+    fn ask_resume(&mut self, cx: &mut Context<Self>) {
+        if self.live.is_some() {
+            cx.tell("A run is training already. Press x to stop and save it.");
+            return;
+        }
+        let Some(folder) = self.resumable() else {
+            cx.tell("There is no run to resume. Press ⏎ to start one.");
+            return;
+        };
+        let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        if self.is_over(&folder) && self.recipe.epochs.is_none() && self.recipe.steps.is_none() {
+            cx.tell(format!(
+                "{name} has finished. Set more epochs under o to train it further; f judges it, w uses its weights."
+            ));
+            return;
+        }
+        cx.question(format!("Resume {name}?"), vec![("Resume".into(), Some(A::ResumeNow)), ("Cancel".into(), None)]);
+    }
+
+    /// Whether a run has come to its end.
+    fn is_over(&self, folder: &Path) -> bool {
+        self.runs.iter().any(|run| run.folder == folder && run.status() == "finished")
     }
 
     fn start(&mut self, wanted: Wanted, words: &str, cx: &mut Context<Self>) {
@@ -279,39 +401,27 @@ impl Train {
             }
             Some(_) => {}
             None if self.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
-                cx.tell("another process trains this run; only there it can be steered");
+                cx.tell("Another process trains this run. It can only be steered there.");
             }
-            None => cx.tell("no run is under way; ⏎ begins one"),
+            None => cx.tell("No run is training. Press ⏎ to start one."),
         }
     }
 
     fn resume(&mut self, cx: &mut Context<Self>) {
-        if self.live.is_some() {
-            cx.tell("a run is under way; x stops and keeps it");
-            return;
-        }
-        let folder = match (self.below, self.runs.get(self.run_cursor), &self.shown) {
-            (Below::Runs, Some(run), _) => run.folder.clone(),
-            (_, _, Some(shown)) => shown.folder.clone(),
-            _ => {
-                cx.tell("there is no run to go on with");
-                return;
-            }
-        };
+        let Some(folder) = self.resumable().filter(|_| self.live.is_none()) else { return };
         // A length that was typed is meant for the next run, unless this one has come to its end.
-        let is_over = self.runs.iter().any(|run| run.folder == folder && run.status() == "finished");
         let own = &self.recipe;
-        let change = match is_over {
+        let change = match self.is_over(&folder) {
             true => Change { epochs: own.epochs, steps: own.steps, ..Change::default() },
             false => Change::default(),
         };
-        self.start(Wanted::Resume(folder, change), "going on", cx);
+        self.start(Wanted::Resume(folder, change), "resuming", cx);
     }
 
     fn lay_over(&mut self, cx: &mut Context<Self>) {
         let Some(run) = self.runs.get(self.run_cursor).filter(|_| self.below == Below::Runs) else {
             self.below = Below::Runs;
-            cx.tell("choose a run and press a again");
+            cx.tell("Select a run and press a again.");
             list(cx);
             return;
         };
@@ -330,7 +440,7 @@ impl Train {
             let surplus = self.laid.len().saturating_sub(LAID);
             let gone: Vec<String> = self.laid.drain(..surplus).map(|(id, _)| id).collect();
             if !gone.is_empty() {
-                cx.tell(format!("{} is taken away: {LAID} at most lie over a run", gone.join(", ")));
+                cx.tell(format!("Removed {}: at most {LAID} runs can be laid over another.", gone.join(", ")));
             }
         }
         // Reading this one ended following the other.
@@ -351,7 +461,7 @@ impl Train {
     /// Takes a run's best weights to the forward screen, for the architecture that it trained.
     fn use_weights(&self, cx: &mut Context<Self>) {
         let Some(folder) = self.chosen() else {
-            cx.tell("there is no run whose weights could be used");
+            cx.tell("There is no run whose weights could be used.");
             return;
         };
         let run = self.runs.iter().find(|run| run.folder == folder);
@@ -366,9 +476,9 @@ impl Train {
 
     fn judge(&self, cx: &mut Context<Self>) {
         match self.chosen() {
-            Some(_) if self.live.is_some() => cx.tell("a run is under way; it can be judged once it has ended"),
+            Some(_) if self.live.is_some() => cx.tell("A run is training. It can be judged once it has ended."),
             Some(folder) => cx.spawn(Lane::Work, "judging", work::judging(folder)),
-            None => cx.tell("there is no run to judge"),
+            None => cx.tell("There is no run to judge."),
         }
     }
 
@@ -419,7 +529,7 @@ impl Train {
                 // Those that nobody asked for are no news.
                 let asked = |told: &mut Command| *told == Command::Checkpoint;
                 if self.live.as_mut().is_some_and(|live| live.told.take_if(asked).is_some()) {
-                    cx.tell(format!("kept at step {}", grouped(*step)));
+                    cx.tell(format!("Saved a checkpoint at step {}.", grouped(*step)));
                 }
             }
             _ => {}
@@ -435,7 +545,7 @@ impl Train {
 fn use_run(usable: Usable, cx: &mut Context<Train>) {
     let Usable { run, listed, origin, text, opened, weights } = usable;
     let Opened::Graph(own) = &opened else {
-        cx.complain(format!("the architecture in the folder of {run} cannot be read; `convlens check` says why"));
+        cx.complain(format!("The architecture in the folder of {run} cannot be read. `convlens check` says why."));
         return;
     };
     let is_alike = |network: &Graph| {

@@ -22,13 +22,21 @@ pub enum Action {
     Pause,
     /// One step, then pause.
     Step,
-    /// Ends the run after its step and keeps it.
+    /// Asks before it ends the run after its step and keeps it.
     Stop,
-    LowerRate,
+    StopNow,
+    /// Asks before it divides the learning rate by 10, or takes that back.
+    Rate(Turn),
+    RateNow(Turn),
     Checkpoint,
     Ask(Asked),
-    /// Goes on with the run the cursor is on.
+    /// The recipe as a form, and how the charts look.
+    Options,
+    /// Asks before it goes on with the run the cursor is on.
     Resume,
+    ResumeNow,
+    /// Begins although it is large.
+    BeginNow,
     /// Lays the run the cursor is on over the charts, or takes it away.
     LayOver,
     /// Another pane below the charts.
@@ -39,6 +47,7 @@ pub enum Action {
     Judge,
     LogScale,
     Smooth,
+    WholeAxis,
     CursorLeft,
     CursorRight,
     Copy,
@@ -47,11 +56,21 @@ pub enum Action {
     Run(usize),
 }
 
+/// Which way the learning rate goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    Down,
+    Up,
+}
+
 /// What a training run is started with; a line is typed for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     Data,
+    /// The whole recipe in a line.
     Recipe,
+    /// One field of it.
+    Field(&'static str),
 }
 
 /// What comes of training, and of reading runs.
@@ -136,6 +155,8 @@ pub struct Train {
     pub below: Below,
     pub log_scale: bool,
     pub smooth: bool,
+    /// Whether the loss axis reaches lone spikes too.
+    pub whole_axis: bool,
     /// The step whose values are read off.
     pub cursor: Option<u64>,
     /// Why the last run could not begin or go on.
@@ -167,6 +188,7 @@ impl Default for Train {
             below: Below::Layers,
             log_scale: false,
             smooth: true,
+            whole_axis: false,
             cursor: None,
             refused: None,
             judged: None,

@@ -35,19 +35,26 @@ fn areas(panes: &Panes, shown: Below) -> Areas {
     let table = panes.table;
     let wanted = if panes.class == SizeClass::Full { BELOW } else { BELOW_COMPACT };
     let below = if table.height >= wanted + 8 { wanted } else { 0 };
+    let below = if panes.zoomed.is_some() { 0 } else { below };
     let legend = Rect { height: 1.min(table.height), ..table };
     let charts =
         Rect { y: table.y + legend.height, height: table.height.saturating_sub(legend.height + below), ..table };
     let half = charts.width / 2;
     let accuracy = Rect { x: charts.x + half, width: charts.width - half, ..charts };
-    let has_room = below > 0 || shown == Below::Layers;
-    Areas {
-        legend,
-        loss: Rect { width: half, ..charts },
-        accuracy,
-        below: if has_room { Rect { y: charts.y + charts.height, height: below, ..table } } else { accuracy },
-        words: panes.working,
-    }
+    let loss = Rect { width: half, ..charts };
+    let none = Rect { width: 0, height: 0, ..charts };
+    let (loss, accuracy, pane) = match panes.zoomed {
+        Some(0) => (loss, accuracy, none),
+        Some(1) => (charts, none, none),
+        Some(2) => (none, charts, none),
+        Some(_) => (none, none, charts),
+        None => {
+            let has_room = below > 0 || shown == Below::Layers;
+            let place = if has_room { Rect { y: charts.y + charts.height, height: below, ..table } } else { accuracy };
+            (loss, accuracy, place)
+        }
+    };
+    Areas { legend, loss, accuracy, below: pane, words: panes.working }
 }
 
 /// Columns of a chart that steps are spread over.
@@ -61,7 +68,7 @@ pub fn draw(train: &Train, outer: &View, canvas: &mut Canvas<Action>) {
     let empty = History::default();
     let history = view.shown.as_ref().map_or(&empty, |shown| &shown.history);
     if history.loss.is_empty() && view.laid.is_empty() {
-        let height = areas.legend.height + areas.loss.height;
+        let height = areas.legend.height + areas.loss.height.max(areas.accuracy.height);
         draw_nothing_yet(train, outer, canvas.frame, Rect { height, ..outer.panes.table });
     } else {
         let styles = below::laid_styles(theme);
@@ -73,7 +80,7 @@ pub fn draw(train: &Train, outer: &View, canvas: &mut Canvas<Action>) {
         };
         canvas.frame.render_widget(Paragraph::new(legend), areas.legend);
         for (curve, area) in [(Curve::Loss, areas.loss), (Curve::Accuracy, areas.accuracy)] {
-            if area == areas.below {
+            if area == areas.below || area.is_empty() {
                 continue;
             }
             let plot = Plot {
@@ -84,6 +91,7 @@ pub fn draw(train: &Train, outer: &View, canvas: &mut Canvas<Action>) {
                 log_scale: view.log_scale && curve == Curve::Loss,
                 smooth: view.smooth,
                 cursor: view.cursor,
+                whole_axis: view.whole_axis,
             };
             plot.draw(theme, canvas.frame, area);
         }
@@ -136,9 +144,8 @@ fn draw_nothing_yet(train: &Train, view: &View, frame_: &mut Frame, area: Rect) 
         }
         Some(_) => "Reading the data; the first step comes after it.".to_string(),
         None => format!(
-            "⏎ trains {name} on {}. i chooses other data: MNIST's family, CIFAR-10, a folder of images, a tensor file. o \
-             changes the recipe, such as `epochs=10 batch=64 lr=0.03 schedule=cosine augment=flip`, or `paper`. v turns to \
-             past runs. Runs are kept in runs/, and go on after anything that ends them.",
+            "Press ⏎ to train {name} on {}. i chooses other data: MNIST's family, CIFAR-10, a folder of images, a tensor file. o shows the \
+             recipe, every setting with its default. v turns to past runs. Runs are saved in runs/ and can be resumed.",
             train.data
         ),
     };
@@ -175,13 +182,13 @@ fn standing(
     let total = shown.about.total_steps.max(1);
     let how = match (live, &shown.ended) {
         (Some((_, true)), _) => "stopping after this step".to_string(),
-        (Some((true, _)), _) => "paused (Space: on, s: step)".to_string(),
+        (Some((true, _)), _) => "paused · Space resumes · . one step".to_string(),
         (Some(_), _) => match shown.validating {
             Some((done, of)) => format!("validating {} of {}", grouped(done as u64), grouped(of as u64)),
-            None => "training, Space pauses".to_string(),
+            None => "training · Space pauses".to_string(),
         },
         // Its reason is too long for a line.
-        (None, Some(ended)) if ended.starts_with("failed") => "failed (v: notes)".into(),
+        (None, Some(ended)) if ended.starts_with("failed") => "failed · v shows why".into(),
         (None, Some(ended)) => ended.clone(),
         (None, None) => elsewhere.map_or_else(|| "trained by another process".to_string(), str::to_string),
     };
@@ -210,7 +217,7 @@ fn standing(
         });
         let speed_forms = match times {
             Some((passed, left)) => vec![
-                format!("{mean:.0} images/s · {passed} passed, {left} left"),
+                format!("{mean:.0} images/s · {passed} elapsed, {left} left"),
                 format!("{mean:.0} images/s · {left} left"),
                 format!("{left} left"),
             ],
@@ -277,7 +284,7 @@ fn draw_words(view: &Train, theme: &Theme, frame_: &mut Frame, area: Rect) {
             lines.push(styled_line(format!(" {}", bar(share, width)), theme.bar));
             lines
         }
-        None => vec![styled_line(" no run on the charts", theme.dim)],
+        None => vec![styled_line(" No run on the charts.", theme.dim)],
     };
     let title = match &view.live {
         Some(live) if live.paused => " Paused ",
@@ -292,7 +299,7 @@ fn draw_words(view: &Train, theme: &Theme, frame_: &mut Frame, area: Rect) {
         }
         _ => {
             let own =
-                if view.words.is_empty() { "as the file says, or the usual".to_string() } else { view.words.clone() };
+                if view.words.is_empty() { "as the file says, or the default".to_string() } else { view.words.clone() };
             (view.data.to_string(), own, " The next run ")
         }
     };

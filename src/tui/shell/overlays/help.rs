@@ -1,57 +1,142 @@
-//! The overview of all keys, those of the screen beneath first.
+//! The overview of all keys: those of the screen beneath first, narrowed by what is typed; ⏎ does what the cursor is on.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::Line as Row;
 use ratatui::widgets::Paragraph;
 
-use crate::tui::shell::action::Overlay as OverlayAction;
-use crate::tui::shell::overlay::Overlay;
+use crate::tui::input::moved;
+use crate::tui::screens::Which;
+use crate::tui::shell::action::{Action, Overlay as OverlayAction, Window};
+use crate::tui::shell::overlay::{Help, Overlay, Then};
 use crate::tui::shell::state::State;
 use crate::tui::widgets::popup::popup;
-use crate::tui::widgets::text::{left, styled_line, styled_span, wrapped};
+use crate::tui::widgets::text::{left, plain_span, styled_line, styled_span};
 
-const WIDTH: u16 = 72;
+const WIDTH: u16 = 78;
 /// Columns of the keys, before what they do.
 const KEYS: usize = 18;
 
-pub fn act(state: &mut State, offset: usize, action: OverlayAction) {
-    let most = lines(state).len().saturating_sub(usize::from(state.height.saturating_sub(2)));
-    let page = usize::from(state.height.saturating_sub(3)).max(1);
-    let offset = match action {
-        OverlayAction::Up => offset.saturating_sub(1),
-        OverlayAction::Down => (offset + 1).min(most),
-        OverlayAction::PageUp => offset.saturating_sub(page),
-        OverlayAction::PageDown => (offset + page).min(most),
-        _ => return,
-    };
-    state.overlay = Some(Overlay::Help(offset));
+/// A line: a heading, or a key with what it does.
+enum Entry {
+    Heading(&'static str),
+    Key {
+        keys: String,
+        words: &'static str,
+        action: Action,
+        /// Why it would do nothing here.
+        impossible: Option<String>,
+    },
 }
 
-fn lines(state: &State) -> Vec<Line<'static>> {
-    let theme = &state.theme;
-    let room = WIDTH.min(state.width).saturating_sub(2).saturating_sub(KEYS as u16);
-    let mut lines = Vec::new();
-    for (keys, words) in state.keys.overview(state.groups_beneath()) {
-        if words.is_empty() {
-            lines.push(styled_line(keys, theme.accent));
+fn entries(state: &State, help: &Help) -> Vec<Entry> {
+    let here = state.groups_beneath();
+    let typed = help.line.text().trim().to_lowercase();
+    let others = state.keys.groups().iter().map(|group| group.name).filter(|name| !here.contains(name));
+    let mut all = Vec::new();
+    for group in here.iter().copied().chain(others) {
+        let applies = here.contains(&group);
+        let rows = state.keys.rows(group).filter(|bound| {
+            typed.is_empty()
+                || [bound.words, bound.name, group].iter().any(|words| words.to_lowercase().contains(&typed))
+                || bound.keys.iter().any(|key| key.to_string() == typed)
+        });
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
             continue;
         }
-        let mut keys = keys;
-        for part in wrapped(&words, room) {
-            let part = part.spans.into_iter().map(|span| span.content.into_owned()).collect::<String>();
-            let own = left(&std::mem::take(&mut keys), KEYS);
-            lines.push(Line::from(vec![styled_span(own, theme.key), styled_span(part, theme.text)]));
-        }
+        all.push(Entry::Heading(group));
+        all.extend(rows.map(|bound| Entry::Key {
+            keys: bound.shown(),
+            words: bound.words,
+            action: bound.action.clone(),
+            impossible: match applies {
+                true => state.impossible(&bound.action),
+                false => Some(format!("a key of `{group}`")),
+            },
+        }));
     }
-    lines
+    all
 }
 
-pub fn draw(state: &State, offset: usize, frame_: &mut Frame, area: Rect) -> Vec<(Rect, usize)> {
-    let lines = lines(state);
-    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
-    let inside = popup(frame_, area, (WIDTH, height), "All keys", &state.theme);
-    let shown = lines.into_iter().skip(offset).take(usize::from(inside.height));
-    frame_.render_widget(Paragraph::new(shown.collect::<Vec<_>>()), inside);
-    Vec::new()
+fn is_key(entry: &Entry) -> bool {
+    matches!(entry, Entry::Key { .. })
+}
+
+pub fn open(state: &mut State) {
+    state.overlay = Some(Overlay::Help(Help::default()));
+}
+
+pub fn act(state: &mut State, mut help: Help, action: OverlayAction) -> Then {
+    let entries = entries(state, &help);
+    let count = entries.iter().filter(|entry| is_key(entry)).count();
+    let page = isize::try_from(state.height.saturating_sub(5)).unwrap_or(1).max(1);
+    match action {
+        OverlayAction::Accept | OverlayAction::Line(_) => {
+            let chosen = match action {
+                OverlayAction::Line(line) => entries.get(line).filter(|entry| is_key(entry)),
+                _ => entries.iter().filter(|entry| is_key(entry)).nth(help.cursor),
+            };
+            match chosen {
+                Some(Entry::Key { action, impossible: None, .. }) => return Then::Act(action.clone()),
+                Some(Entry::Key { impossible: Some(why), .. }) => state.tell(format!("Not possible here: {why}.")),
+                _ => {}
+            }
+        }
+        OverlayAction::Switch => return Then::Act(Action::Window(Window::Show(Which::Glossary))),
+        OverlayAction::Edit(edit) => {
+            help.line.edit(edit);
+            help.cursor = 0;
+        }
+        OverlayAction::Up => help.cursor = help.cursor.saturating_sub(1),
+        OverlayAction::Down => help.cursor = moved(help.cursor, 1, count),
+        OverlayAction::PageUp => help.cursor = moved(help.cursor, -page, count),
+        OverlayAction::PageDown => help.cursor = moved(help.cursor, page, count),
+        OverlayAction::Cancel => return Then::Nothing,
+    }
+    state.overlay = Some(Overlay::Help(help));
+    Then::Nothing
+}
+
+pub fn draw(state: &State, help: &Help, frame_: &mut Frame, area: Rect) -> Vec<(Rect, usize)> {
+    let theme = &state.theme;
+    let inside = popup(frame_, area, (WIDTH, area.height.saturating_sub(2)), "Keys (type to filter)", theme);
+    let typed = Rect { height: 1.min(inside.height), ..inside };
+    let mut spans = vec![styled_span(" ? ", theme.accent)];
+    spans.extend(help.line.spans(usize::from(inside.width).saturating_sub(34), theme));
+    if inside.width > 60 {
+        spans.push(plain_span("   "));
+        spans.push(styled_span("⏎ do it · Tab glossary", theme.dim));
+    }
+    frame_.render_widget(Paragraph::new(Row::from(spans)), typed);
+    let inside = Rect { y: inside.y + typed.height, height: inside.height - typed.height, ..inside };
+    let (width, room) = (usize::from(inside.width), usize::from(inside.height));
+    let entries = entries(state, help);
+    let line = entries.iter().enumerate().filter(|(_, entry)| is_key(entry)).nth(help.cursor).map_or(0, |(at, _)| at);
+    // A heading above the first key stays with it.
+    let offset = (line + 1).saturating_sub(room.saturating_sub(1));
+    let mut rows = Vec::new();
+    let mut places = Vec::new();
+    for (at, entry) in entries.iter().enumerate().skip(offset).take(room) {
+        match entry {
+            Entry::Heading(name) => rows.push(styled_line(format!(" {name}"), theme.accent)),
+            Entry::Key { keys, words, impossible, .. } => {
+                let style = if impossible.is_some() { theme.dim } else { theme.text };
+                let why = impossible.as_ref().filter(|why| !why.starts_with("a key of"));
+                let words = why.map_or(words.to_string(), |why| format!("{words} ({why})"));
+                let row = Row::from(vec![
+                    styled_span(left(&format!("   {keys}"), KEYS), theme.key),
+                    styled_span(left(&words, width.saturating_sub(KEYS)), style),
+                ]);
+                rows.push(if at == line { row.style(theme.selected) } else { row });
+                let y = inside.y + (at - offset) as u16;
+                places.push((Rect { y, height: 1, ..inside }, at));
+            }
+        }
+    }
+    if rows.is_empty() {
+        rows.push(styled_line(" no match", theme.bad));
+    }
+    frame_.render_widget(Paragraph::new(rows), inside);
+    places
 }

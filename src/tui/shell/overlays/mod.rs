@@ -1,9 +1,12 @@
 //! What lies over a screen and takes the keys, one file each: how it draws and what its keys do.
 
 mod help;
+mod menu;
 mod palette;
 mod prompt;
 mod question;
+mod themes;
+mod tour;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -14,16 +17,23 @@ use super::overlay::{Overlay, Then};
 use super::state::State;
 use crate::tui::screen::Place;
 
+pub use help::open as open_help;
 pub use palette::open as open_palette;
 pub use prompt::{ask, ask_export, completed, looked_up, refuse};
+pub use themes::open as open_themes;
+pub use tour::screen_of;
 
 /// Draws it, and says where its lines landed.
 pub fn draw(state: &State, frame_: &mut Frame, area: Rect) -> Vec<Place<Action>> {
     let lines = match &state.overlay {
-        Some(Overlay::Help(offset)) => help::draw(state, *offset, frame_, area),
+        Some(Overlay::Help(own)) => help::draw(state, own, frame_, area),
         Some(Overlay::Palette(own)) => palette::draw(state, own, frame_, area),
         Some(Overlay::Prompt(own)) => prompt::draw(state, own, frame_, area),
         Some(Overlay::Question(own)) => question::draw(state, own, frame_, area),
+        Some(Overlay::Menu(own)) => menu::draw(state, own, frame_, area),
+        Some(Overlay::Welcome) => tour::draw_welcome(state, frame_, area),
+        Some(Overlay::Tour(stop)) => tour::draw(state, *stop, frame_, area),
+        Some(Overlay::Themes(own)) => themes::draw(state, own, frame_, area),
         // What is looked for stands in the footer.
         Some(Overlay::Find(_)) | None => Vec::new(),
     };
@@ -34,11 +44,15 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect) -> Vec<Place<Action>>
 /// What an overlay's key does. It is taken from the state, and puts itself back if it stays.
 pub fn act(state: &mut State, action: OverlayAction) -> Then {
     match state.overlay.take() {
-        Some(Overlay::Help(offset)) => help::act(state, offset, action),
+        Some(Overlay::Help(own)) => return help::act(state, own, action),
         Some(Overlay::Find(own)) => find::act(state, own, action),
         Some(Overlay::Palette(own)) => return palette::act(state, own, action),
         Some(Overlay::Prompt(own)) => return prompt::act(state, own, action),
         Some(Overlay::Question(own)) => return question::act(state, own, action),
+        Some(Overlay::Menu(own)) => return menu::act(state, own, action),
+        Some(Overlay::Tour(stop)) => return tour::act(stop, action),
+        Some(Overlay::Themes(own)) => themes::act(state, own, action),
+        Some(Overlay::Welcome) => {}
         None => {}
     }
     Then::Nothing
@@ -48,13 +62,18 @@ pub fn act(state: &mut State, action: OverlayAction) -> Then {
 pub fn typed(state: &mut State, text: &str) {
     match state.overlay.take() {
         Some(Overlay::Find(own)) => find::typed(state, own, text),
+        Some(Overlay::Help(mut own)) => {
+            own.line.insert(text);
+            own.cursor = 0;
+            state.overlay = Some(Overlay::Help(own));
+        }
         Some(Overlay::Palette(mut own)) => {
-            own.text.push_str(text);
+            own.line.insert(text);
             own.cursor = 0;
             state.overlay = Some(Overlay::Palette(own));
         }
         Some(Overlay::Prompt(mut own)) => {
-            own.prompt.text.push_str(text);
+            own.line.insert(text);
             own.refused = None;
             state.overlay = Some(Overlay::Prompt(own));
         }
