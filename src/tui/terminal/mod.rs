@@ -57,7 +57,7 @@ pub fn is_lent() -> bool {
 /// The terminal while the explorer has it; dropping gives it back.
 pub struct Session {
     /// Never dropped: where the terminal has gone away ratatui would say so on an error stream that has gone too, and
-    /// panic. [`restore`] does what dropping does.
+    /// panic. `restore` does what dropping does.
     pub terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 

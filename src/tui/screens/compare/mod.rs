@@ -1,5 +1,5 @@
-//! Screen 3: two to four architectures side by side ([`designs`]), the kernel study ([`kernels`]), variants of one architecture
-//! ([`sweep`]).
+//! Screen 3: two to four architectures side by side (`designs`), the kernel study (`kernels`), variants of one architecture
+//! (`sweep`).
 
 mod designs;
 mod kernels;
