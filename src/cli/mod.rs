@@ -41,6 +41,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::exchange::weights::WeightsError;
 use crate::files::{Inputs, OutputError};
 use crate::graph::{self, Graph, lints};
+use crate::spec::problem::did_you_mean;
 use crate::spec::{Library, LoadError, Loaded, Origin, foreign};
 use crate::tui::{ExploreError, Opening};
 use crate::visible::visible;
@@ -62,7 +63,7 @@ struct Common {
     /// Change a key of the architecture: `input=[3,32,32]`, `defaults.conv.kernel=5`, `block1.conv1.out=32`
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     sets: Vec<(String, String)>,
-    /// How tables are printed
+    /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// When to use colour
@@ -199,12 +200,20 @@ impl Failure {
 fn with_explore(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let command = command::command();
     let Some(first) = arguments.get(1).and_then(|first| first.to_str()) else { return arguments };
-    let is_command = command.get_subcommands().any(|own| own.get_name() == first) || first == "help";
-    if is_command || first.starts_with('-') {
+    let names: Vec<&str> = command.get_subcommands().map(|own| own.get_name()).chain(["help"]).collect();
+    if names.contains(&first) || first.starts_with('-') && first != "--theme" && !first.starts_with("--theme=") {
         return arguments;
     }
-    let is_file = Path::new(first).extension().is_some() && Path::new(first).is_file();
-    if is_file || Library::new(None).find(first).is_ok() {
+    // A word that is nearly a command is one that was mistyped; one that is nearly an architecture is told which.
+    let looks_like_a_file = Path::new(first).extension().is_some() || first.contains('/');
+    let library = Library::new(None);
+    let is_known = library.find(first).is_ok();
+    let is_nearly = || {
+        let ids: Vec<String> = library.list().iter().map(|origin| origin.id()).collect();
+        did_you_mean(first, names.iter().copied()).is_none()
+            && did_you_mean(first, ids.iter().map(String::as_str)).is_some()
+    };
+    if first.starts_with('-') || looks_like_a_file || is_known || is_nearly() {
         arguments.insert(1, "explore".into());
     }
     arguments

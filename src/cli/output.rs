@@ -13,6 +13,7 @@ use super::{Context, Failure, Format};
 use crate::report::Table;
 use crate::spec::problem::Report;
 use crate::visible::{self, visible, visible_lines, visible_styled};
+use unicode_width::UnicodeWidthStr;
 
 /// Stdout as a page that a person reads. What is formatted onto it at once is a line or a part of one and is made visible: only a
 /// line break at its end is one.
@@ -105,6 +106,26 @@ pub fn terminal_width() -> Option<usize> {
     size.map(|(width, _)| usize::from(width.max(20)))
 }
 
+/// A line in as many as the terminal needs, so that no word and no number is broken at its edge; under its text, where a label goes
+/// before it.
+fn wrapped(line: &str, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width.filter(|width| line.width() > *width) else { return vec![line.to_string()] };
+    let text = line.trim_start();
+    let leading = line.len() - text.len();
+    // A label and its text stand at least two columns apart.
+    let label = text.find("  ").map_or(0, |at| at + text[at..].len() - text[at..].trim_start().len());
+    let indent = leading + if label <= width / 4 { label.max(2) } else { 2 };
+    let options = textwrap::Options::new(width.max(1)).break_words(false);
+    let indent = " ".repeat(indent.min(width / 2));
+    // A number stays with its unit.
+    let held =
+        UNITS.iter().fold(line.to_string(), |line, unit| line.replace(&format!(" {unit}"), &format!("\u{a0}{unit}")));
+    let lines = textwrap::wrap(&held, options.subsequent_indent(&indent)).into_iter();
+    lines.map(|line| line.replace('\u{a0}', " ")).collect()
+}
+
+const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+
 /// An empty line between two tables.
 pub fn blank_line() -> Result<(), Failure> {
     Ok(page().line("")?)
@@ -130,7 +151,8 @@ pub fn print(context: &Context, table: &Table, json: impl FnOnce() -> Value, foo
         }
         // Refused before any work for all but the commands that print them themselves.
         Format::Table | Format::Jsonl | Format::Png | Format::Github => {
-            for line in table.text(terminal_width()).iter().chain(footer) {
+            let width = terminal_width();
+            for line in table.text(width).into_iter().chain(footer.iter().flat_map(|line| wrapped(line, width))) {
                 writeln!(stdout, "{line}")?;
             }
         }
@@ -196,4 +218,26 @@ pub fn render(report: &Report, colours: bool) -> String {
         texts.push(format!("… and {} more problems", report.unlisted));
     }
     texts.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_break_between_words_under_their_text_and_never_in_a_number() {
+        let line = "memory     553.4 MB of parameters, 114.8 MB of activations";
+        assert_eq!(wrapped(line, None), [line]);
+        assert_eq!(wrapped(line, Some(80)), [line]);
+        let narrow = wrapped(line, Some(48));
+        assert_eq!(narrow, ["memory     553.4 MB of parameters, 114.8 MB of", "           activations"]);
+        for width in 20..70 {
+            let all = wrapped(line, Some(width));
+            assert!(all.iter().all(|line| line.chars().count() <= width.max(25)), "{width}: {all:?}");
+            let words: Vec<&str> = all.iter().flat_map(|line| line.split_whitespace()).collect();
+            assert_eq!(words, line.split_whitespace().collect::<Vec<_>>(), "{width}");
+            assert!(!all.iter().any(|line| line.trim_start().starts_with("MB")), "{width}: {all:?}");
+        }
+        assert_eq!(wrapped("A sentence that is long", Some(14)), ["A sentence", "  that is long"]);
+    }
 }

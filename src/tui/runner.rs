@@ -135,7 +135,16 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         entry
     });
     let variable = |name: &str| std::env::var(name).ok();
-    let own_themes = disk::themes().map_err(ExploreError::Themes)?;
+    let mut own_themes = Vec::new();
+    let mut bad_themes = Vec::new();
+    for (name, read) in disk::themes() {
+        match read {
+            Ok(own) => own_themes.push(own),
+            // One that is asked for and cannot be had ends it; any other waits to be mended.
+            Err(why) if theme == Some(name.as_str()) => return Err(ExploreError::Themes(why)),
+            Err(why) => bad_themes.push(why),
+        }
+    }
     let (colours, follows) = colours(theme, remembered.theme.as_deref(), &own_themes)?;
     let mut state = State::new(entries.collect(), selected.unwrap_or(0), colours);
     (state.library, state.sets) = (library.clone(), sets.to_vec());
@@ -148,6 +157,14 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     remembered.restore(&mut state);
     if !disk.is_known() {
         state.overlay = Some(Overlay::Welcome);
+    }
+    for why in bad_themes {
+        let first = why.lines().take(2).collect::<Vec<_>>().join(": ");
+        state.complain(first);
+    }
+    let first_left = state.entries.iter().position(|entry| entry.left_over.is_some());
+    if let Some(at) = first_left.filter(|_| named.is_none()) {
+        state.selected = at;
     }
     let left: Vec<&str> =
         state.entries.iter().filter(|entry| entry.left_over.is_some()).map(|entry| entry.id.as_str()).collect();
@@ -203,8 +220,7 @@ fn lanes(sender: &SyncSender<Input>) -> io::Result<Vec<Worker<Spawn>>> {
             };
             let job = std::panic::AssertUnwindSafe(|| job(cancel, &Outlet::new(&send)));
             let ended = std::panic::catch_unwind(job);
-            let ended =
-                ended.unwrap_or_else(|panic| Err(format!("{what} broke off; {}", super::work::reason(&*panic))));
+            let ended = ended.unwrap_or_else(|panic| Err(format!("{what} failed; {}", super::work::reason(&*panic))));
             let _ = sender.send(Input::Msg(Msg::Ended { of, lane, ended }));
         };
         Worker::start(lane.name(), run, move |why| drop(told.send(Input::Msg(Msg::Complain(why)))))
@@ -553,7 +569,7 @@ impl Runner<'_> {
         let short = changes.and_then(|own| variant::overriding(self.library, origin, &base, &target, text, &own));
         short
             .or_else(|| variant::extending(self.library, origin, &base, &target, text))
-            .ok_or_else(|| "`extends` cannot say what was removed here, so the whole text was written.".to_string())
+            .ok_or_else(|| "`extends` cannot remove layers, so the whole text was written.".to_string())
     }
 
     fn msg(&mut self, event: Event) -> Option<Msg> {

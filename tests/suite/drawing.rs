@@ -251,7 +251,7 @@ fn the_explorer_asks_for_a_path_whose_ending_says_as_what() {
     let shown = text(&painted(&state));
     assert!(shown.contains("Export as .svg, .html, .tex or .dot") && shown.contains("vgg16.svg"), "{shown}");
     let effects = press(&mut state, "<ctrl-u>out.pdf<enter>");
-    assert!(effects.is_empty() && text(&painted(&state)).contains("the ending says as what"));
+    assert!(effects.is_empty() && text(&painted(&state)).contains("expected a name that ends in"));
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("out.html");
     let spawn = spawned(press(&mut state, &format!("<ctrl-u>{}<enter>", path.display())));

@@ -793,7 +793,7 @@ fn the_network_runs_and_its_feature_maps_are_seen() {
                 && screen.contains("of 32, 28×28"),
             "{screen}"
         );
-        assert!(screen.contains("Random weights: the answer means nothing"), "{screen}");
+        assert!(screen.contains("Random weights: no real answer"), "{screen}");
         assert!(screen.contains("of 32 channels dead"), "{screen}");
         // The next page, one map alone, the filters, the input.
         press(&mut state, "Z<right>");
@@ -810,7 +810,7 @@ fn the_network_runs_and_its_feature_maps_are_seen() {
         assert!(text(&painted(&state)).contains("maximises channel 0"), "{}", text(&painted(&state)));
         assert!(press(&mut state, "v<left>").is_empty());
         assert!(text(&painted(&state)).contains("input as the network takes it"));
-        assert_eq!(spawned(press(&mut state, "v")).what, "working out where it looks");
+        assert_eq!(spawned(press(&mut state, "v")).what, "computing where it looks");
         let rows = copied(&mut state, "Y");
         assert!(rows.lines().count() > 15 && rows.contains("| block1.conv1 |"), "{rows}");
         // A run belongs to the architecture it was made of.

@@ -372,7 +372,7 @@ fn training_screen_of(network: &str, recipe: &str) -> Screen {
     let mut screen = Screen::open_at(home, &[], &["explore", "small"], 30, 100);
     screen.shows("Small");
     screen.press("6");
-    screen.shows("to train small on synthetic");
+    screen.shows("to train small on synthetic data");
     screen.press("o");
     screen.shows("Recipe and charts");
     screen.press("j\r");

@@ -136,6 +136,27 @@ fn what_is_not_finite_is_marked_and_a_spike_stays() {
 }
 
 #[test]
+fn charts_run_along_steps_epochs_or_time() {
+    let mut state = training(120, 40, theme::dark(), 400);
+    let ends = |state: &State| {
+        let shown = text(&painted(state));
+        let below = shown.lines().skip_while(|line| !line.contains("└──────")).nth(1).expect("an axis").to_string();
+        let words: Vec<String> = below.split(['│', ' ']).filter(|word| !word.is_empty()).map(str::to_string).collect();
+        words[words.len() - 3..].to_vec()
+    };
+    assert_eq!(ends(&state), ["1", "200", "400"]);
+    press(&mut state, "ojjjjj<enter><esc>");
+    assert_eq!(ends(&state), ["0", "2", "4"], "{}", text(&painted(&state)));
+    press(&mut state, "ojjjjj<enter><esc>");
+    let time = ends(&state);
+    assert!(time[0] == "0:00" && time[2].contains(':'), "{time:?}");
+    // Before an epoch has ended only steps are known.
+    let mut young = training(120, 40, theme::dark(), 60);
+    press(&mut young, "ojjjjj<enter><esc>");
+    assert_eq!(ends(&young)[2], "60");
+}
+
+#[test]
 fn the_cursor_reads_off_values_and_goes_away_past_the_end() {
     let mut state = training(120, 40, theme::dark(), 400);
     press(&mut state, "<left>");
@@ -169,7 +190,7 @@ fn data_and_recipe_are_typed_and_checked() {
     press(&mut state, "o");
     let form = text(&painted(&state));
     assert!(form.contains("● lr") && form.contains("0.5") && form.contains("(default 0.01)"), "{form}");
-    press(&mut state, "jjjjjjjj<enter>16<enter>");
+    press(&mut state, "jjjjjjjjj<enter>16<enter>");
     assert!(text(&painted(&state)).contains("● batch"), "{}", text(&painted(&state)));
     assert_eq!(state.screens.train.words, "epochs=2 lr=0.5 batch=16");
     press(&mut state, "<esc>i");
@@ -265,7 +286,7 @@ fn published_weights_are_fetched_once_their_size_is_known_and_wanted() {
     let mut state = state(120, 40, theme::dark());
     press(&mut state, "/vgg-mini<enter>5");
     assert!(press(&mut state, "P").is_empty());
-    assert!(text(&painted(&state)).contains("No published weights are known for vgg-mini"));
+    assert!(text(&painted(&state)).contains("There are no published weights for vgg-mini"));
     press(&mut state, "/resnet18<enter>5");
     assert_eq!(spawned(press(&mut state, "P")).what, "asking the hub");
     let origin = Origin::Bundled("resnet18");

@@ -36,7 +36,45 @@ pub enum Curve {
     Accuracy,
 }
 
+/// What curves run along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Along {
+    #[default]
+    Steps,
+    /// Passes over the training data.
+    Epochs,
+    /// Seconds of training and validation.
+    Time,
+}
+
 impl History {
+    /// Where a step stands along an axis. An epoch's steps count as equally long, those of one under way as long as those of the last
+    /// one that ended; before that only steps are known, and there is no answer.
+    pub fn place(&self, step: f64, along: Along) -> Option<f64> {
+        let mut from = (0.0, 0.0);
+        let mut spent = 0.0;
+        let mut pace = None;
+        for epoch in self.epochs.iter().filter(|epoch| epoch.step > 0) {
+            spent += epoch.seconds;
+            let to = match along {
+                Along::Steps => return Some(step),
+                Along::Epochs => (epoch.step as f64, epoch.epoch as f64),
+                Along::Time => (epoch.step as f64, spent),
+            };
+            if to.0 > from.0 {
+                pace = Some((from, (to.1 - from.1) / (to.0 - from.0)));
+                if step <= to.0 {
+                    break;
+                }
+            }
+            from = to;
+        }
+        match along {
+            Along::Steps => Some(step),
+            _ => pace.map(|((start, value), pace)| value + (step - start) * pace),
+        }
+    }
+
     /// Reads a run's metrics.
     pub fn read(folder: &Path) -> Result<History, RunError> {
         read_all(folder).map(Whole::drawn)
@@ -169,4 +207,30 @@ pub fn read_all(folder: &Path) -> Result<Whole, RunError> {
         history.notes.push((steps.last().map_or(0, |step| step.step), words));
     }
     Ok(Whole { steps, norms, history })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_stands_where_its_epoch_does() {
+        let epoch = |epoch, step, seconds| EpochLine {
+            epoch,
+            step,
+            train_loss: 0.0,
+            train_accuracy: 0.0,
+            val_loss: None,
+            val_accuracy: None,
+            seconds,
+        };
+        let mut history = History::default();
+        assert_eq!((history.place(7.0, Along::Steps), history.place(7.0, Along::Epochs)), (Some(7.0), None));
+        // The second epoch took twice as long.
+        history.epochs = vec![epoch(1, 100, 10.0), epoch(2, 200, 20.0)];
+        for (step, epochs, seconds) in [(50.0, 0.5, 5.0), (100.0, 1.0, 10.0), (150.0, 1.5, 20.0), (250.0, 2.5, 40.0)] {
+            assert_eq!(history.place(step, Along::Epochs), Some(epochs), "{step}");
+            assert_eq!(history.place(step, Along::Time), Some(seconds), "{step}");
+        }
+    }
 }

@@ -94,7 +94,8 @@ macro_rules! screens {
                 match self { $(Which::$kind => <$module::$kind as Screen>::ABOUT),+ }
             }
 
-            fn is_tab(self) -> bool {
+            /// Whether it has a number of its own; the others are left for the screen before.
+            pub fn is_tab(self) -> bool {
                 match self { $(Which::$kind => <$module::$kind as Screen>::IS_TAB),+ }
             }
 

@@ -150,13 +150,14 @@ pub fn keys_file() -> Option<PathBuf> {
 }
 
 /// The user's own themes, in the order of their names; each changes the dark one.
-pub fn themes() -> Result<Vec<Theme>, String> {
-    let Some(folder) = keys_file().and_then(|file| Some(file.parent()?.join("themes"))) else { return Ok(Vec::new()) };
+pub fn themes() -> Vec<(String, Result<Theme, String>)> {
+    let Some(folder) = keys_file().and_then(|file| Some(file.parent()?.join("themes"))) else { return Vec::new() };
     let mut paths: Vec<PathBuf> =
         fs::read_dir(&folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.extension().is_some_and(|own| own == "yaml" || own == "yml"));
     paths.sort();
-    paths.iter().take(MOST_THEMES).map(|path| theme_of(path)).collect()
+    let name = |path: &PathBuf| path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    paths.iter().take(MOST_THEMES).map(|path| (name(path), theme_of(path))).collect()
 }
 
 /// Most themes of the user's that are read.
@@ -182,7 +183,7 @@ pub fn save(path: &Path, text: &str, expected: &Expected) -> Result<(), SaveErro
         (Expected::Nothing, _) if path.exists() => return Err(SaveError::Exists(name)),
         _ => {}
     }
-    let failed = |error: io::Error| SaveError::Failed { path: name.clone(), reason: error.to_string() };
+    let failed = |error: io::Error| SaveError::Failed { path: name.clone(), reason: read::reason(&error) };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(failed)?;
     }

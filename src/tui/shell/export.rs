@@ -25,10 +25,10 @@ pub fn to(state: &State, text: &str) -> Result<Vec<Task>, String> {
     }
     let path = state.expanded(text);
     let Some(format) = Format::of(&path) else {
-        return Err("the ending says as what: .svg, .html, .tex (LaTeX) or .dot (Graphviz)".into());
+        return Err("expected a name that ends in .svg, .html, .tex (LaTeX) or .dot (Graphviz)".into());
     };
     let entry = state.entry().ok_or("nothing is selected")?;
-    let network = Arc::clone(entry.shared_network().ok_or("its text does not give a network")?);
+    let network = Arc::clone(entry.shared_network().ok_or("its file has problems")?);
     let origin = entry.origin.clone();
     let job =
         Box::new(move |_: &crate::tui::work::Cancel, outlet: &crate::tui::work::Outlet<crate::tui::screens::News>| {

@@ -106,7 +106,12 @@ fn header(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Place<
     let badge = badge.map(|(which, words)| (which, left(&words, words.width().min(room))));
     let width = badge.as_ref().map_or(0, |(_, words)| words.width());
     room -= width;
-    let totals = if totals.width() <= room { totals } else { String::new() };
+    // A long name is cut, and says so; a few letters say nothing.
+    let totals = match totals.width() <= room {
+        true => totals,
+        false if room > 5 => left(&totals, room),
+        false => String::new(),
+    };
     spans.push(plain_span(" ".repeat((room + 1).saturating_sub(totals.width()))));
     if let Some((which, words)) = badge {
         let x = area.x + spans.iter().map(Span::width).sum::<usize>() as u16;

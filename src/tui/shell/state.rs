@@ -134,7 +134,7 @@ impl State {
                 Some("nothing was searched for yet".into())
             }
             Action::Window(Window::Export) if self.entry().and_then(Entry::network).is_none() => {
-                Some("its text gives no network".into())
+                Some("its file has problems".into())
             }
             _ => None,
         }

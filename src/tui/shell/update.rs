@@ -55,7 +55,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Task> {
         }
         Msg::NotKept(why) => {
             state.keeps = false;
-            state.complain(format!("Unsaved text cannot be kept for the next start: {why}"));
+            state.complain(format!("Unsaved edits cannot be backed up: {why}"));
             Vec::new()
         }
         Msg::Tell(text) => {
@@ -291,7 +291,7 @@ fn act_on_window(state: &mut State, window: Window) -> Vec<Task> {
         }
         Window::Export => match export::proposed(state) {
             Some(path) => overlays::ask_export(state, path),
-            None => state.tell("There is no network to export: its text has problems."),
+            None => state.tell("Nothing to export: the file has problems."),
         },
         Window::Help => overlays::open_help(state),
         Window::Suspend => return vec![Task::Do(Effect::Suspend)],
@@ -335,8 +335,11 @@ pub fn show(state: &mut State, screen: Which) -> Vec<Task> {
 /// Asks the work under way to stop, and says so: a layer may still take its time.
 fn stop(state: &mut State) -> Vec<Task> {
     let Some(working) = &mut state.model.working else {
-        state.zoomed = None;
-        return Vec::new();
+        let was_zoomed = state.zoomed.take().is_some();
+        return match was_zoomed || state.screen.is_tab() {
+            true => Vec::new(),
+            false => show(state, state.before),
+        };
     };
     working.what = "stopping".into();
     vec![Task::Do(Effect::Stop(Lane::Work))]

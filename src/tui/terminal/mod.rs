@@ -99,7 +99,7 @@ impl Session {
 
     /// Hands a text to the user's editor (`$VISUAL`, `$EDITOR`, else vi) and comes back with what it left, or why not.
     pub fn edit(&mut self, name: &str, text: &str, mouse: bool) -> Result<String, String> {
-        let failed = |error: io::Error| format!("the text cannot be handed over: {error}");
+        let failed = |error: io::Error| format!("cannot hand the text to the editor: {error}");
         let folder = tempfile::tempdir().map_err(failed)?;
         let path = folder.path().join(format!("{}.yaml", safe(name)));
         write::fill(&path, text.as_bytes()).map_err(failed)?;
@@ -115,9 +115,9 @@ impl Session {
         take(mouse).and_then(|()| self.repaint()).map_err(failed)?;
         match ended {
             Ok(status) if status.success() => read::text(&path, crate::spec::limits::FILE_BYTES)
-                .map_err(|error| format!("what `{editor}` left cannot be read: {error}")),
+                .map_err(|error| format!("cannot read what `{editor}` saved: {error}")),
             Ok(status) => Err(format!("`{editor}` ended with {status}; the text is as it was")),
-            Err(error) => Err(format!("`{editor}` cannot be started: {error}; $EDITOR names another")),
+            Err(error) => Err(format!("`{editor}` cannot be started: {error}; set $EDITOR to another one")),
         }
     }
 

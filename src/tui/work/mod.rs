@@ -120,7 +120,7 @@ impl<W> Drop for Worker<W> {
 pub fn reason(panic: &(dyn Any + Send)) -> String {
     let words =
         panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|own| own.to_string()));
-    format!("this is a fault of convlens: {}", words.unwrap_or_else(|| "it broke off without a reason".into()))
+    format!("this is a bug in convlens: {}", words.unwrap_or_else(|| "it broke off without a reason".into()))
 }
 
 /// A panic in the work leaves the slot as it was, which is sound.
@@ -159,7 +159,7 @@ mod tests {
         let worker = Worker::start("test", work, move |why| told.send(why).expect("heard")).expect("a thread");
         worker.give(1);
         let why = heard.recv().expect("told");
-        assert!(why.contains("a fault of convlens: one is too few"), "{why}");
+        assert!(why.contains("a bug in convlens: one is too few"), "{why}");
         worker.give(2);
         assert_eq!(results.recv().expect("done"), 2);
     }

@@ -141,7 +141,7 @@ fn draw_table(own: &Compare, view: &View, canvas: &mut Canvas<Action>, area: Rec
     for (at, id) in names.iter().enumerate() {
         let words = format!(" {}", left(id, room.name.saturating_sub(1)));
         let difference = if at > 0 { "Δ" } else { "" };
-        let number = right(own.number.name(), room.number);
+        let number = right(column_head(own.number, room.is_brief), room.number);
         heading.push(styled_span(
             left(&format!("{words}{number} {}", right(difference, room.difference)), room.all),
             theme.dim,
@@ -187,18 +187,27 @@ impl Room {
         let widths = |is_brief: bool| {
             let number = cells().map(|cell| value_text(cell, own.number, is_brief).chars().count()).max().unwrap_or(0);
             let sums = own.sums.iter().flat_map(|(_, sums)| sums).map(|sum| count_text(*sum, is_brief).chars().count());
-            let number = number.max(sums.max().unwrap_or(0)).max(own.number.name().chars().count());
-            // A sign before the largest.
-            (number, number + 1)
+            let number = number.max(sums.max().unwrap_or(0)).max(column_head(own.number, is_brief).chars().count());
+            // A gap between name and number, and a sign before the largest difference.
+            (number + 1, number + 1)
         };
         let fits = |(number, difference): (usize, usize)| NAME + number + difference + 3 <= all;
         let is_brief = !fits(widths(false));
         let (number, difference) = widths(is_brief);
         let difference = if fits((number, difference)) { difference } else { 0 };
+        let between = if difference > 0 { 3 } else { 1 };
         let bar = if all >= NAME + number + difference + 3 + 10 { 8 } else { 0 };
-        // Two columns stand between the parts.
-        let name = all.saturating_sub(number + difference + bar + 3);
+        // One or two columns stand between the parts.
+        let name = all.saturating_sub(number + difference + bar + between);
         Room { all, name, number, bar, difference, is_brief, largest }
+    }
+}
+
+/// What is compared, as a column's head.
+fn column_head(number: Number, is_brief: bool) -> &'static str {
+    match (number, is_brief) {
+        (Number::Params, true) => "params",
+        _ => number.name(),
     }
 }
 
@@ -317,8 +326,9 @@ fn cell_spans(own: &Compare, theme: &Theme, row: &Row, at: usize, room: &Room) -
     let style = if alike || value(cell, number) == 0 { theme.dim } else { theme.text };
     // Where there is little room names are cut, kernels never.
     let (name, kernel) = name_parts(row, cell);
-    let name_room = room.name.saturating_sub(kernel.chars().count() + 2);
-    let shown = format!("  {}", left(name, name_room.min(name.width())));
+    let indent = if room.name < NAME { " " } else { "  " };
+    let name_room = room.name.saturating_sub(kernel.chars().count() + indent.len());
+    let shown = format!("{indent}{}", left(name, name_room.min(name.width())));
     let kernel = left(&kernel, room.name.saturating_sub(shown.width()));
     let mut spans = vec![
         styled_span(shown, style),

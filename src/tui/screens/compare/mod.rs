@@ -36,7 +36,9 @@ const BINDINGS: &[Binding<Action>] = &[
     bind("kernels", "designs", "v", A::Switch, "next view: sweeps over variants", "sweeps"),
     bind("kernels", "time", "f", A::Time, "measure every way, run in turn", "time"),
     bind("kernels", "copy", "y", A::Copy, "copy the study as Markdown", "copy"),
-    bind("sweep", "vary", "i", A::Vary, "say what is varied", "vary"),
+    bind("sweep", "previous", "left h", A::Less, "previous variant", ""),
+    bind("sweep", "next", "right l", A::More, "next variant", "walk"),
+    bind("sweep", "vary", "i", A::Vary, "say what to vary", "vary"),
     bind("sweep", "open", "enter", A::Open, "open the variant in the editor", "open"),
     bind("sweep", "number", "o", A::Number, "compare another two figures", "figures"),
     bind("sweep", "changes", "d", A::Changes, "the front alone, or all", "front"),
@@ -95,6 +97,10 @@ impl Screen for Compare {
                 cx.spawn(Lane::Work, "timing", work::time(Timed::Study(self.study), Vec::new()));
             }
             (A::Time, _) => self.time(cx),
+            (A::Less | A::More, Shows::Sweep) => {
+                let by = if action == A::More { 1 } else { -1 };
+                self.sweep.cursor = moved(self.sweep.cursor, by, self.sweep.order.len());
+            }
             (A::Less | A::More | A::MuchLess | A::MuchMore, _) => kernels::change(self, action),
             (A::Vary, _) => {
                 let title = "Vary: conv.kernel=3,5 block3.*.out=64..256/64";
@@ -134,7 +140,7 @@ impl Screen for Compare {
                 if let Timed::Study(study) = &what
                     && *study != self.study
                 {
-                    cx.tell("Timed; the study has changed since.");
+                    cx.tell("Timed, but the study has changed since.");
                 }
                 self.times = Some((what, times));
             }

@@ -69,7 +69,7 @@ pub fn take(view: &mut SweepView, model: &mut Model, sweep: Arc<Sweep>) {
     let why =
         sweep.variants.iter().find_map(|own| own.result.as_ref().err()).map_or_else(String::new, |why| why.to_string());
     if bad == sweep.variants.len() {
-        model.complain(format!("None of the variants is a network: {why}"));
+        model.complain(format!("None of the variants is valid: {why}"));
         return;
     }
     (view.of_text, view.cursor, view.only_front) = (view.asked_of.clone(), 0, false);
@@ -85,8 +85,8 @@ pub fn take(view: &mut SweepView, model: &mut Model, sweep: Arc<Sweep>) {
     let count = view.front.iter().filter(|own| **own).count();
     let rest = match bad {
         0 => String::new(),
-        1 => format!("; 1 is no network: {why}"),
-        bad => format!("; {bad} are no networks: {why}"),
+        1 => format!("; 1 is not valid: {why}"),
+        bad => format!("; {bad} are not valid: {why}"),
     };
     model.tell(format!("{count} on the front{rest}"));
 }
@@ -136,10 +136,10 @@ pub fn refresh(view: &mut SweepView, table: Rect) {
 /// its comments. Its architecture is selected; the error says why it cannot be opened.
 pub fn open(view: &SweepView, model: &mut Model) -> Result<(u64, String), String> {
     let found = view.selected().zip(view.of.as_ref());
-    let (variant, sweep) = found.ok_or("Press i to say what is varied first.")?;
+    let (variant, sweep) = found.ok_or("Press i first to say what to vary.")?;
     let origin = &sweep.plan.bases[variant.base].origin;
     let sets = sweep.sets(variant);
-    let at = model.position(origin).ok_or("Its architecture is no longer in the list.")?;
+    let at = model.position(origin).ok_or("The architecture is no longer in the list.")?;
     let (entry, of_text) = (&model.entries[at], &view.of_text);
     if entry.is_edited() {
         return Err(format!("{} has unsaved changes. Save or undo them first.", entry.id));
@@ -174,8 +174,8 @@ pub fn draw(sweep_view: &SweepView, view: &View, canvas: &mut Canvas<Action>) {
     if own.of.is_none() || own.order.is_empty() {
         let words = [
             "",
-            " i asks what is varied: conv.kernel=3,5 block3.*.out=64..256/64",
-            " Every combination of the selected architecture is counted, and stands here as a point;",
+            " i asks what to vary: conv.kernel=3,5 block3.*.out=64..256/64",
+            " Every combination is worked out and stands here as a point;",
             " arrows walk through them, ⏎ opens one in the editor.",
             "",
             " To time or train them: convlens sweep --measure, --train.",

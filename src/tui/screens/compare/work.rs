@@ -21,9 +21,7 @@ pub fn time(what: Timed, networks: Vec<Arc<Graph>>) -> Job<News> {
             Timed::Designs(_) => Ok(Ok(Vec::new())),
         };
         let Ok(Ok(of_study)) = of_study else {
-            return Err(
-                "a network of this study has more values than can be run; make the map or channels smaller".into()
-            );
+            return Err("a network of this study is too large to run; make the map or channels smaller".into());
         };
         let networks: Vec<&Graph> = networks.iter().map(|network| &**network).chain(&of_study).collect();
         measure::check_memory(&networks, 1).map_err(|error| error.to_string())?;

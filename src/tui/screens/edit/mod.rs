@@ -30,10 +30,10 @@ const BINDINGS: &[Binding<Action>] = &[
     bind("typing", "undo", "ctrl-u", A::Undo, "undo", "undo"),
     bind("typing", "redo", "ctrl-r", A::Redo, "redo", ""),
     bind("typing", "indent", "tab", A::Indent, "complete the word, or indent", "complete"),
-    bind("typing", "complete", "ctrl-space", A::Complete, "what may stand here", ""),
+    bind("typing", "complete", "ctrl-space", A::Complete, "complete: what is valid here", ""),
     bind("typing", "next-problem", "ctrl-n", A::NextProblem, "next problem", "problem"),
     bind("typing", "cut", "ctrl-x", A::Cut, "cut the selection (shift and arrows select)", ""),
-    bind("typing", "copy", "ctrl-c", A::CopyOrQuit, "copy the selection; without one quit", ""),
+    bind("typing", "copy", "ctrl-c", A::CopyOrQuit, "copy the selection, or quit if there is none", ""),
     bind("typing", "paste", "ctrl-v", A::Paste, "paste what was cut or copied", ""),
     bind("typing", "select-all", "ctrl-a", A::SelectAll, "select everything", ""),
     bind("typing", "search", "ctrl-f", A::Search, "search in the text", ""),
@@ -58,7 +58,7 @@ impl Screen for Edit {
     type News = News;
     type Asked = Asked;
 
-    const ABOUT: &'static str = "the YAML, and what it comes to as you type";
+    const ABOUT: &'static str = "the YAML, with its numbers as you type";
     const GROUPS: &'static [Group] = &[Group::of("edit"), Group::typed("typing"), Group::typed("completing")];
     const TOGETHER: &'static [Together] = &[&["edit", "moving", "everywhere"], &["typing"], &["completing"]];
 

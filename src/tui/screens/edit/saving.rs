@@ -148,7 +148,8 @@ pub fn saved(cx: &mut Context<Edit>, origin: &Origin, path: &Path, text: String)
         cx.effect(Effect::Keep(origin.clone(), None));
         saved_as_copy(cx, origin, &target, text);
         let hides = |entry: &Entry| matches!(entry.origin, Origin::Bundled(_)) && entry.id == target.id();
-        if cx.model.entries.iter().any(hides) {
+        let is_looked_in = cx.model.library.folders().iter().any(|folder| path.parent() == Some(folder.as_path()));
+        if is_looked_in && cx.model.entries.iter().any(hides) {
             cx.complain(format!("{} is now used in place of the bundled {}.", path.display(), target.id()));
         }
     }
@@ -203,7 +204,7 @@ pub fn not_saved(cx: &mut Context<Edit>, path: PathBuf, why: &SaveError) {
         SaveError::Changed(_) => vec![
             ("Keep editing".to_string(), None),
             overwrite("Overwrite it with your edits"),
-            ("Take what is there and discard your edits".to_string(), Some(Action::TakeFromDisk)),
+            ("Reload the file and discard your edits".to_string(), Some(Action::TakeFromDisk)),
         ],
         SaveError::Exists(_) => vec![("Cancel".to_string(), None), overwrite("Overwrite it")],
     };

@@ -62,7 +62,7 @@ pub fn analyse(cx: &mut Context<Edit>, at: usize) {
         let analysis = Box::new(analysis_of(&library, &sets, &work));
         News::Analysed { origin: work.origin, version: work.version, analysis }
     };
-    cx.spawn(Lane::Analysis, "working the text out", Box::new(move |_, _| Ok(Done::News(job()))));
+    cx.spawn(Lane::Analysis, "analysing the text", Box::new(move |_, _| Ok(Done::News(job()))));
 }
 
 /// What follows a change of the text: it is analysed, and kept in case the program ends.

@@ -16,7 +16,7 @@ use crate::tui::model::{Editor, Entry};
 use crate::tui::screen::{Canvas, View};
 use crate::tui::screens::unreadable;
 use crate::tui::widgets::panes::SizeClass;
-use crate::tui::widgets::text::{fitting_title, frame, left, plain_line, styled_line, styled_span};
+use crate::tui::widgets::text::{fitting_title, frame, left, plain_line, styled_line, styled_span, wrapped};
 use crate::tui::widgets::theme::Theme;
 
 pub fn draw(view: &View, canvas: &mut Canvas<Action>) {
@@ -234,11 +234,22 @@ fn draw_problems(view: &View, editor: &Editor, canvas: &mut Canvas<Action>, area
         let style = theme.row(at == editor.problem, has_keys);
         let y = inside.y + lines.len() as u16;
         canvas.click(Rect { y, height: 1, ..inside }, Action::Problem(at));
-        let words = vec![styled_span(place, theme.dim), styled_span(problem.message.clone(), theme.bad)];
-        lines.push(Line::from(words).style(style));
+        // The selected one is told whole, the others as far as there is room.
+        let room = usize::from(inside.width).saturating_sub(place.width());
+        let mut parts = match at == editor.problem {
+            true => wrapped(&problem.message, room as u16).iter().map(Line::to_string).collect(),
+            false => vec![left(&problem.message, problem.message.width().min(room))],
+        }
+        .into_iter();
+        let indent = " ".repeat(place.width());
+        let first = styled_span(parts.next().unwrap_or_default(), theme.bad);
+        lines.push(Line::from(vec![styled_span(place, theme.dim), first]).style(style));
+        lines.extend(parts.map(|part| styled_line(format!("{indent}{part}"), theme.bad).style(style)));
         if at == editor.problem {
             let help = problem.help.as_ref().map_or(String::new(), |help| format!(" ({help})"));
-            lines.push(styled_line(format!("    {}{help}", problem.expected), theme.text));
+            let help = format!("{}{help}", problem.expected);
+            let wrapped = wrapped(&help, inside.width.saturating_sub(4)).into_iter();
+            lines.extend(wrapped.map(|line| styled_line(format!("    {line}"), theme.text)));
         }
     }
     canvas.frame.render_widget(Paragraph::new(lines).block(block), area);

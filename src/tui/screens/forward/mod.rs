@@ -50,7 +50,7 @@ const BINDINGS: &[Binding<Action>] = &[
         "pictures",
         "v",
         A::Shows,
-        "next pictures: maps, filters, patches, input, where it looks, a dream",
+        "next pictures: maps, filters, patches, dream, input, where it looks",
         "pictures",
     ),
     bind("forward", "next-photo", "]", A::Photo(1), "next photo of the folder", ""),
@@ -228,7 +228,7 @@ impl Forward {
     pub fn run(&mut self, cx: &mut Context<Self>) {
         let Some(request) = cx.model.request() else { return };
         if cx.model.editor().is_some_and(|editor| !editor.is_sound()) {
-            cx.tell("The text has problems. The last valid network is run.");
+            cx.tell("The file has problems; running the last valid network.");
         }
         self.ending.clear();
         self.running = Some(Arc::clone(&request.network));
@@ -300,7 +300,7 @@ impl Forward {
         let Shows::Looks(method) = self.shows else { return };
         let Some(ran) = self.ran(cx.model).cloned() else { return };
         let Some(class) = self.class(&ran) else {
-            cx.tell("The network does not end in classes, so there is none to look for.");
+            cx.tell("The network does not end in classes, so there is no class to look for.");
             return;
         };
         if self.looks.iter().any(|look| (look.run, look.method, look.class) == (ran.number, method, class)) {
@@ -308,7 +308,7 @@ impl Forward {
         }
         self.looking = Some((method, class));
         let live = cx.model.live.clone();
-        cx.spawn(Lane::Work, "working out where it looks", work::look(live, ran, class, method));
+        cx.spawn(Lane::Work, "computing where it looks", work::look(live, ran, class, method));
     }
 }
 
@@ -328,7 +328,7 @@ fn ask_published(cx: &mut Context<Forward>) {
             cx.spawn(Lane::Work, "asking the hub", work::ask_published(origin, published));
         }
         None => {
-            cx.tell(format!("No published weights are known for {id}. `weights: {{hub: …}}` in its file names some."));
+            cx.tell(format!("There are no published weights for {id}. `weights: {{hub: …}}` in its file names some."));
         }
     }
 }

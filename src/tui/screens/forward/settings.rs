@@ -17,7 +17,7 @@ fn title(setting: Setting) -> &'static str {
         Setting::Runs => "Runs; the median counts",
         Setting::Threads => "Threads; empty: all cores",
         Setting::Seed => "Seed of random weights and of noise",
-        Setting::Labels => "Class names, a file with one a line; empty: the architecture's",
+        Setting::Labels => "Class names: a file with one per line; empty: the architecture's",
         Setting::Class => "Class to look for; empty: the most probable",
     }
 }

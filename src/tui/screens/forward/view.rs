@@ -170,10 +170,10 @@ fn draw_pictures(forward: &Forward, view: &View, frame_: &mut Frame, area: Rect)
                 "Press ⏎ to run the network. i chooses a photo, w a file of weights, P downloads published ones; without them it runs on noise with random weights."
             }
             (Some(_), Shows::Filters) => "The first conv takes too many channels to be shown as pictures.",
-            (Some(_), Shows::Looks(_)) if forward.looking.is_some() => "Working out where the network looks.",
-            (Some(_), Shows::Looks(_)) => "The network does not end in classes, so there is none to look for.",
+            (Some(_), Shows::Looks(_)) if forward.looking.is_some() => "Computing where the network looks.",
+            (Some(_), Shows::Looks(_)) => "The network does not end in classes, so there is no class to look for.",
             (Some(_), Shows::Dream) if forward.dreaming.is_some() => {
-                "Climbing towards what this channel answers to most."
+                "Looking for an input that pleases this channel most."
             }
             (Some(_), Shows::Dream) => "Press → and ← to choose a channel.",
             (Some(_), _) => "Nothing to show for this layer.",
@@ -188,8 +188,12 @@ fn draw_pictures(forward: &Forward, view: &View, frame_: &mut Frame, area: Rect)
     };
     let whole = format!(" {}{pages} ", drawn.title);
     // A deep layer's name may be long, and stands below too: what the picture is goes before it.
+    let room = usize::from(area.width.saturating_sub(2));
     let title = match drawn.title.split_once(": ") {
-        Some((_, what)) if whole.width() > usize::from(area.width.saturating_sub(2)) => format!(" {what}{pages} "),
+        Some((what, _)) if whole.width() > room && matches!(drawn.subject.shows, Shows::Looks(_)) => {
+            format!(" {what} ")
+        }
+        Some((_, what)) if whole.width() > room => format!(" {what}{pages} "),
         _ => whole,
     };
     let block = frame(fitting_title(&title, area), theme, false);
@@ -278,7 +282,7 @@ fn draw_words(forward: &Forward, view: &View, entry: &Entry, frame_: &mut Frame,
             lines = vec![styled_line(format!(" No answer: values stop being finite at {name}."), theme.bad)];
         } else if ran.made.is_random && !ran.top.is_empty() {
             lines.truncate(4);
-            lines.push(styled_line(" Random weights: the answer means nothing.", theme.dim));
+            lines.push(styled_line(" Random weights: no real answer.", theme.dim));
         }
     }
     frame_.render_widget(Paragraph::new(lines).block(frame(fitting_title(&title, rest), theme, false)), rest);

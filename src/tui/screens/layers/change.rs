@@ -27,12 +27,29 @@ pub fn ask(cx: &mut Context<Layers>) {
     cx.ask(Prompt::new(Asked::Change(layer.name.clone()), title, text.join(" ")));
 }
 
+/// What was typed as `field=value`, whether it was written so, as in YAML (`kernel: 5, out: 64`) or with a space between.
+fn words(text: &str) -> Vec<String> {
+    let text = text.replace([',', ';'], " ").replace([':', '='], "= ");
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(last) if last.ends_with('=') => last.push_str(word),
+            // A field that waits for its value.
+            Some(last) if !last.contains('=') => {
+                *last = if word == "=" { format!("{last}=") } else { format!("{last}={word}") }
+            }
+            _ => words.push(word.to_string()),
+        }
+    }
+    words
+}
+
 /// Takes what was typed. The text stays unsaved, and undo has it.
 pub fn take(name: &str, text: &str, cx: &mut Context<Layers>) -> Result<(), String> {
     let layer = cx.model.entry().and_then(|entry| entry.network()?.layers.iter().find(|layer| layer.name == name));
     let before = typed(layer.ok_or("the layer is gone")?);
     let mut changed = Vec::new();
-    for word in text.split_whitespace() {
+    for word in words(text) {
         let (field, value) = word.split_once('=').ok_or_else(|| format!("expected field=value, not `{word}`"))?;
         if value.is_empty() {
             return Err(format!("`{field}` needs a value"));
@@ -78,5 +95,22 @@ pub fn took(News { origin, layer, text }: News, cx: &mut Context<Layers>) {
     if cx.model.entry().is_some_and(|entry| entry.origin == origin) {
         cx.go(Go::Retype(text));
         cx.tell(format!("Changed {layer}. Press 4 to see the YAML and save it."));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn fields_are_taken_as_they_are_written() {
+        for text in
+            ["kernel=5 out=64", "kernel 5, out 64", "kernel: 5, out: 64", "kernel = 5 out= 64", "kernel =5,out=64"]
+        {
+            assert_eq!(words(text), ["kernel=5", "out=64"], "{text}");
+        }
+        assert_eq!(words("kernel"), ["kernel"]);
+        assert_eq!(words("kernel="), ["kernel="]);
+        assert!(words(" , ").is_empty());
     }
 }

@@ -35,7 +35,7 @@ const BINDINGS: &[Binding<Action>] = &[
     bind("layers", "close-all", "-", A::Fold(Fold::CloseAll), "collapse every block", ""),
     bind("layers", "open-all", "+", A::Fold(Fold::OpenAll), "expand everything", ""),
     bind("layers", "change", "=", A::Change, "change the layer's fields (out, kernel, stride, …)", "change"),
-    bind("layers", "sort", "s", A::Sort, "sort by the next column, then as built", "sort"),
+    bind("layers", "sort", "s", A::Sort, "sort by the next column, then in network order", "sort"),
     bind("layers", "reverse", "S", A::Reverse, "reverse the order", ""),
     bind("layers", "columns", "o", A::Columns, "choose columns", "columns"),
     bind("layers", "mark", "c", A::Mark, "mark the architecture to compare, or unmark it", "mark"),
@@ -77,7 +77,7 @@ impl Screen for Layers {
     fn act(&mut self, action: Action, cx: &mut Context<Self>) {
         match action {
             A::Fold(Fold::CloseAll | Fold::OpenAll) if self.sort.is_some() => {
-                cx.tell("A sorted table has no blocks. Press s until it is as built.");
+                cx.tell("A sorted table has no blocks. Press s until it is in network order.");
             }
             A::Fold(own) => {
                 if cx.model.entry_mut().is_some_and(|entry| !fold(entry, own)) {

@@ -244,8 +244,13 @@ fn tag(kind: &str) -> &str {
 /// The kind in nine columns.
 fn short_kind(kind: &str) -> &str {
     match kind {
-        "adaptive_avgpool" => "adaptive",
-        "global_avgpool" => "global",
+        "adaptive_avgpool" | "global_avgpool" => "avgpool",
+        "conv_transpose" => "transpose",
+        "channel_shuffle" => "shuffle",
+        "group_norm" => "groupnorm",
+        "layer_norm" => "layernorm",
+        "instance_norm" => "instnorm",
+        "hardsigmoid" => "hardsigm.",
         "leaky_relu" => "leaky",
         "batch_norm" => "batchnorm",
         other => other,

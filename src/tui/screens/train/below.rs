@@ -71,7 +71,7 @@ pub fn draw(train: &Train, view: &View, canvas: &mut Canvas<Action>, area: Rect)
         ),
         (Below::Samples, Some(shown)) if !shown.samples.is_empty() => draw_samples(shown, theme, canvas.frame, inside),
         (Below::Samples, _) => {
-            say(canvas.frame, "Images of the validation set with what they are taken for, after an epoch.")
+            say(canvas.frame, "Images of the validation set with what they are taken for, after each epoch.")
         }
         (Below::Judged, _) => match &view.judged {
             Some((folder, verdict)) => {

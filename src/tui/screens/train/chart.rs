@@ -10,7 +10,7 @@ use ratatui::widgets::{Axis, Chart, Clear, Dataset, GraphType, Paragraph};
 
 use crate::graph::figures::grouped;
 use crate::run::runs::History;
-use crate::run::runs::history::Curve;
+use crate::run::runs::history::{Along, Curve};
 use crate::run::runs::series::Series;
 use crate::tui::widgets::text::{fitting_title, frame, right, styled_line, styled_span};
 use crate::tui::widgets::theme::Theme;
@@ -26,6 +26,8 @@ pub struct Plot<'a> {
     pub cursor: Option<u64>,
     /// Whether the axis reaches lone spikes too.
     pub whole_axis: bool,
+    /// What it runs along; along steps where another axis is not known of all runs yet.
+    pub along: Along,
 }
 
 /// Columns at the left that the numbers beside the axis take, with the frame.
@@ -70,12 +72,21 @@ impl Plot<'_> {
         // Braille has two points in a column.
         let columns = 2 * usize::from(inside.width.saturating_sub(MARGIN));
         let own = self.history.series(self.curve);
-        let last = self.laid.iter().map(|(other, _)| other.series(self.curve).last_step());
-        let last = last.fold(own.last_step(), u64::max).max(2);
+        let along = self.along();
+        let at = |history: &History, step: f64| history.place(step, along).unwrap_or(step);
+        let ends = self.laid.iter().map(|(other, _)| *other).chain([self.history]);
+        let last = ends.map(|one| at(one, one.series(self.curve).last_step() as f64)).fold(0.0, f64::max);
+        // Steps are counted from one, and an axis has some length.
+        let span = if along == Along::Steps { (1.0, last.max(2.0)) } else { (0.0, last.max(1e-9)) };
         let place = |value: f64| place(value, self.log_scale);
         let mut band: Points = Vec::new();
-        for bucket in own.columns(1, last, columns).into_iter().flatten().filter(|bucket| bucket.count > 0) {
-            let x = (bucket.from + bucket.to) as f64 / 2.0;
+        // As many steps in a column as the axis has there.
+        let own_columns = (columns as f64 * at(self.history, own.last_step() as f64) / span.1).ceil().max(1.0) as usize;
+        for bucket in own.columns(1, own.last_step().max(2), own_columns).into_iter().flatten() {
+            if bucket.count == 0 {
+                continue;
+            }
+            let x = at(self.history, (bucket.from + bucket.to) as f64 / 2.0);
             let (Some(least), Some(most)) = (place(bucket.least), place(bucket.most)) else { continue };
             band.push((x, least));
             band.push((x, most));
@@ -83,13 +94,16 @@ impl Plot<'_> {
         let validation: Points = self
             .history
             .validation(self.curve)
-            .filter_map(|(step, value)| Some((step as f64, place(value)?)))
+            .filter_map(|(step, value)| Some((at(self.history, step as f64), place(value)?)))
             .collect();
-        let smoothed = line(own, self.smooth, self.log_scale, columns);
+        let moved = |history: &History, points: Points| -> Points {
+            points.into_iter().map(|(step, value)| (at(history, step), value)).collect()
+        };
+        let smoothed = moved(self.history, line(own, self.smooth, self.log_scale, columns));
         let others: Vec<(Points, Style)> = self
             .laid
             .iter()
-            .map(|(other, style)| (line(other.series(self.curve), true, self.log_scale, columns), *style))
+            .map(|(other, style)| (moved(other, line(other.series(self.curve), true, self.log_scale, columns)), *style))
             .collect();
         let all = band.iter().chain(&validation).chain(others.iter().flat_map(|(points, _)| points));
         let (least, most) =
@@ -105,7 +119,7 @@ impl Plot<'_> {
         };
         let (low, high) = bounds(least, robust, self.curve, self.log_scale);
         let is_cut = most > high;
-        let cursor = self.cursor.map(|step| vec![(step as f64, low), (step as f64, high)]);
+        let cursor = self.cursor.map(|step| at(self.history, step as f64)).map(|x| vec![(x, low), (x, high)]);
         let mut sets = Vec::new();
         let set = |points, style, graph| {
             Dataset::default().marker(Marker::Braille).graph_type(graph).style(style).data(points)
@@ -134,14 +148,17 @@ impl Plot<'_> {
             let value = if self.log_scale { 10f64.powf(value) } else { value };
             styled_span(format!("{:>6}", self.number(value)), theme.dim)
         };
-        let x_label = |step: u64| styled_span(grouped(step), theme.dim);
+        let x_label = |value: f64| styled_span(said(value, along), theme.dim);
+        let longest = said(span.1, along).len();
         let chart = Chart::new(sets)
             .block(block)
-            .x_axis(Axis::default().style(theme.dim).bounds([1.0, last as f64]).labels(
+            .x_axis(Axis::default().style(theme.dim).bounds([span.0, span.1]).labels(
                 // Numbers that touch would be read as one.
-                match last > 3 && usize::from(inside.width.saturating_sub(MARGIN)) > 5 * grouped(last).len() {
-                    true => vec![x_label(1), x_label(last.div_ceil(2)), x_label(last)],
-                    false => vec![x_label(1), x_label(last)],
+                match (along != Along::Steps || last > 3.0)
+                    && usize::from(inside.width.saturating_sub(MARGIN)) > 5 * longest
+                {
+                    true => vec![x_label(span.0), x_label((span.1 / 2.0).max(span.0)), x_label(span.1)],
+                    false => vec![x_label(span.0), x_label(span.1)],
                 },
             ))
             // Their place is kept; round values are written over it.
@@ -157,14 +174,14 @@ impl Plot<'_> {
             ..inside
         };
         for (number, (points, style)) in others.iter().enumerate() {
-            let cell = points.last().map(|point| cell_of(*point, last as f64, (low, high), plane));
+            let cell = points.last().map(|point| cell_of(*point, span, (low, high), plane));
             if let Some(cell) = cell.and_then(|cell| frame_.buffer_mut().cell_mut(cell)) {
                 cell.set_symbol(NUMBERS[number.min(NUMBERS.len() - 1)]).set_style(*style);
             }
         }
-        self.mark_not_finite(own, last, theme, frame_, inside);
+        self.mark_not_finite(own, span, theme, frame_, inside);
         if is_cut {
-            mark_cut(&band, high, last, theme, frame_, inside);
+            mark_cut(&band, high, span, theme, frame_, inside);
         }
     }
 
@@ -178,7 +195,10 @@ impl Plot<'_> {
         let values = match self.log_scale && high - low >= 1.0 {
             // Powers of ten.
             true => (low.ceil() as i32..=high.floor() as i32).map(f64::from).collect(),
-            false => ticks(low, high, most),
+            // One value alone says nothing of the others: finer ones, then.
+            false => {
+                (most..most + 4).map(|most| ticks(low, high, most)).find(|ticks| ticks.len() > 1).unwrap_or_default()
+            }
         };
         for value in values {
             let part = ((high - value) / (high - low)).clamp(0.0, 1.0);
@@ -199,15 +219,45 @@ impl Plot<'_> {
     }
 
     /// A red mark at the top of each column with a loss that is no number.
-    fn mark_not_finite(&self, own: &Series, last: u64, theme: &Theme, frame_: &mut Frame, inside: Rect) {
+    fn mark_not_finite(&self, own: &Series, span: (f64, f64), theme: &Theme, frame_: &mut Frame, inside: Rect) {
         let width = inside.width.saturating_sub(MARGIN);
-        for (at, bucket) in own.columns(1, last, usize::from(width)).into_iter().enumerate() {
-            if bucket.is_some_and(|bucket| bucket.not_finite > 0)
-                && let Some(cell) = frame_.buffer_mut().cell_mut((inside.x + MARGIN + at as u16, inside.y))
+        for bucket in own.columns(1, own.last_step().max(1), usize::from(width)).into_iter().flatten() {
+            let step = (bucket.from + bucket.to) as f64 / 2.0;
+            let at = column_of(self.history.place(step, self.along()).unwrap_or(step), span, width);
+            if bucket.not_finite > 0
+                && let Some(cell) = frame_.buffer_mut().cell_mut((inside.x + MARGIN + at, inside.y))
             {
                 cell.set_symbol("✗").set_style(theme.bad);
             }
         }
+    }
+
+    /// What is really drawn along: an epoch of each run must have ended for anything but steps.
+    fn along(&self) -> Along {
+        let mut all = self.laid.iter().map(|(other, _)| *other).chain([self.history]);
+        match all.all(|one| one.loss.is_empty() || one.place(1.0, self.along).is_some()) {
+            true => self.along,
+            false => Along::Steps,
+        }
+    }
+}
+
+/// `3:07`, `1:02:03`.
+pub fn clock(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e9) as u64;
+    match seconds {
+        0..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// A place on an axis in words.
+fn said(value: f64, along: Along) -> String {
+    match along {
+        Along::Steps => grouped(value.round() as u64),
+        Along::Epochs if value.fract() < 0.05 => format!("{value:.0}"),
+        Along::Epochs => format!("{value:.1}"),
+        Along::Time => clock(value),
     }
 }
 
@@ -236,11 +286,10 @@ fn median(points: &[(f64, f64)]) -> f64 {
 }
 
 /// A mark at the top of each column whose values go on above the axis.
-fn mark_cut(band: &[(f64, f64)], high: f64, last: u64, theme: &Theme, frame_: &mut Frame, inside: Rect) {
+fn mark_cut(band: &[(f64, f64)], high: f64, span: (f64, f64), theme: &Theme, frame_: &mut Frame, inside: Rect) {
     let width = inside.width.saturating_sub(MARGIN);
     for (x, _) in band.iter().filter(|(_, y)| *y > high) {
-        let part = (x - 1.0) / (last as f64 - 1.0).max(1.0);
-        let column = ((part * f64::from(width)) as u16).min(width.saturating_sub(1));
+        let column = column_of(*x, span, width);
         if let Some(cell) = frame_.buffer_mut().cell_mut((inside.x + MARGIN + column, inside.y))
             && cell.symbol() != "✗"
         {
@@ -266,11 +315,19 @@ fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
 /// What runs laid over a chart are marked with, at the end of their lines and in the legend.
 const NUMBERS: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
+/// The part of so many cells that a value from 0 to 1 lies in.
+fn cell(part: f64, cells: u16) -> u16 {
+    ((part * f64::from(cells)) as u16).min(cells.saturating_sub(1))
+}
+
+/// The column that a place on an axis from `first` to `last` lies in.
+fn column_of(x: f64, (first, last): (f64, f64), width: u16) -> u16 {
+    cell((x - first) / (last - first), width)
+}
+
 /// The cell of the plane that a point lies in.
-fn cell_of((x, y): (f64, f64), last: f64, (low, high): (f64, f64), plane: Rect) -> (u16, u16) {
-    let part = |value: f64, cells: u16| ((value * f64::from(cells)) as u16).min(cells.saturating_sub(1));
-    let column = part((x - 1.0) / (last - 1.0).max(1.0), plane.width);
-    (plane.x + column, plane.y + part((high - y) / (high - low), plane.height))
+fn cell_of((x, y): (f64, f64), span: (f64, f64), (low, high): (f64, f64), plane: Rect) -> (u16, u16) {
+    (plane.x + column_of(x, span, plane.width), plane.y + cell((high - y) / (high - low), plane.height))
 }
 
 /// The band's pairs of least and largest as upright strokes of points, so that a spike is seen as one.
@@ -347,9 +404,9 @@ mod tests {
     #[test]
     fn a_point_lies_in_a_cell_of_its_plane() {
         let plane = Rect::new(7, 2, 20, 10);
-        assert_eq!(cell_of((1.0, 1.0), 100.0, (0.0, 1.0), plane), (7, 2));
-        assert_eq!(cell_of((100.0, 0.0), 100.0, (0.0, 1.0), plane), (26, 11));
-        assert_eq!(cell_of((1.0, f64::NAN), 2.0, (0.0, 1.0), plane), (7, 2));
+        assert_eq!(cell_of((1.0, 1.0), (1.0, 100.0), (0.0, 1.0), plane), (7, 2));
+        assert_eq!(cell_of((100.0, 0.0), (1.0, 100.0), (0.0, 1.0), plane), (26, 11));
+        assert_eq!(cell_of((1.0, f64::NAN), (1.0, 2.0), (0.0, 1.0), plane), (7, 2));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::graph::Graph;
 use crate::graph::figures::{bytes, grouped};
 use crate::graph::memory::{self, OptimizerState};
 use crate::run::runs;
+use crate::run::runs::history::Along;
 use crate::run::session::{Begin, Change, Out};
 use crate::run::train::{Command, Event};
 use crate::spec::recipe::Recipe;
@@ -41,18 +42,25 @@ const LAID: usize = 3;
 
 const BINDINGS: &[Binding<Action>] = &[
     bind("train", "pane", "v", A::Below, "next pane below: layers, images, runs, notes, judged", "pane"),
-    bind("train", "lay-over", "a", A::LayOver, "lay a run's curves over the charts, or take them away", "lay over"),
+    bind("train", "lay-over", "a", A::LayOver, "overlay a run's curves on the charts, or remove them", "overlay"),
     bind("train", "use", "w", A::Use, "use its best weights on a photo (5)", ""),
-    bind("train", "judge", "f", A::Judge, "measure its best weights, class by class", "judge"),
+    bind("train", "judge", "f", A::Judge, "judge its best weights, class by class", "judge"),
     bind("train", "cursor-left", "left h", A::CursorLeft, "read the values one column earlier", ""),
-    bind("train", "cursor-right", "right l", A::CursorRight, "one column later; past the last, no cursor", ""),
+    bind(
+        "train",
+        "cursor-right",
+        "right l",
+        A::CursorRight,
+        "one column later; past the last one hides the cursor",
+        "",
+    ),
     bind("train", "copy", "y", A::Copy, "copy where the run stands", ""),
     bind("train", "copy-table", "Y", A::CopyTable, "copy its epochs as Markdown", ""),
     bind("begin", "begin", "enter", A::Begin, "start a run", "start"),
     bind("begin", "resume", "space", A::Resume, "resume the run on the charts", "resume"),
     bind("next", "data", "i", A::Ask(Asked::Data), "choose the training data", "data"),
     bind("next", "options", "o", A::Options, "recipe and charts: every setting with its default", "recipe"),
-    bind("running", "enter", "enter", A::Begin, "say what is to be done before another run is started", ""),
+    bind("running", "enter", "enter", A::Begin, "say what to do before another run can start", ""),
     bind("running", "pause", "space", A::Pause, "pause or resume", "pause"),
     bind("running", "step", ".", A::Step, "run one step, then pause", "step"),
     bind("running", "stop", "x", A::Stop, "stop after this step and save the run (asks)", "stop"),
@@ -146,6 +154,14 @@ impl Screen for Train {
             A::WholeAxis => {
                 self.whole_axis = !self.whole_axis;
                 settings::options(self, 4, cx);
+            }
+            A::Along => {
+                self.along = match self.along {
+                    Along::Steps => Along::Epochs,
+                    Along::Epochs => Along::Time,
+                    Along::Time => Along::Steps,
+                };
+                settings::options(self, 5, cx);
             }
             A::CursorLeft | A::CursorRight => self.move_cursor(cx, action == A::CursorRight),
             A::Copy => self.shown.iter().for_each(|shown| cx.copy(view::as_text(shown))),
@@ -288,7 +304,7 @@ impl Train {
             && let Some(run) = self.runs.get(self.run_cursor)
         {
             if self.live.is_some() {
-                cx.tell("A run is training. Press a to lay this one over it.");
+                cx.tell("A run is training. Press a to overlay this one on it.");
             } else if let Err(why) = &run.summary {
                 cx.complain(format!("{}: {why}", run.id));
             } else {
@@ -302,7 +318,7 @@ impl Train {
             return;
         }
         let Some(begin) = self.begin(cx.model) else {
-            cx.tell("There is no network to train: its text has problems.");
+            cx.tell("Nothing to train: the file has problems.");
             return;
         };
         let params = cx.model.entry().and_then(Entry::network).map_or(0, |network| network.totals.params);
@@ -401,7 +417,7 @@ impl Train {
             }
             Some(_) => {}
             None if self.shown.as_ref().is_some_and(|shown| shown.ended.is_none()) => {
-                cx.tell("Another process trains this run. It can only be steered there.");
+                cx.tell("Another process is training this run. It can only be controlled there.");
             }
             None => cx.tell("No run is training. Press ⏎ to start one."),
         }
@@ -440,7 +456,7 @@ impl Train {
             let surplus = self.laid.len().saturating_sub(LAID);
             let gone: Vec<String> = self.laid.drain(..surplus).map(|(id, _)| id).collect();
             if !gone.is_empty() {
-                cx.tell(format!("Removed {}: at most {LAID} runs can be laid over another.", gone.join(", ")));
+                cx.tell(format!("Removed {}: at most {LAID} runs can be overlaid.", gone.join(", ")));
             }
         }
         // Reading this one ended following the other.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::state::{Action, Asked, Train};
 use crate::reason::Reason;
 use crate::run::data::Source;
+use crate::run::runs::history::Along;
 use crate::spec::recipe::Recipe;
 use crate::tui::screen::{Context, Prompt, Row, Standing, Typed};
 
@@ -20,7 +21,7 @@ const FIELDS: [(&str, &str); 16] = [
     ("schedule", "constant, cosine, step, plateau, …"),
     ("warmup", "steps over which the rate rises"),
     ("augment", "none, or flip,crop,…"),
-    ("val_split", "part kept aside for validation"),
+    ("val_split", "part set aside for validation"),
     ("label_smoothing", "weight spread over all classes"),
     ("clip", "largest norm of the gradients"),
     ("init", "how weights begin"),
@@ -29,7 +30,7 @@ const FIELDS: [(&str, &str); 16] = [
 ];
 
 /// Lines of the form before the recipe's fields.
-const BEFORE: usize = 6;
+const BEFORE: usize = 7;
 
 fn shown(value: Option<&Value>) -> String {
     match value {
@@ -49,6 +50,11 @@ fn whole(train: &Train, cx: &Context<Train>) -> Value {
 
 /// The recipe as a form, with how the charts look; what is not as usual is marked.
 pub fn options(train: &Train, cursor: usize, cx: &mut Context<Train>) {
+    let along = match train.along {
+        Along::Steps => "steps",
+        Along::Epochs => "epochs",
+        Along::Time => "time",
+    };
     let on = |on: bool| if on { "on" } else { "off" };
     let data = Row::of("data", train.data.to_string(), "what is trained on", Action::Ask(Asked::Data));
     let line = Row::of("recipe", train.words.clone(), "all of it in a line, or paper", Action::Ask(Asked::Recipe));
@@ -60,6 +66,8 @@ pub fn options(train: &Train, cursor: usize, cx: &mut Context<Train>) {
         Row::of("smoothing", on(train.smooth), "a smoothed line over every step", Action::Smooth).usual(train.smooth),
         Row::of("spikes", on(train.whole_axis), "an axis that reaches lone spikes", Action::WholeAxis)
             .usual(!train.whole_axis),
+        Row::of("along", along, "what the charts run along: steps, epochs or time", Action::Along)
+            .usual(train.along == Along::Steps),
         Row::of("", "", "", Action::Options),
     ];
     let (now, usual) = (whole(train, cx), crate::run::train::Recipe::new(&Recipe::default()).given());

@@ -8,6 +8,7 @@ use crate::graph::Graph;
 use crate::run::data::Source;
 use crate::run::evaluate::Judged;
 use crate::run::evaluate::figures::Figures;
+use crate::run::runs::history::Along;
 use crate::run::runs::{Found, History};
 use crate::run::train::{Command, Event};
 use crate::spec::Origin;
@@ -48,6 +49,8 @@ pub enum Action {
     LogScale,
     Smooth,
     WholeAxis,
+    /// What the charts run along next.
+    Along,
     CursorLeft,
     CursorRight,
     Copy,
@@ -157,6 +160,7 @@ pub struct Train {
     pub smooth: bool,
     /// Whether the loss axis reaches lone spikes too.
     pub whole_axis: bool,
+    pub along: Along,
     /// The step whose values are read off.
     pub cursor: Option<u64>,
     /// Why the last run could not begin or go on.
@@ -189,6 +193,7 @@ impl Default for Train {
             log_scale: false,
             smooth: true,
             whole_axis: false,
+            along: Along::Steps,
             cursor: None,
             refused: None,
             judged: None,

@@ -6,9 +6,10 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::below;
-use super::chart::{self, MARGIN, Plot};
+use super::chart::{self, MARGIN, Plot, clock};
 use super::state::{Action, Below, Shown, Train};
 use crate::graph::figures::{grouped, short};
+use crate::run::data::Source;
 use crate::run::runs::history::Curve;
 use crate::run::runs::{self, History};
 use crate::tui::screen::{Canvas, View};
@@ -92,6 +93,7 @@ pub fn draw(train: &Train, outer: &View, canvas: &mut Canvas<Action>) {
                 smooth: view.smooth,
                 cursor: view.cursor,
                 whole_axis: view.whole_axis,
+                along: view.along,
             };
             plot.draw(theme, canvas.frame, area);
         }
@@ -146,20 +148,14 @@ fn draw_nothing_yet(train: &Train, view: &View, frame_: &mut Frame, area: Rect) 
         None => format!(
             "Press ⏎ to train {name} on {}. i chooses other data: MNIST's family, CIFAR-10, a folder of images, a tensor file. o shows the \
              recipe, every setting with its default. v turns to past runs. Runs are saved in runs/ and can be resumed.",
-            train.data
+            match &train.data {
+                Source::Synthetic(_) => "synthetic data".to_string(),
+                other => other.to_string(),
+            }
         ),
     };
     let words = plain_line(words);
     frame_.render_widget(Paragraph::new(words).style(theme.dim).wrap(Wrap { trim: true }).block(block), area);
-}
-
-/// `3:07`, `1:02:03`.
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.clamp(0.0, 1e9) as u64;
-    match seconds {
-        0..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
-        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
-    }
 }
 
 /// The first of some forms, the fullest first, that has room.

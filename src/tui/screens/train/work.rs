@@ -40,7 +40,7 @@ pub fn training(library: Library, wanted: Wanted, told: Receiver<Command>) -> Jo
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
         let ended = ended.unwrap_or_else(|panic| {
             let why = crate::tui::work::reason(&*panic);
-            Err(format!("training broke off; what was kept of it is in its folder; {why}"))
+            Err(format!("training failed; its folder has what was saved; {why}"))
         });
         Ok(Done::News(News::Ended(ended)))
     })

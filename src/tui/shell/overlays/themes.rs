@@ -25,7 +25,7 @@ pub fn act(state: &mut State, mut own: Themes, action: OverlayAction) {
             let name = state.model.theme.name;
             // It is the user's choice now, whatever the background.
             (state.chosen_theme, state.follows_background) = (Some(name.to_string()), false);
-            state.tell(format!("Theme: {name}. It is kept for the next start."));
+            state.tell(format!("Theme {name}, kept for the next start."));
             return;
         }
         OverlayAction::Line(line) => own.cursor = line.min(own.all.len().saturating_sub(1)),
@@ -44,7 +44,7 @@ pub fn act(state: &mut State, mut own: Themes, action: OverlayAction) {
 
 pub fn draw(state: &State, own: &Themes, frame_: &mut Frame, area: Rect) -> Vec<(Rect, usize)> {
     let theme = &state.theme;
-    let inside = popup(frame_, area, (46, own.all.len() as u16 + 2), "Theme (⏎ keep, Esc as before)", theme);
+    let inside = popup(frame_, area, (46, own.all.len() as u16 + 2), "Theme (⏎ keep, Esc cancel)", theme);
     let lines = own.all.iter().map(|own| {
         let mut spans = vec![styled_span(left(&format!(" {}", own.name), 20), theme.text)];
         let samples = [("text ", own.text), ("good ", own.good), ("bad ", own.bad), ("▇▇▇", own.bar)];

@@ -80,9 +80,29 @@ pub fn draw(state: &State, stop: usize, frame_: &mut Frame, area: Rect) -> Vec<(
     Vec::new()
 }
 
+/// The card where there is little room: the screens by their names alone.
+fn draw_small_welcome(state: &State, frame_: &mut Frame, area: Rect) -> Vec<(Rect, usize)> {
+    let theme = &state.theme;
+    let width = 56.min(area.width);
+    let names: Vec<String> =
+        Which::tabs().enumerate().map(|(at, which)| format!("{} {}", at + 1, which.name())).collect();
+    let mut lines = vec![styled_line("⏎ tour  Esc explore  ? keys  ! words", theme.key)];
+    lines.extend(wrapped("A lens on convolutional networks.", width.saturating_sub(4)));
+    lines.extend(wrapped(&names.join("  "), width.saturating_sub(4)));
+    let inside = popup(frame_, area, (width, lines.len() as u16 + 2), "convlens", theme);
+    let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
+    frame_.render_widget(Paragraph::new(lines).style(theme.text), inside);
+    Vec::new()
+}
+
 pub fn draw_welcome(state: &State, frame_: &mut Frame, area: Rect) -> Vec<(Rect, usize)> {
     let theme = &state.theme;
     let width = 74.min(area.width);
+    let tabs = Which::tabs().count() as u16;
+    // Three lines of what it is, one for each screen, the keys, and what lies between.
+    if area.width < 60 || area.height < tabs + 8 {
+        return draw_small_welcome(state, frame_, area);
+    }
     let about = "A lens on convolutional networks: what every layer costs, where the numbers come from, and what it sees. Nothing here can \
                  change a file unless you save it.";
     let mut lines = wrapped(about, width.saturating_sub(4));

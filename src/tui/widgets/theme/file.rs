@@ -64,7 +64,7 @@ fn start(theme: &mut Theme, node: &Node, named: Named, problems: &mut Problems) 
     match own {
         Some(own) => *theme = Theme { name: theme.name, ..own },
         None => {
-            let words = format!("{} is no theme to start from", entry.value.value.describe());
+            let words = format!("{} is not a theme to start from", entry.value.value.describe());
             problems.push(Problem::new(entry.value.mark, words, "expected dark, light, high-contrast, 16 or plain"));
         }
     }
@@ -85,7 +85,7 @@ fn change(theme: &mut Theme, node: &Node, problems: &mut Problems) {
                 Value::Text(word) if word == "all" => theme.tones = Tones::All,
                 Value::Text(word) if word == "few" => theme.tones = Tones::Few,
                 other => {
-                    let words = format!("{} is no number of tones", other.describe());
+                    let words = format!("{} is not a number of tones", other.describe());
                     problems.push(Problem::new(entry.value.mark, words, "expected all or few"));
                 }
             },
@@ -117,7 +117,7 @@ fn roles(theme: &mut Theme) -> [&mut Style; 12] {
 
 fn kinds(theme: &mut Theme, node: &Node, problems: &mut Problems) {
     let Value::Map(entries) = &node.value else {
-        let words = format!("{} is no table of kinds", node.value.describe());
+        let words = format!("{} is not a table of kinds", node.value.describe());
         problems.push(Problem::new(node.mark, words, "expected `{conv: colour, pool: colour}`"));
         return;
     };
@@ -184,7 +184,7 @@ fn colour(node: &Node, problems: &mut Problems) -> Option<Color> {
         _ => None,
     };
     if found.is_none() {
-        let words = format!("{} is no colour", node.value.describe());
+        let words = format!("{} is not a colour", node.value.describe());
         let near = match &node.value {
             Value::Text(text) => did_you_mean(text, NAMES.map(|(name, _)| name)),
             _ => None,
@@ -227,12 +227,12 @@ mod tests {
                 .to_string()
         };
         assert!(said("acent: red\n").starts_with("own.yaml:1:1: ") && said("acent: red\n").contains("`accent`"));
-        assert!(said("text: #ff0000\n").contains("nothing is no colour"), "a comment: {}", said("text: #ff0000\n"));
+        assert!(said("text: #ff0000\n").contains("nothing is not a colour"), "a comment: {}", said("text: #ff0000\n"));
         assert!(said("text: rde\n").contains("did you mean `red`?"));
-        assert!(said("text: 300\n").contains("is no colour"));
+        assert!(said("text: 300\n").contains("is not a colour"));
         assert!(said("kinds: {konv: red}\n").contains("did you mean `conv`?"));
         assert!(said("text: {bold: 3}\n").contains("neither true nor false"));
-        assert!(said("base: lihgt\n").contains("no theme to start from"));
+        assert!(said("base: lihgt\n").contains("not a theme to start from"));
         assert!(said("- a\n").contains("is not a theme"));
         assert!(said("a: [\n").contains("this is not YAML"));
     }
