@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod budgets;
+mod changing;
 mod commands;
 mod common;
 mod diff;

@@ -28,7 +28,7 @@ pub fn rate_words(rate: f64, by: &str) -> String {
     let who = if by == "user" { "by you" } else { by };
     match share {
         1.0 => format!("learning rate back to the schedule's ({who})"),
-        _ => format!("learning rate is {share} of the schedule's now ({who})"),
+        _ => format!("learning rate now {share} of the schedule's ({who})"),
     }
 }
 

@@ -274,7 +274,7 @@ mod tests {
             ("o", &["choose columns", "compare", "recipe", "options", "batch", "close"]),
             ("v", &["next"]),
             ("f", &["measure"]),
-            ("i", &["choose", "varied", "type"]),
+            ("i", &["choose", "vary", "type"]),
             ("w", &["weights"]),
             ("r", &["reload"]),
             ("d", &["differ", "front"]),

@@ -163,7 +163,13 @@ impl Edit {
     /// Opens it with another text in its place.
     pub fn begin_with(&mut self, text: &str, cx: &mut Context<Self>) {
         text::open(cx);
+        let before = cx.model.editor().map(Editor::text).unwrap_or_default();
         text::replace(cx, text);
+        // To the last line that is another one now.
+        let same = before.lines().rev().zip(text.lines().rev()).take_while(|(old, new)| old == new).count();
+        if let Some(editor) = cx.model.entry_mut().and_then(|entry| entry.editor.as_mut()) {
+            editor.go_to(text.lines().count().saturating_sub(same + 1), 0);
+        }
     }
 }
 

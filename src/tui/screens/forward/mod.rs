@@ -229,6 +229,8 @@ impl Forward {
         let Some(request) = cx.model.request() else { return };
         if cx.model.editor().is_some_and(|editor| !editor.is_sound()) {
             cx.tell("The file has problems; running the last valid network.");
+        } else if cx.model.entry().is_some_and(|entry| entry.is_edited()) {
+            cx.tell("Running your unsaved edits.");
         }
         self.ending.clear();
         self.running = Some(Arc::clone(&request.network));

@@ -44,7 +44,7 @@ const BINDINGS: &[Binding<Action>] = &[
     bind("train", "pane", "v", A::Below, "next pane below: layers, images, runs, notes, judged", "pane"),
     bind("train", "lay-over", "a", A::LayOver, "overlay a run's curves on the charts, or remove them", "overlay"),
     bind("train", "use", "w", A::Use, "use its best weights on a photo (5)", ""),
-    bind("train", "judge", "f", A::Judge, "judge its best weights, class by class", "judge"),
+    bind("train", "judge", "f", A::Judge, "measure its best weights, class by class", "judge"),
     bind("train", "cursor-left", "left h", A::CursorLeft, "read the values one column earlier", ""),
     bind(
         "train",
@@ -356,7 +356,10 @@ impl Train {
             cx.tell("No run is training. Press ⏎ to start one.");
             return;
         }
-        let now = self.shown.as_ref().and_then(|shown| shown.history.lr.buckets().last()?.mean());
+        // What was told since the last step counts from the next one on.
+        let turned = 10f64.powi(self.live.as_ref().map_or(0, |live| live.turned));
+        let last = self.shown.as_ref().and_then(|shown| shown.history.lr.buckets().last()?.mean());
+        let now = last.map(|last| last * turned);
         let then = |now: f64| if turn == Turn::Down { now / 10.0 } else { now * 10.0 };
         let rate = now.map_or_else(String::new, |now| format!(" {now:.0e} → {:.0e}", then(now)));
         let words = match turn {
@@ -401,7 +404,8 @@ impl Train {
 
     fn start(&mut self, wanted: Wanted, words: &str, cx: &mut Context<Self>) {
         let (steering, told) = channel();
-        self.live = Some(Live { id: words.to_string(), paused: false, stopping: false, told: None, steering });
+        self.live =
+            Some(Live { id: words.to_string(), paused: false, stopping: false, told: None, turned: 0, steering });
         self.cursor = None;
         cx.spawn(Lane::Training, "training", work::training(cx.model.library.clone(), wanted, told));
     }
@@ -412,6 +416,11 @@ impl Train {
             Some(live) if !live.stopping => {
                 let command = command(live);
                 live.told = Some(command);
+                live.turned += match command {
+                    Command::LowerRate => -1,
+                    Command::RaiseRate => 1,
+                    _ => 0,
+                };
                 // One that has just ended hears nothing more.
                 let _ = live.steering.send(command);
             }
@@ -539,6 +548,7 @@ impl Train {
                     live.paused = *paused;
                 }
             }
+            Event::Step(_) => self.live.iter_mut().for_each(|live| live.turned = 0),
             Event::Warning { text, .. } => cx.complain(text.clone()),
             Event::Rate { rate, by, .. } => cx.tell(runs::rate_words(*rate, by)),
             Event::Checkpoint { step, .. } => {

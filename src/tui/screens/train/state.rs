@@ -209,6 +209,8 @@ pub struct Live {
     pub stopping: bool,
     /// What the run was told last by key.
     pub told: Option<Command>,
+    /// By how many powers of ten the next step's rate was told to differ from the last one's.
+    pub turned: i32,
     /// The way to tell it.
     pub steering: Sender<Command>,
 }

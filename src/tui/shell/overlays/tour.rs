@@ -66,7 +66,8 @@ pub fn draw(state: &State, stop: usize, frame_: &mut Frame, area: Rect) -> Vec<(
     let theme = &state.theme;
     let width = 68.min(area.width);
     let mut lines = wrapped(text, width.saturating_sub(4));
-    let more = if stop + 1 < STOPS.len() { "⏎ next · any other key leaves" } else { "⏎ explore" };
+    // The footer has these keys, too.
+    let more = if stop + 1 < STOPS.len() { "⏎ next · ← back · any other key leaves" } else { "⏎ explore" };
     lines.push(Line::default());
     lines.push(styled_line(more, theme.key));
     let height = (lines.len() as u16 + 2).min(area.height);
