@@ -266,7 +266,7 @@ fn the_explorer_walks_through_variants_and_opens_one() {
         let mut state = state(width, height, theme::dark());
         state.selected = state.entries.iter().position(|entry| entry.id == "vgg11").expect("bundled");
         press(&mut state, "3vv");
-        assert!(text(&painted(&state)).contains("i asks what is varied"), "{}", text(&painted(&state)));
+        assert!(text(&painted(&state)).contains("i asks what to vary"), "{}", text(&painted(&state)));
         // What cannot be read is told in the prompt, and stays there to be changed.
         press(&mut state, "iconv<enter>");
         assert!(text(&painted(&state)).contains("there is no `=`"), "{}", text(&painted(&state)));
@@ -302,7 +302,7 @@ fn the_explorer_walks_through_variants_and_opens_one() {
             Plan { bases: base, varies, random: None, seed: 0, budget: Default::default(), measure: None, train: None };
         let none = Sweep::new(&Library::new(None), plan, |_| true).expect("sound").expect("not stopped");
         news(&mut state, News::Compare(compare::News::Swept(Arc::new(none))));
-        assert!(text_of(&state).contains("None of the variants is a network"), "{}", text_of(&state));
+        assert!(text_of(&state).contains("None of the variants is valid"), "{}", text_of(&state));
         assert_eq!(state.screens.compare.sweep.of.as_ref().map(|own| own.variants.len()), before);
         // What was changed on the disk since is told, and not taken back.
         let at = state.selected;
