@@ -80,20 +80,22 @@ pub fn symbols(layer: &Layer) -> Symbols {
 
 /// A sum written out, as many of its parts as there is room for: `38,720 + 221,440 + … = 138,357,544`. What is 0 is left out.
 pub fn sum(parts: &[u64], room: usize) -> String {
-    let shown: Vec<String> = parts.iter().filter(|part| **part > 0).map(|part| grouped(*part)).collect();
-    let total = grouped(parts.iter().map(|part| u128::from(*part)).sum::<u128>());
-    if shown.len() < 2 {
+    let counted: Vec<u64> = parts.iter().copied().filter(|part| *part > 0).collect();
+    let total = grouped(counted.iter().map(|part| u128::from(*part)).sum::<u128>());
+    if counted.len() < 2 {
         return total;
     }
     let of = |first: usize, last: usize| {
-        let (head, tail) = (&shown[..first], &shown[shown.len() - last..]);
-        let middle = if first + last < shown.len() { &["…".to_string()][..] } else { &[] };
-        format!("{} = {total}", [head, middle, tail].concat().join(" + "))
+        let (head, tail) = (&counted[..first], &counted[counted.len() - last..]);
+        let words = |own: &[u64]| own.iter().map(|part| grouped(*part)).collect::<Vec<_>>();
+        let middle = if first + last < counted.len() { vec!["…".to_string()] } else { Vec::new() };
+        format!("{} = {total}", [words(head), middle, words(tail)].concat().join(" + "))
     };
     let fits = |text: &String| text.chars().count() <= room;
     // The first ones and the last one say most; what lies between goes first.
-    let forms = (0..shown.len()).rev().map(|first| of(first, 1));
-    forms.into_iter().find(fits).unwrap_or(total)
+    // A part takes four columns with its sign, at least: more of them need not be tried.
+    let most = (room / 4).min(counted.len() - 1);
+    (0..=most).rev().map(|first| of(first, 1)).find(fits).unwrap_or(total)
 }
 
 /// Rows and columns in one formula where they are alike, else one after the other.
