@@ -258,5 +258,5 @@ fn the_explorer_asks_for_a_path_whose_ending_says_as_what() {
     run(&mut state, spawn);
     let page = std::fs::read_to_string(&path).expect("written");
     assert!(page.contains("<html") && page.contains("VGG-16"), "{page}");
-    assert!(state.toasts.iter().any(|toast| toast.text.starts_with("written: ")));
+    assert!(state.toasts.iter().any(|toast| toast.text.starts_with("Wrote ")));
 }

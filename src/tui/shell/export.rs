@@ -46,5 +46,5 @@ fn write(network: &Graph, origin: &Origin, format: Format, path: &Path) -> Resul
     }
     inputs.check(path, format.kind(), false).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
     drawing::write(network, format, &Shade::Kind, path).map_err(|reason| reason.to_string())?;
-    Ok(format!("written: {}", path.display()))
+    Ok(format!("Wrote {}", path.display()))
 }

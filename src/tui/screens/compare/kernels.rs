@@ -13,7 +13,7 @@ use crate::graph::kernel_study::{Candidate, Study};
 use crate::run::measure::Timing;
 use crate::tui::screen::{Canvas, View};
 use crate::tui::widgets::panes::{Panes, SizeClass};
-use crate::tui::widgets::text::{bar, frame, left, plain_span, right, styled_line, styled_span};
+use crate::tui::widgets::text::{bar, frame, gradient, left, plain_span, right, styled_line, styled_span};
 
 /// The numbers that can be changed.
 pub const SLIDERS: usize = 4;
@@ -163,10 +163,8 @@ fn draw_table(own: &Compare, view: &View, candidates: &[Candidate], frame_: &mut
             _ => 0,
         };
         let share = candidate.macs as f64 / largest as f64;
-        lines.push(Line::from(vec![
-            styled_span(text, theme.text),
-            styled_span(format!("  {}", bar(share, room)), theme.bar),
-        ]));
+        let words = [styled_span(text, theme.text), plain_span("  ")];
+        lines.push(Line::from(words.into_iter().chain(gradient(share, room, theme)).collect::<Vec<_>>()));
     }
     frame_.render_widget(Paragraph::new(lines), area);
 }

@@ -14,7 +14,9 @@ use crate::run::runs::history::Curve;
 use crate::run::runs::{self, History};
 use crate::tui::screen::{Canvas, View};
 use crate::tui::widgets::panes::{Panes, SizeClass};
-use crate::tui::widgets::text::{bar, fitting_title, frame, left, plain_line, styled_line, styled_span, tail, wrapped};
+use crate::tui::widgets::text::{
+    fitting_title, frame, gradient, left, plain_line, plain_span, styled_line, styled_span, tail, wrapped,
+};
 use crate::tui::widgets::theme::Theme;
 use unicode_width::UnicodeWidthStr;
 
@@ -277,7 +279,8 @@ fn draw_words(view: &Train, theme: &Theme, frame_: &mut Frame, area: Rect) {
                 .into_iter()
                 .map(|(name, words)| Line::from(vec![label(name), styled_span(words, theme.text)]))
                 .collect();
-            lines.push(styled_line(format!(" {}", bar(share, width)), theme.bar));
+            let spans = [plain_span(" ")].into_iter().chain(gradient(share, width, theme));
+            lines.push(Line::from(spans.collect::<Vec<_>>()));
             lines
         }
         None => vec![styled_line(" No run on the charts.", theme.dim)],
