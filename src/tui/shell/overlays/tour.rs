@@ -71,8 +71,8 @@ pub fn draw(state: &State, stop: usize, frame_: &mut Frame, area: Rect) -> Vec<(
     lines.push(Line::default());
     lines.push(styled_line(more, theme.key));
     let height = (lines.len() as u16 + 2).min(area.height);
-    // Above the footer, where it covers the working and not what is spoken of.
-    let y = area.height.saturating_sub(height + 1);
+    // Above the footer; the first stop speaks of the working and the total, which lie there, and stands over the table's first rows.
+    let y = if stop == 0 { 3.min(area.height.saturating_sub(height)) } else { area.height.saturating_sub(height + 1) };
     let place = Rect { x: area.width.saturating_sub(width + 1), y, width, height };
     let title = format!(" {}/{} {heading} ", stop + 1, STOPS.len());
     let block = frame(title, theme, true).padding(ratatui::widgets::Padding::horizontal(1));
