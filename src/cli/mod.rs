@@ -195,6 +195,13 @@ impl Failure {
     }
 }
 
+/// The folder that `--dir` names, before the arguments are parsed.
+fn folder_in(arguments: &[OsString]) -> Option<PathBuf> {
+    let behind = arguments.windows(2).find(|two| two[0] == "--dir").map(|two| PathBuf::from(&two[1]));
+    let within = || arguments.iter().filter_map(|own| own.to_str()).find_map(|own| own.strip_prefix("--dir="));
+    behind.or_else(|| within().map(PathBuf::from))
+}
+
 /// `convlens vgg16` and `convlens my-net.yaml` open the explorer on it: what stands where a command does and is the name of an
 /// architecture, or a file of one, gets the command before it.
 fn with_explore(mut arguments: Vec<OsString>) -> Vec<OsString> {
@@ -206,7 +213,7 @@ fn with_explore(mut arguments: Vec<OsString>) -> Vec<OsString> {
     }
     // A word that is nearly a command is one that was mistyped; one that is nearly an architecture is told which.
     let looks_like_a_file = Path::new(first).extension().is_some() || first.contains('/');
-    let library = Library::new(None);
+    let library = Library::new(folder_in(&arguments));
     let is_known = library.find(first).is_ok();
     let is_nearly = || {
         let ids: Vec<String> = library.list().iter().map(|origin| origin.id()).collect();

@@ -57,7 +57,7 @@ pub fn totals(networks: &[Graph]) -> Table {
         }
     }
     rows.push(field);
-    Table::new(columns, rows)
+    Table::new(columns, rows).alike()
 }
 
 /// `for_reading` names a block once; for a program every row does, and the totals stand in the last row.

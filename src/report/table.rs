@@ -33,6 +33,8 @@ pub struct Table {
     rows: Vec<Vec<Cell>>,
     /// Names of columns that may be left out, the first one first.
     order: Vec<String>,
+    /// Whether all its counts are of one kind, and have one format.
+    is_alike: bool,
 }
 
 /// How a table is fitted into a width.
@@ -48,7 +50,7 @@ struct Fit {
 impl Table {
     pub fn new(columns: impl IntoIterator<Item = Column>, rows: impl IntoIterator<Item = Vec<Cell>>) -> Table {
         let (columns, rows) = (columns.into_iter().collect(), rows.into_iter().collect());
-        let table = Table { columns, rows, order: Vec::new() };
+        let table = Table { columns, rows, order: Vec::new(), is_alike: false };
         debug_assert!(table.rows.iter().all(|row| row.len() == table.columns.len()), "a cell for every column");
         table
     }
@@ -56,6 +58,12 @@ impl Table {
     /// Says which columns may be left out where there is no room, the first named first.
     pub fn may_drop(mut self, order: &[&str]) -> Table {
         self.order = order.iter().map(|name| name.to_string()).collect();
+        self
+    }
+
+    /// Says that counts stand beside one another to be compared: all are brief, or none.
+    pub fn alike(mut self) -> Table {
+        self.is_alike = true;
         self
     }
 
@@ -84,13 +92,20 @@ impl Table {
     }
 
     /// The widest of a column.
-    fn widest(&self, column: usize, fit: &Fit) -> usize {
-        let cells = self.rows.iter().map(|row| self.cell(row, column, fit).width());
+    fn widest(&self, column: usize, is_brief: bool) -> usize {
+        let text = |cell: &Cell| if is_brief { cell.brief() } else { cell.shown() };
+        let cells = self.rows.iter().map(|row| visible(&text(&row[column])).width());
         cells.max().unwrap_or(0).max(visible(&self.columns[column].name).width())
     }
 
     fn taken(&self, fit: &Fit) -> usize {
-        fit.kept.iter().map(|column| self.widest(*column, fit) + fit.gap).sum()
+        fit.kept.iter().map(|column| self.widest(*column, fit.brief[*column]) + fit.gap).sum()
+    }
+
+    /// Whether a column has this name, or this one and whose it is: `params vgg11`.
+    fn is_of(&self, column: usize, name: &str) -> bool {
+        let rest = self.columns[column].name.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     }
 
     /// Counts get brief before columns move together, and these do before any is left out. No number is ever broken.
@@ -98,13 +113,12 @@ impl Table {
         let count = self.columns.len();
         let mut fit = Fit { kept: (0..count).collect(), brief: vec![false; count], gap: 2 };
         while self.taken(&fit) > width {
-            let gained = |column: &usize| {
-                let brief = Fit { brief: vec![true; count], ..Fit { kept: Vec::new(), brief: Vec::new(), gap: 0 } };
-                self.widest(*column, &fit).saturating_sub(self.widest(*column, &brief))
-            };
+            let gained = |column: &usize| self.widest(*column, false).saturating_sub(self.widest(*column, true));
             let numbers = fit.kept.iter().copied().filter(|at| self.columns[*at].is_number && !fit.brief[*at]);
             let Some(column) = numbers.max_by_key(gained).filter(|column| gained(column) > 0) else { break };
-            fit.brief[column] = true;
+            // Figures that are compared have one format.
+            let name = self.columns[column].name.split(' ').next().unwrap_or_default();
+            (0..count).filter(|at| self.is_alike || self.is_of(*at, name)).for_each(|at| fit.brief[at] = true);
         }
         if self.taken(&fit) > width {
             fit.gap = 1;
@@ -113,10 +127,7 @@ impl Table {
             if self.taken(&fit) <= width {
                 break;
             }
-            let is_of = |own: &str| {
-                own.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-            };
-            fit.kept.retain(|column| !is_of(&self.columns[*column].name));
+            fit.kept.retain(|column| !self.is_of(*column, name));
         }
         fit
     }
@@ -223,5 +234,17 @@ mod tests {
             let text = table.text(Some(width)).join(" ");
             assert!(text.contains("1,849,688,064") || text.contains("1.850G"), "{width}: {text}");
         }
+    }
+
+    #[test]
+    fn what_is_compared_gets_brief_together() {
+        let columns = |names: [&str; 2]| [Column::words("layer"), Column::number(names[0]), Column::number(names[1])];
+        let row = || vec!["linear1".into(), Cell::count(134_503_528_u64), Cell::count(9_356_017_u64)];
+        let line = |table: Table| table.text(Some(31)).last().expect("a row").clone();
+        let whole = line(Table::new(columns(["one", "other"]), [row()]));
+        assert_eq!(whole, " linear1  134.5M  9,356,017");
+        // By name, or since the table says so.
+        assert_eq!(line(Table::new(columns(["n 1", "n 2"]), [row()])), " linear1  134.5M  9.356M");
+        assert_eq!(line(Table::new(columns(["one", "other"]), [row()]).alike()), " linear1  134.5M  9.356M");
     }
 }

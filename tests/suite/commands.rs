@@ -136,6 +136,22 @@ fn what_is_not_there_is_said_with_the_nearest_name() {
 }
 
 #[test]
+fn what_stands_where_a_command_does_is_an_architecture_or_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("mine.yaml"), "input: [3, 8, 8]\nlayers: [conv3-8]\n").expect("written");
+    let dir = folder.path().display().to_string();
+    let opens = ["the explorer needs a terminal"];
+    fails(&["vgg16"], 1, &opens);
+    fails(&["mine", "--dir", &dir], 1, &opens);
+    fails(&["mine", &format!("--dir={dir}")], 1, &opens);
+    fails(&["--theme", "light", "vgg16"], 1, &opens);
+    fails(&["mine"], 2, &["unrecognized subcommand 'mine'"]);
+    fails(&["vgg61"], 1, &["did you mean `vgg16`?"]);
+    fails(&["./nosuch.yaml"], 1, &["cannot read ./nosuch.yaml"]);
+    fails(&["shwo", "vgg16"], 2, &["'show'"]);
+}
+
+#[test]
 fn weights_that_do_not_fit_are_named_tensor_by_tensor() {
     let weights = project("tests/fixtures/plain3x3.safetensors");
     let weights = weights.to_str().expect("UTF-8");
