@@ -1,5 +1,6 @@
 //! What changed from one network to another, layer by layer, in words.
 
+use crate::spec::amend::Changes;
 use std::collections::HashMap;
 
 use super::align::{Step, align};
@@ -162,12 +163,9 @@ fn in_a_file(value: String) -> String {
 
 const FIELDS: [&str; 7] = ["out", "kernel", "stride", "padding", "dilation", "groups", "bias"];
 
-/// A layer's name, and its fields with what they are in a file.
-pub type Override = (String, Vec<(String, String)>);
-
 /// What of the second network's layers differs from the first's, as fields of a file; nothing where they are not the same layers by
 /// name and kind, or something differs that is no field.
-pub fn overrides(before: &Graph, after: &Graph) -> Option<Vec<Override>> {
+pub fn overrides(before: &Graph, after: &Graph) -> Option<Changes> {
     let (one, other) = (written(before), written(after));
     let is_alike = |(one, other): (&Written, &Written)| (one.kind, &one.name) == (other.kind, &other.name);
     if one.len() != other.len() || !one.iter().zip(&other).all(is_alike) {

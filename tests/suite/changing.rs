@@ -32,6 +32,18 @@ fn a_field_that_is_changed_in_the_table_becomes_a_line_of_the_text() {
 }
 
 #[test]
+fn two_sides_are_taken_as_the_form_offers_them_and_as_yaml_has_them() {
+    for typed in ["kernel=3x5", "kernel: [3, 5]", "kernel [3,5]"] {
+        let mut state = state(120, 40, theme::dark());
+        press(&mut state, "/block3.conv2<enter>=");
+        let spawn = spawned(press(&mut state, &format!("<ctrl-u>{typed}<enter>")));
+        run(&mut state, spawn);
+        let written = state.entry().and_then(|entry| Some(entry.editor.as_ref()?.text())).expect(typed);
+        assert!(written.ends_with("  block3.conv2: {kernel: [3, 5]}\n"), "{typed}: {written}");
+    }
+}
+
+#[test]
 fn what_would_give_no_network_is_refused_and_changes_nothing() {
     let mut state = state(120, 40, theme::dark());
     press(&mut state, "/block3.conv2<enter>=");

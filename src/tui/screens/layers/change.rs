@@ -29,7 +29,21 @@ pub fn ask(cx: &mut Context<Layers>) {
 
 /// What was typed as `field=value`, whether it was written so, as in YAML (`kernel: 5, out: 64`) or with a space between.
 fn words(text: &str) -> Vec<String> {
-    let text = text.replace([',', ';'], " ").replace([':', '='], "= ");
+    // What stands in brackets is one value: `[3, 5]` is 3x5.
+    let mut plain = String::new();
+    let mut is_inside = false;
+    for letter in text.chars() {
+        match letter {
+            '[' => is_inside = true,
+            ']' => is_inside = false,
+            ' ' if is_inside => {}
+            ',' if is_inside => plain.push('x'),
+            ',' | ';' => plain.push(' '),
+            ':' | '=' => plain.push_str("= "),
+            other => plain.push(other),
+        }
+    }
+    let text = plain;
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match words.last_mut() {
@@ -57,9 +71,10 @@ pub fn take(name: &str, text: &str, cx: &mut Context<Layers>) -> Result<(), Stri
         if before.iter().any(|(own, there)| own == field && *there == value) {
             continue;
         }
-        let value = match value.split_once(['x', '×']) {
-            Some((rows, columns)) if rows.parse::<u64>().is_ok() => format!("[{rows}, {columns}]"),
-            _ => value.to_string(),
+        let sides: Vec<&str> = value.split(['x', '×']).collect();
+        let value = match sides.len() > 1 && sides.iter().all(|side| side.parse::<u64>().is_ok()) {
+            true => format!("[{}]", sides.join(", ")),
+            false => value.to_string(),
         };
         changed.push((field.to_string(), value));
     }
@@ -109,6 +124,7 @@ mod tests {
         {
             assert_eq!(words(text), ["kernel=5", "out=64"], "{text}");
         }
+        assert_eq!(words("kernel: [3, 5], padding: [1, 2, 1,2]"), ["kernel=3x5", "padding=1x2x1x2"]);
         assert_eq!(words("kernel"), ["kernel"]);
         assert_eq!(words("kernel="), ["kernel="]);
         assert!(words(" , ").is_empty());

@@ -321,20 +321,15 @@ impl Train {
             cx.tell("Nothing to train: the file has problems.");
             return;
         };
-        let params = cx.model.entry().and_then(Entry::network).map_or(0, |network| network.totals.params);
-        if params >= LARGE {
+        let network = cx.model.entry().and_then(Entry::network);
+        if let Some(network) = network.filter(|network| network.totals.params >= LARGE) {
             let batch = begin.recipe.batch.unwrap_or(DEFAULT_BATCH);
-            let memory = cx
-                .model
-                .entry()
-                .and_then(Entry::network)
-                .map_or(0, |network| memory::training(network, batch, OptimizerState::Momentum).total());
             let words = format!(
                 "Train {} with {} parameters on {}? It takes about {} of memory, and hours on a processor.",
                 begin.origin.id(),
-                grouped(params),
-                begin.data,
-                bytes(memory)
+                grouped(network.totals.params),
+                view::data_words(&begin.data),
+                bytes(memory::training(network, batch, OptimizerState::Momentum).total())
             );
             cx.question(words, vec![("Cancel".into(), None), ("Start training".into(), Some(A::BeginNow))]);
             return;
@@ -369,21 +364,12 @@ impl Train {
         cx.question(words, vec![("Change it".into(), Some(A::RateNow(turn))), ("Leave it".into(), None)]);
     }
 
-    /// The run that would be resumed.
-    fn resumable(&self) -> Option<PathBuf> {
-        match (self.below, self.runs.get(self.run_cursor), &self.shown) {
-            (Below::Runs, Some(run), _) => Some(run.folder.clone()),
-            (_, _, Some(shown)) => Some(shown.folder.clone()),
-            _ => None,
-        }
-    }
-
     fn ask_resume(&mut self, cx: &mut Context<Self>) {
         if self.live.is_some() {
             cx.tell("A run is training already. Press x to stop and save it.");
             return;
         }
-        let Some(folder) = self.resumable() else {
+        let Some(folder) = self.chosen() else {
             cx.tell("There is no run to resume. Press ⏎ to start one.");
             return;
         };
@@ -433,7 +419,7 @@ impl Train {
     }
 
     fn resume(&mut self, cx: &mut Context<Self>) {
-        let Some(folder) = self.resumable().filter(|_| self.live.is_none()) else { return };
+        let Some(folder) = self.chosen().filter(|_| self.live.is_none()) else { return };
         // A length that was typed is meant for the next run, unless this one has come to its end.
         let own = &self.recipe;
         let change = match self.is_over(&folder) {

@@ -138,6 +138,14 @@ fn title(history: &History, curve: Curve, view: &Train) -> String {
     if text.is_empty() { format!(" {name} ") } else { format!(" {name}  {text} ") }
 }
 
+/// Data as a sentence names it.
+pub fn data_words(data: &Source) -> String {
+    match data {
+        Source::Synthetic(_) => "synthetic data".to_string(),
+        other => other.to_string(),
+    }
+}
+
 fn draw_nothing_yet(train: &Train, view: &View, frame_: &mut Frame, area: Rect) {
     let theme = &view.theme;
     let block = frame(" Train ", theme, view.has_keys);
@@ -150,10 +158,7 @@ fn draw_nothing_yet(train: &Train, view: &View, frame_: &mut Frame, area: Rect) 
         None => format!(
             "Press ⏎ to train {name} on {}. i chooses other data: MNIST's family, CIFAR-10, a folder of images, a tensor file. o shows the \
              recipe, every setting with its default. v turns to past runs. Runs are saved in runs/ and can be resumed.",
-            match &train.data {
-                Source::Synthetic(_) => "synthetic data".to_string(),
-                other => other.to_string(),
-            }
+            data_words(&train.data)
         ),
     };
     let words = plain_line(words);

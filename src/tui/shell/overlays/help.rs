@@ -24,6 +24,9 @@ enum Entry {
         keys: String,
         words: &'static str,
         action: Action,
+        group: &'static str,
+        /// Whether its group has the keys just now.
+        applies: bool,
         /// Why it would do nothing here.
         impossible: Option<String>,
     },
@@ -50,10 +53,9 @@ fn entries(state: &State, help: &Help) -> Vec<Entry> {
             keys: bound.shown(),
             words: bound.words,
             action: bound.action.clone(),
-            impossible: match applies {
-                true => state.impossible(&bound.action),
-                false => Some(format!("a key of `{group}`")),
-            },
+            group,
+            applies,
+            impossible: state.impossible(&bound.action).filter(|_| applies),
         }));
     }
     all
@@ -78,8 +80,11 @@ pub fn act(state: &mut State, mut help: Help, action: OverlayAction) -> Then {
                 _ => entries.iter().filter(|entry| is_key(entry)).nth(help.cursor),
             };
             match chosen {
-                Some(Entry::Key { action, impossible: None, .. }) => return Then::Act(action.clone()),
-                Some(Entry::Key { impossible: Some(why), .. }) => state.tell(format!("Not possible here: {why}.")),
+                Some(Entry::Key { group, applies: false, .. }) => {
+                    state.tell(format!("Not possible here: a key of `{group}`."));
+                }
+                Some(Entry::Key { impossible: Some(why), .. }) => state.tell(format!("Not possible now: {why}.")),
+                Some(Entry::Key { action, .. }) => return Then::Act(action.clone()),
                 _ => {}
             }
         }
@@ -120,10 +125,9 @@ pub fn draw(state: &State, help: &Help, frame_: &mut Frame, area: Rect) -> Vec<(
     for (at, entry) in entries.iter().enumerate().skip(offset).take(room) {
         match entry {
             Entry::Heading(name) => rows.push(styled_line(format!(" {name}"), theme.accent)),
-            Entry::Key { keys, words, impossible, .. } => {
-                let style = if impossible.is_some() { theme.dim } else { theme.text };
-                let why = impossible.as_ref().filter(|why| !why.starts_with("a key of"));
-                let words = why.map_or(words.to_string(), |why| format!("{words} ({why})"));
+            Entry::Key { keys, words, applies, impossible, .. } => {
+                let style = if *applies && impossible.is_none() { theme.text } else { theme.dim };
+                let words = impossible.as_ref().map_or(words.to_string(), |why| format!("{words} ({why})"));
                 let row = Row::from(vec![
                     styled_span(left(&format!("   {keys}"), KEYS), theme.key),
                     styled_span(left(&words, width.saturating_sub(KEYS)), style),
