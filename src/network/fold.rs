@@ -1,70 +1,39 @@
-//! A batch norm folded into the conv before it, for evaluation where nobody looks at what lies between:
-//! γ·(w∗x + b − μ)/√(σ² + ε) + β is a conv with weights w·s and biases (b − μ)·s + β, s = γ/√(σ² + ε).
+//! A batch norm in evaluation is x·s + t for each channel, s = γ/√(σ² + ε), t = β − μ·s; behind a conv it is folded into it:
+//! γ·(w∗x + b − μ)/√(σ² + ε) + β is a conv with weights w·s and biases b·s + t.
 
-use std::sync::{Arc, OnceLock};
-
-use dfdx::prelude::Cpu;
-
-use super::kernels::view;
-use super::kernels::winograd::Transformed;
-use super::ops::Row;
 use super::ops::batch_norm::Statistics;
-use super::parameters::row;
-use crate::graph::{Layer, Operation, Source};
-use crate::spec::describe::Norm;
 
-/// A conv's weights and biases with the batch norm behind it in them.
-#[derive(Clone)]
-pub struct Folded {
-    pub weight: Row,
-    pub bias: Row,
-    pub transformed: OnceLock<Arc<Transformed>>,
+/// s and t of each channel, in f64 so that folding rounds once.
+pub struct Affine {
+    pub scale: Vec<f64>,
+    pub shift: Vec<f64>,
 }
 
-/// For each conv the batch norm that alone reads it, by index.
-pub fn pairs(layers: &[Layer]) -> Vec<Option<usize>> {
-    let mut readers: Vec<(usize, usize)> = vec![(0, 0); layers.len()];
-    for layer in layers {
-        for source in &layer.inputs {
-            if let Source::Layer(from) = source {
-                readers[*from] = (readers[*from].0 + 1, layer.index);
-            }
+impl Affine {
+    /// Of a norm with running statistics; `affine` is its γ and β, where it has them.
+    pub fn of(affine: Option<(&[f32], &[f32])>, running: &Statistics, eps: f64) -> Affine {
+        let (mut scale, mut shift) = (Vec::new(), Vec::new());
+        for (channel, (mean, variance)) in running.mean.iter().zip(&running.variance).enumerate() {
+            let (gamma, beta) = affine.map_or((1.0, 0.0), |(gamma, beta)| (gamma[channel], beta[channel]));
+            let factor = f64::from(gamma) / (f64::from(*variance) + eps).sqrt();
+            scale.push(factor);
+            shift.push(f64::from(beta) - f64::from(*mean) * factor);
         }
+        Affine { scale, shift }
     }
-    let pair = |layer: &Layer| {
-        let (count, reader) = readers[layer.index];
-        let is_conv = matches!(layer.operation, Operation::Conv { .. });
-        let is_norm = |index: usize| matches!(layers[index].operation, Operation::Norm(Norm::Batch(_)));
-        (is_conv && count == 1 && is_norm(reader)).then_some(reader)
-    };
-    layers.iter().map(pair).collect()
-}
 
-/// Folds; `affine` is the norm's γ and β, where it has them.
-pub fn fold(
-    device: &Cpu,
-    weight: &Row,
-    bias: Option<&Row>,
-    affine: Option<(&Row, &Row)>,
-    running: &Statistics,
-    eps: f64,
-) -> Folded {
-    let channels = running.mean.len();
-    let own =
-        |row: Option<&Row>, without: f32| row.map_or(vec![without; channels], |row| view::values(row).into_owned());
-    let (gamma, beta) = (own(affine.map(|(gamma, _)| gamma), 1.0), own(affine.map(|(_, beta)| beta), 0.0));
-    let bias = own(bias, 0.0);
-    let scale: Vec<f64> = (0..channels)
-        .map(|channel| f64::from(gamma[channel]) / (f64::from(running.variance[channel]) + eps).sqrt())
-        .collect();
-    let mut weights = view::values(weight).into_owned();
-    let each = weights.len() / channels.max(1);
-    for (kernel, scale) in weights.chunks_exact_mut(each.max(1)).zip(&scale) {
-        kernel.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+    /// Weights, output by output, and biases of a conv with this behind it.
+    pub fn folded(&self, weight: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, Vec<f32>) {
+        let mut weights = weight.to_vec();
+        let each = weights.len() / self.scale.len().max(1);
+        for (kernel, scale) in weights.chunks_exact_mut(each.max(1)).zip(&self.scale) {
+            kernel.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+        }
+        let both = self.scale.iter().zip(&self.shift).enumerate();
+        let biases = both.map(|(channel, (scale, shift))| {
+            let bias = bias.map_or(0.0, |bias| f64::from(bias[channel]));
+            (bias * scale + shift) as f32
+        });
+        (weights, biases.collect())
     }
-    let biases = (0..channels).map(|channel| {
-        let moved = f64::from(bias[channel]) - f64::from(running.mean[channel]);
-        (moved * scale[channel] + f64::from(beta[channel])) as f32
-    });
-    Folded { bias: row(device, biases.collect()), weight: row(device, weights), transformed: OnceLock::new() }
 }

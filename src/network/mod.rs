@@ -12,7 +12,10 @@ pub mod kernels;
 pub mod ops;
 pub mod optimizer;
 pub mod parameters;
+mod plan;
 pub mod random;
+mod step;
 
-pub use compiled::{Compiled, Mode};
+pub use compiled::Compiled;
 pub use ops::{Dims, Values};
+pub use step::Mode;

@@ -27,6 +27,7 @@ mod mended;
 mod numbers;
 mod onnx;
 mod onnx_read;
+mod predicting;
 mod promises;
 mod pseudo_terminal;
 mod published;

@@ -5,6 +5,7 @@
 //! saved; explicit lanes for depthwise rows, slower than what the compiler makes of a zip.
 
 pub mod block;
+pub mod blocked;
 mod columns;
 pub mod conv;
 pub mod direct;
@@ -12,9 +13,11 @@ pub mod exp;
 pub mod heap;
 pub mod im2col;
 pub mod joined;
+pub mod lanes;
 pub mod matmul;
 pub mod scratch;
 pub mod simd;
 mod start;
 pub mod view;
+pub mod windows;
 pub mod winograd;

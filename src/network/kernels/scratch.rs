@@ -3,25 +3,47 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-static KEPT: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+use super::lanes::{LANES, Lanes, flat, flat_mut};
 
-/// Most values kept while nobody uses them: 256 MiB.
-const MOST_KEPT: usize = 64 << 20;
+static KEPT: Mutex<Vec<Vec<Lanes>>> = Mutex::new(Vec::new());
+
+/// Most lanes kept while nobody uses them: 256 MiB.
+const MOST_KEPT: usize = 4 << 20;
 
 /// A buffer for the time of a call, with whatever values were left in it.
-pub struct Scratch(Vec<f32>);
+pub struct Scratch(Vec<Lanes>);
 
 impl Scratch {
-    /// `length` values, none of them meaningful.
+    /// `length` values at least, none of them meaningful.
     pub fn new(length: usize) -> Self {
+        Scratch::of_lanes(length.div_ceil(LANES))
+    }
+
+    /// `length` lanes at least, none of them meaningful.
+    pub fn of_lanes(length: usize) -> Self {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that is large enough.
         let fitting = kept.iter().enumerate().filter(|(_, buffer)| buffer.len() >= length);
         let best = fitting.min_by_key(|(_, buffer)| buffer.len()).map(|(at, _)| at);
         match best {
-            Some(at) => Scratch(kept.swap_remove(at)).cut(length),
-            None => Scratch(vec![0.0; length]),
+            Some(at) => {
+                let buffer = kept.swap_remove(at);
+                drop(kept);
+                Scratch(buffer).cut(length)
+            }
+            None => {
+                drop(kept);
+                Scratch(vec![Lanes::ZERO; length])
+            }
         }
+    }
+
+    pub fn lanes(&self) -> &[Lanes] {
+        &self.0
+    }
+
+    pub fn lanes_mut(&mut self) -> &mut [Lanes] {
+        &mut self.0
     }
 
     fn cut(mut self, length: usize) -> Self {
@@ -38,13 +60,13 @@ impl Deref for Scratch {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.0
+        flat(&self.0)
     }
 }
 
 impl DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
+        flat_mut(&mut self.0)
     }
 }
 

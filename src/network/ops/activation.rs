@@ -155,7 +155,7 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
 }
 
 /// f of each value. Those that networks have most are apart, so that many values are taken at a time.
-fn in_place(activation: Activation, values: &mut [f32]) {
+pub fn in_place(activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
         Activation::Silu => widest(

@@ -1,23 +1,18 @@
 //! Adaptive average pooling: output i averages input rows ⌊i·n/m⌋ to ⌈(i+1)·n/m⌉ − 1, as PyTorch's
 //! `AdaptiveAvgPool2d`. With a 1×1 output it is global average pooling.
 
-use std::ops::Range;
-
 use dfdx::prelude::*;
 
 use super::Values;
 use super::windows::mean_pool;
-
-fn window(index: usize, outputs: usize, inputs: usize) -> Range<usize> {
-    index * inputs / outputs..((index + 1) * inputs).div_ceil(outputs)
-}
+use crate::network::kernels::windows::share;
 
 pub fn adaptive_avgpool<T: Tape<f32, Cpu>>(input: Values<T>, (rows, columns): (usize, usize)) -> Values<T> {
     let (_, _, height, width) = *input.shape();
     mean_pool(input, (rows, columns), move |row, column| {
-        let (ys, xs) = (window(row, rows, height), window(column, columns, width));
-        let share = 1.0 / (ys.len() * xs.len()) as f32;
-        (ys, xs, share)
+        let (ys, xs) = (share(row, rows, height), share(column, columns, width));
+        let each = 1.0 / (ys.len() * xs.len()) as f32;
+        (ys, xs, each)
     })
 }
 
@@ -29,8 +24,8 @@ mod tests {
     #[test]
     fn windows_overlap_where_the_sizes_do_not_divide_and_repeat_where_the_output_is_larger() {
         // PyTorch's documented rule, worked by hand: 5 to 3 gives 0..2, 1..4, 3..5; 2 to 3 gives 0..1, 0..2, 1..2.
-        assert_eq!([0, 1, 2].map(|index| window(index, 3, 5)), [0..2, 1..4, 3..5]);
-        assert_eq!([0, 1, 2].map(|index| window(index, 3, 2)), [0..1, 0..2, 1..2]);
+        assert_eq!([0, 1, 2].map(|index| share(index, 3, 5)), [0..2, 1..4, 3..5]);
+        assert_eq!([0, 1, 2].map(|index| share(index, 3, 2)), [0..1, 0..2, 1..2]);
     }
 
     #[test]
@@ -40,7 +35,7 @@ mod tests {
                 let mut out = Vec::new();
                 for plane in input.chunks(height * width) {
                     for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
-                        let (ys, xs) = (window(row, rows, height), window(column, columns, width));
+                        let (ys, xs) = (share(row, rows, height), share(column, columns, width));
                         let area = (ys.len() * xs.len()) as f64;
                         let sum: f64 = ys.flat_map(|y| xs.clone().map(move |x| plane[y * width + x])).sum();
                         out.push(sum / area);

@@ -4,15 +4,9 @@
 use dfdx::prelude::*;
 
 use super::Values;
-use super::windows::{inside, mean_pool};
+use super::windows::mean_pool;
 use crate::graph::Window;
-
-/// How many rows (or columns) a window has for the divisor: those of the input and of the padding, but not what a
-/// last window in ceil mode reaches beyond the padding.
-fn counted(index: usize, kernel: u64, stride: u64, padding: (u64, u64), size: usize) -> u64 {
-    let start = index as u64 * stride;
-    (start + kernel).min(size as u64 + padding.0 + padding.1) - start
-}
+use crate::network::kernels::windows::{counted, inside};
 
 pub fn avgpool<T: Tape<f32, Cpu>>(
     input: Values<T>,

@@ -4,10 +4,10 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::tape::record;
-use super::windows::inside;
 use super::{Values, count};
 use crate::graph::Window;
 use crate::network::kernels::view;
+use crate::network::kernels::windows::inside;
 use crate::spec::describe::{Pair, Sides};
 
 /// For the backward pass the place of each window's largest value is kept, 4 bytes an output value. The first wins

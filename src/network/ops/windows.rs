@@ -1,4 +1,4 @@
-//! What the pools share: which input values a window covers, and means over windows.
+//! What the pools share: means over windows.
 
 use std::ops::Range;
 
@@ -8,13 +8,6 @@ use rayon::prelude::*;
 use super::tape::record;
 use super::{Values, count};
 use crate::network::kernels::view;
-
-/// The input indexes along one axis that output `index`'s window covers.
-pub fn inside(index: usize, kernel: u64, stride: u64, padding: u64, size: usize) -> Range<usize> {
-    let start = index as i64 * stride as i64 - padding as i64;
-    let end = (start + kernel as i64).clamp(0, size as i64);
-    start.max(0).min(end) as usize..end as usize
-}
 
 /// Rows and columns of the input that one output value averages, and what each value counts for.
 pub type Share = (Range<usize>, Range<usize>, f32);

@@ -11,7 +11,7 @@
 mod kernels;
 mod places;
 mod tiles;
-mod transforms;
+pub mod transforms;
 
 use rayon::prelude::*;
 
@@ -59,6 +59,13 @@ pub struct Winograd {
 /// Weights as the 36 matrices U(f), each rows × columns.
 pub struct Transformed(Vec<f32>);
 
+impl Transformed {
+    /// What an output has for each input at a place.
+    pub fn row(&self, place: usize, output: usize, sizes: Winograd) -> &[f32] {
+        &self.0[sizes.kernels().start(place, output)..][..sizes.inputs]
+    }
+}
+
 impl Winograd {
     pub fn out_height(&self) -> usize {
         self.height + 2 * self.padding.0 + 1 - self.kernel
@@ -72,6 +79,11 @@ impl Winograd {
         if self.kernel == F4X4_3X3.kernel { &F4X4_3X3 } else { &F2X2_5X5 }
     }
 
+    /// Outputs of a tile along one axis.
+    pub fn side(&self) -> usize {
+        self.filtering().out
+    }
+
     /// Taps of a kernel.
     fn taps(&self) -> usize {
         self.kernel * self.kernel
@@ -80,6 +92,11 @@ impl Winograd {
     pub fn tiles(&self) -> usize {
         let out = self.filtering().out;
         self.images * self.out_height().div_ceil(out) * self.out_width().div_ceil(out)
+    }
+
+    /// Places of a tile's transform.
+    pub fn places(&self) -> usize {
+        PLACES
     }
 
     /// Multiplications and what takes as long: the products, tiles being made sixteen at a time; the transforms of tiles

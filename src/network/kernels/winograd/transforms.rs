@@ -58,7 +58,7 @@ pub static F2X2_5X5: Filtering = Filtering {
 pub const INPUT: Transform = apply::<Input, IN, IN, PLACES, PLACES>;
 
 /// A linear map along one axis.
-trait Axis<const FROM: usize, const TO: usize> {
+pub trait Axis<const FROM: usize, const TO: usize> {
     fn apply<S: Simd>(simd: S, values: [S::f32s; FROM]) -> [S::f32s; TO];
 }
 
@@ -131,7 +131,7 @@ fn mix<S: Simd, const N: usize>(simd: S, terms: [(f32, S::f32s); N]) -> S::f32s 
 }
 
 /// Bᵀ.
-struct Input;
+pub struct Input;
 
 impl Axis<6, 6> for Input {
     #[inline(always)]
@@ -148,7 +148,7 @@ impl Axis<6, 6> for Input {
 }
 
 /// Aᵀ: the powers of the points, 0 to one less than the outputs; ∞ in the last.
-struct Output;
+pub struct Output;
 
 impl Axis<6, 4> for Output {
     #[inline(always)]
