@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::direct::Direct;
 use super::im2col::Plane;
 use super::start::Start;
+use super::sums;
 use super::winograd::{Transformed, Winograd};
 use crate::spec::describe::Pair;
 
@@ -134,7 +135,7 @@ pub fn add_channel_sums(upstream: &[f32], positions: usize, to_channels: &mut [f
     to_channels.par_iter_mut().enumerate().for_each(|(channel, sum)| {
         for image in upstream.chunks_exact((channels * positions).max(1)) {
             let values = &image[channel * positions..][..positions];
-            *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>() as f32;
+            *sum += sums::sum(values) as f32;
         }
     });
 }

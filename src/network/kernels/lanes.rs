@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(flat(&lanes)[37..], [0.0; 11]);
         flat_mut(&mut lanes)[36] = 7.0;
         assert_eq!(lanes[2].0[4], 7.0);
-        assert!(lanes.iter().all(|lanes| std::ptr::from_ref(lanes).addr() % 64 == 0));
+        assert!(lanes.iter().all(|lanes| std::ptr::from_ref(lanes).addr().is_multiple_of(64)));
         assert!(flat(&[]).is_empty());
     }
 }

@@ -18,6 +18,7 @@ pub mod matmul;
 pub mod scratch;
 pub mod simd;
 mod start;
+pub mod sums;
 pub mod view;
 pub mod windows;
 pub mod winograd;

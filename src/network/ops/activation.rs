@@ -135,8 +135,11 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
         return record(input.put_tape(tape), true, values, dims, &[], |_| ());
     }
     if let Some(below) = below {
-        let is_steep = |x: f32| x > 0.0 && (activation != Activation::Relu6 || x < 6.0);
-        let signs = bits(&x, is_steep);
+        // Apart, so that many values are compared at a time.
+        let signs = match activation {
+            Activation::Relu6 => bits(&x, |x| (x > 0.0) & (x < 6.0)),
+            _ => bits(&x, |x| x > 0.0),
+        };
         drop(x);
         return record(input.put_tape(tape), true, values, dims, &[], move |pass| {
             let tasks = pass.to_input.par_chunks_mut(TASK).zip(pass.upstream.par_chunks(TASK));

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::tape::{Backward, record};
 use super::{Row, Values};
+use crate::network::kernels::sums::{moments, products};
 use crate::network::kernels::view;
 
 /// Mean and variance of each channel.
@@ -43,9 +44,17 @@ impl Statistics {
     fn of(values: &[f32], images: usize, channels: usize, area: usize) -> Self {
         let count = (images * area) as f64;
         let per_channel = (0..channels).into_par_iter().map(|channel| {
-            let planes = || (0..images).map(|image| &values[(image * channels + channel) * area..][..area]);
-            let mean = planes().flatten().map(|&x| f64::from(x)).sum::<f64>() / count;
-            let variance = planes().flatten().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
+            // From the first value on, so that squares stay small beside what they differ by.
+            let origin = values.get(channel * area).copied().unwrap_or_default().into();
+            let mut all = [0.0; 2];
+            for image in 0..images {
+                let [sum, squares] = moments(&values[(image * channels + channel) * area..][..area], origin);
+                all = [all[0] + sum, all[1] + squares];
+            }
+            let beyond = all[0] / count;
+            // Not below zero by rounding.
+            let variance = all[1] / count - beyond * beyond;
+            let (mean, variance) = (origin + beyond, if variance < 0.0 { 0.0 } else { variance });
             (mean as f32, variance as f32)
         });
         let (mean, variance) = per_channel.unzip();
@@ -116,11 +125,9 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
                 .map(|channel| {
                     let mut sums = (0.0, 0.0);
                     for image in 0..images {
-                        let dy = &upstream[plane(image, channel)][..area];
-                        for (dy, x) in dy.iter().zip(&x[plane(image, channel)]) {
-                            sums.0 += f64::from(*dy) * f64::from((x - mean[channel]) * inverse[channel]);
-                            sums.1 += f64::from(*dy);
-                        }
+                        let (dy, x) = (&upstream[plane(image, channel)][..area], &x[plane(image, channel)][..area]);
+                        let [along, sum] = products(dy, x, mean[channel], inverse[channel]);
+                        sums = (sums.0 + along, sums.1 + sum);
                     }
                     sums
                 })

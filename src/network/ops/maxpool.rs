@@ -1,11 +1,14 @@
 //! Max pooling: the largest value of each window; padding is −∞, so it never wins. As PyTorch's `MaxPool2d`.
 
+use std::ops::Range;
+
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::tape::record;
 use super::{Values, count};
 use crate::graph::Window;
+use crate::network::kernels::simd::widest;
 use crate::network::kernels::view;
 use crate::network::kernels::windows::inside;
 use crate::spec::describe::{Pair, Sides};
@@ -39,6 +42,10 @@ pub fn maxpool<T: Tape<f32, Cpu>>(input: Values<T>, window: Window, (rows, colum
         };
         if inner_rows > 0 && inner_columns > 0 {
             two_by_two(out, places, plane, width, columns);
+        }
+        if (inner_rows, inner_columns) == (0, 0) {
+            rows_with_places(out, places, plane, (height, width), window, columns);
+            return;
         }
         for position in 0..rows * columns {
             let (row, column) = (position / columns, position % columns);
@@ -74,29 +81,96 @@ fn pair_by_pair(out: &mut [f32], plane: &[f32], width: usize, columns: usize) {
     }
 }
 
-/// The largest values alone, tap by tap over whole rows. `out` begins at −∞.
-fn row_by_row(out: &mut [f32], plane: &[f32], (height, width): (usize, usize), window: Window, columns: usize) {
+/// Every tap over the outputs of every row that find a value for it: the row, those outputs' columns, and the place of the first
+/// of the values, which are a stride apart.
+#[inline(always)]
+fn each_tap(
+    (rows, columns): (usize, usize),
+    (height, width): (usize, usize),
+    window: Window,
+    mut each: impl FnMut(usize, Range<usize>, usize),
+) {
     let [kernel, stride, padding] =
         [window.kernel, window.stride, window.padding.before()].map(|pair| pair.to_array().map(|size| size as usize));
-    for (row, out) in out.chunks_exact_mut(columns).enumerate() {
+    for row in 0..rows {
         // Only taps that can lie inside: a kernel may be far larger than the map.
         let top = row * stride[0];
         for ky in padding[0].saturating_sub(top)..kernel[0].min((height + padding[0]).saturating_sub(top)) {
-            let line = &plane[(top + ky - padding[0]) * width..][..width];
+            let start = (top + ky - padding[0]) * width;
             for kx in padding[1].saturating_sub((columns - 1) * stride[1])..kernel[1].min(width + padding[1]) {
                 // The outputs whose tap kx lies inside the row.
                 let from = padding[1].saturating_sub(kx).div_ceil(stride[1]).min(columns);
                 let to = (width + padding[1]).saturating_sub(kx).div_ceil(stride[1]).min(columns);
-                if from >= to {
-                    continue;
-                }
-                let source = line[from * stride[1] + kx - padding[1]..].iter().step_by(stride[1]);
-                for (largest, &value) in out[from..to].iter_mut().zip(source) {
-                    *largest = if value > *largest || value.is_nan() { value } else { *largest };
+                if from < to {
+                    each(row, from..to, start + from * stride[1] + kx - padding[1]);
                 }
             }
         }
     }
+}
+
+/// The largest values alone, tap by tap over whole rows. `out` begins at −∞.
+fn row_by_row(out: &mut [f32], plane: &[f32], size: (usize, usize), window: Window, columns: usize) {
+    let stride = window.stride.width as usize;
+    each_tap((out.len() / columns, columns), size, window, |row, outputs, first| {
+        let out = &mut out[row * columns..][outputs];
+        for (largest, &value) in out.iter_mut().zip(plane[first..].iter().step_by(stride)) {
+            *largest = if value > *largest || value.is_nan() { value } else { *largest };
+        }
+    });
+}
+
+/// The same with the place of each.
+fn rows_with_places(
+    out: &mut [f32],
+    places: &mut [u32],
+    plane: &[f32],
+    size: (usize, usize),
+    window: Window,
+    columns: usize,
+) {
+    let stride = window.stride.width as usize;
+    // Of a window in which nothing is larger than −∞, the first place.
+    for (at, place) in places.iter_mut().enumerate() {
+        let row = inside(at / columns, window.kernel.height, window.stride.height, window.padding.top, size.0).start;
+        let column = inside(at % columns, window.kernel.width, window.stride.width, window.padding.left, size.1).start;
+        *place = (row * size.1 + column) as u32;
+    }
+    widest(
+        #[inline(always)]
+        || {
+            each_tap(
+                (out.len() / columns, columns),
+                size,
+                window,
+                #[inline(always)]
+                |row, outputs, first| {
+                    let (out, places) =
+                        (&mut out[row * columns..][outputs.clone()], &mut places[row * columns..][outputs]);
+                    let own = out.iter_mut().zip(places);
+                    // One value further each is apart, so that many are compared at a time.
+                    match stride {
+                        1 => own
+                            .zip(&plane[first..])
+                            .enumerate()
+                            .for_each(|(at, (own, &value))| keep(own, value, first + at)),
+                        _ => {
+                            let values = plane[first..].iter().step_by(stride).enumerate();
+                            own.zip(values).for_each(|(own, (at, &value))| keep(own, value, first + at * stride));
+                        }
+                    }
+                },
+            );
+        },
+    );
+}
+
+/// Puts a value and its place where they are to be kept, if it is larger than what is there.
+#[inline(always)]
+fn keep((largest, kept): (&mut f32, &mut u32), value: f32, place: usize) {
+    let wins = (value > *largest) | value.is_nan();
+    *largest = if wins { value } else { *largest };
+    *kept = if wins { place as u32 } else { *kept };
 }
 
 /// Windows of 2×2 side by side, the usual ones: two rows at a time, without a branch. Windows that reach over the edge

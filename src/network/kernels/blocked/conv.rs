@@ -165,8 +165,8 @@ impl Conv {
         };
         let Sizes { groups, outputs, .. } = sizes;
         let (own_inputs, own_outputs) = (inputs / groups, outputs / groups);
-        let whole_blocks = groups == 1 || own_inputs % LANES == 0 && own_outputs % LANES == 0;
-        let whole_groups = own_inputs == own_outputs && LANES % own_inputs == 0;
+        let whole_blocks = groups == 1 || own_inputs.is_multiple_of(LANES) && own_outputs.is_multiple_of(LANES);
+        let whole_groups = own_inputs == own_outputs && LANES.is_multiple_of(own_inputs);
         if !whole_blocks && !whole_groups || sizes.height * sizes.width >= u32::MAX as usize {
             return None;
         }

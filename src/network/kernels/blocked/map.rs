@@ -61,7 +61,7 @@ impl Map {
     /// Maps of one size, their channels one behind the other; `None` where a block would begin inside another.
     pub fn joined(maps: &[Map]) -> Option<Map> {
         let (first, last) = (maps.first()?, maps.len() - 1);
-        if maps[..last].iter().any(|map| map.channels % LANES != 0) {
+        if maps[..last].iter().any(|map| !map.channels.is_multiple_of(LANES)) {
             return None;
         }
         let blocks = maps.iter().flat_map(|map| map.blocks.iter().cloned()).collect();
@@ -70,7 +70,7 @@ impl Map {
 
     /// `channels` channels from `first` on; `None` where they begin inside a block.
     pub fn part(&self, first: usize, channels: usize) -> Option<Map> {
-        if first % LANES != 0 {
+        if !first.is_multiple_of(LANES) {
             return None;
         }
         let blocks = self.blocks.get(first / LANES..(first + channels).div_ceil(LANES))?.to_vec();

@@ -84,9 +84,7 @@ pub fn add(inputs: &[&Map], finish: Finish) -> Map {
                 #[inline(always)]
                 || {
                     for (out, value) in out.iter_mut().zip(*input) {
-                        for lane in 0..LANES {
-                            out.0[lane] += value.0[lane];
-                        }
+                        out.0.iter_mut().zip(&value.0).for_each(|(sum, value)| *sum += value);
                     }
                 },
             );
@@ -103,9 +101,8 @@ pub fn multiply(input: &Map, gate: &Map, finish: Finish) -> Option<Map> {
     if (gate.height, gate.width) == (input.height, input.width) {
         return Some(make(&[input, gate], |_, _, inputs, out| {
             for ((out, value), gate) in out.iter_mut().zip(inputs[0]).zip(inputs[1]) {
-                for lane in 0..LANES {
-                    out.0[lane] = value.0[lane] * gate.0[lane];
-                }
+                let values = value.0.iter().zip(&gate.0);
+                out.0.iter_mut().zip(values).for_each(|(out, (value, factor))| *out = value * factor);
             }
             finish.iter().for_each(|finish| finish(flat_mut(out)));
         }));
@@ -117,9 +114,8 @@ pub fn multiply(input: &Map, gate: &Map, finish: Finish) -> Option<Map> {
                 #[inline(always)]
                 || {
                     for (out, value) in out.iter_mut().zip(inputs[0]) {
-                        for lane in 0..LANES {
-                            out.0[lane] = value.0[lane] * factors[lane];
-                        }
+                        let values = value.0.iter().zip(factors);
+                        out.0.iter_mut().zip(values).for_each(|(out, (value, factor))| *out = value * factor);
                     }
                 },
             );

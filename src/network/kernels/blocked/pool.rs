@@ -45,10 +45,9 @@ fn largest(plane: &[Lanes], width: usize, rows: &[Covered], columns: &[Covered],
             let mut most = [f32::NEG_INFINITY; LANES];
             for row in rows.clone() {
                 for value in &plane[row * width..][columns.clone()] {
-                    for lane in 0..LANES {
+                    for (most, &value) in most.iter_mut().zip(&value.0) {
                         // Not `max`, which would lose a NaN: nothing is larger than one.
-                        let value = value.0[lane];
-                        most[lane] = if value > most[lane] || value.is_nan() { value } else { most[lane] };
+                        *most = if value > *most || value.is_nan() { value } else { *most };
                     }
                 }
             }
@@ -64,9 +63,7 @@ fn means(plane: &[Lanes], width: usize, rows: &[Covered], columns: &[Covered], o
             let mut sums = [0.0; LANES];
             for row in rows.clone() {
                 for value in &plane[row * width..][columns.clone()] {
-                    for lane in 0..LANES {
-                        sums[lane] += value.0[lane];
-                    }
+                    sums.iter_mut().zip(&value.0).for_each(|(sum, value)| *sum += value);
                 }
             }
             let share = 1.0 / (tall * wide) as f32;
