@@ -114,6 +114,31 @@ impl Forward {
     }
 }
 
+/// The median time of `runs` evaluations of a mini-batch at once, by [`Compiled::predict`], after one that does not count; `None`
+/// where `goes_on` says no between them.
+pub fn at_once(
+    network: &mut Compiled,
+    batch: &Values,
+    runs: usize,
+    mut goes_on: impl FnMut() -> bool,
+) -> Option<Duration> {
+    // What walking kept of its weights would be held beside what this keeps.
+    network.parameters_changed();
+    let mut times = Vec::with_capacity(runs);
+    for run in 0..=runs {
+        if !goes_on() {
+            return None;
+        }
+        let started = Instant::now();
+        network.predict(batch.clone())?;
+        if run > 0 {
+            times.push(started.elapsed());
+        }
+    }
+    times.sort();
+    times.get(times.len().saturating_sub(1) / 2).copied()
+}
+
 /// Runs a mini-batch `runs` times. `after` sees each layer as it ends and may stop the work, which then gives what the runs
 /// came to that are whole, or `None`.
 pub fn forward(

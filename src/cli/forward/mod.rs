@@ -6,6 +6,7 @@ mod report;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 
@@ -80,6 +81,8 @@ struct Work<'a> {
     inputs: files::Inputs,
     /// What all inputs together are like, where `--trace` asks.
     read: Option<Statistics>,
+    /// How long the first mini-batch took where nobody looked between the layers, if several runs are asked for.
+    at_once: Option<Duration>,
 }
 
 /// Where inputs come from.
@@ -153,7 +156,21 @@ impl<'a> Work<'a> {
         };
         let labels = labels::names(&label_files, of_weights.as_deref(), classes).map_err(Failure::because)?;
         compiled.conv_algorithm = args.conv_algorithm.wanted();
-        Ok(Work { context, args, network, compiled, matched, weights, labels, source, batch, inputs, read: None })
+        let at_once = None;
+        Ok(Work {
+            context,
+            args,
+            network,
+            compiled,
+            matched,
+            weights,
+            labels,
+            source,
+            batch,
+            inputs,
+            read: None,
+            at_once,
+        })
     }
 
     fn run(mut self) -> Result<(), Failure> {
@@ -200,6 +217,10 @@ impl<'a> Work<'a> {
                 forward::forward(&mut self.compiled, &batch, warmup, go_on);
             }
             let Some(mut done) = forward::forward(&mut self.compiled, &batch, runs, go_on) else { continue };
+            // Who asks for several runs wants to know how fast it is: where nobody looks between the layers, too.
+            if self.at_once.is_none() && runs > 1 && self.args.conv_algorithm.wanted().is_none() {
+                self.at_once = forward::at_once(&mut self.compiled, &batch, runs, || true);
+            }
             drop(batch);
             let logits = std::mem::take(&mut done.logits);
             let from = answers.len();

@@ -65,6 +65,12 @@ impl Work<'_> {
             format!("{}, weights {}", self.network.architecture.name, self.weights_in_words()),
             self.took(first, timed),
         ];
+        if let Some(time) = self.at_once {
+            let ms = time.as_secs_f64() * 1e3;
+            lines.push(format!(
+                "{ms:.1} ms at once, as `evaluate` runs it: norms, activations and sums within their convs"
+            ));
+        }
         for answer in answers {
             lines.push(String::new());
             lines.push(answer.name.clone());
@@ -166,7 +172,7 @@ impl Work<'_> {
             "weights": weights, "matched": self.matched, "batch": first.images,
             "threads": rayon::current_num_threads(), "runs": self.args.runs.unwrap_or(1), "median_ms": median,
             "min_ms": milliseconds(first.fastest()), "images_per_second": first.images as f64 * 1e3 / median.max(1e-9),
-            "peak_rss_bytes": machine::peak_bytes(), "layers": layers.collect::<Vec<_>>(),
+            "at_once_ms": self.at_once.map(milliseconds), "peak_rss_bytes": machine::peak_bytes(), "layers": layers.collect::<Vec<_>>(),
         });
         if self.has_classes() {
             let top = answers.iter().map(|answer| {

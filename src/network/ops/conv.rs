@@ -52,7 +52,7 @@ pub fn conv<T: Tape<f32, Cpu>>(
     let algorithm = sizes.algorithm(shape.algorithm);
     let weights = view::values(weight);
     let transformed = match (algorithm, sizes.winograd(), transformed) {
-        (Algorithm::Winograd, Some(winograd), Some(place)) => {
+        (Algorithm::Winograd, Some(winograd), Some(place)) if winograd.keeps_transformed() => {
             Some(place.get_or_init(|| Arc::new(winograd.transform(&weights))).as_ref())
         }
         _ => None,

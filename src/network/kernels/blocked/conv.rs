@@ -175,8 +175,7 @@ impl Conv {
             true => (groups, own_outputs.div_ceil(LANES), group()),
             false => (1, outputs.div_ceil(LANES), 1),
         };
-        let mut conv =
-            Conv { sizes, in_columns, units: Vec::new(), weights: Vec::new(), bias: bias.map(Lanes::of), before: None };
+        let (mut units, mut total) = (Vec::new(), 0);
         for part in 0..parts {
             for first in (0..blocks).step_by(step) {
                 let outputs = part * blocks + first..part * blocks + (first + step).min(blocks);
@@ -187,32 +186,37 @@ impl Conv {
                     }
                     false => (first..first + 1, (inputs - first * LANES).min(LANES)),
                 };
-                let start = conv.weights.len();
-                let value = |output: usize, input: usize, tap: usize| {
-                    // As the layer counts them.
-                    let (output, input) = (output, inputs.start * LANES + input);
-                    let inside = output < sizes.outputs && output / own_outputs == input / own_inputs;
-                    let at = (output * own_inputs + input % own_inputs) * taps + tap;
-                    if inside { weight[at] } else { 0.0 }
-                };
-                for block in 0..inputs.len() {
-                    for tap in 0..taps {
-                        for input in block * LANES..depth.min((block + 1) * LANES) {
-                            for output in outputs.clone() {
-                                let mut lanes = Lanes::ZERO;
-                                for (lane, slot) in lanes.0.iter_mut().enumerate() {
-                                    *slot = value(output * LANES + lane, input, tap);
-                                }
-                                conv.weights.push(lanes);
-                            }
-                        }
-                    }
-                }
                 let last = depth - (inputs.len() - 1) * LANES;
-                conv.units.push(Unit { inputs, last, outputs, weights: start..conv.weights.len() });
+                let length = depth * taps * outputs.len();
+                units.push(Unit { inputs, last, outputs, weights: total..total + length });
+                total += length;
             }
         }
-        Some(conv)
+        let mut weights = vec![Lanes::ZERO; total];
+        let mut rest = &mut weights[..];
+        let mut tasks = Vec::new();
+        for unit in &units {
+            let (own, others) = std::mem::take(&mut rest).split_at_mut(unit.weights.len());
+            rest = others;
+            tasks.push((unit, own));
+        }
+        tasks.into_par_iter().for_each(|(unit, packed)| {
+            let (wide, depth) = (unit.outputs.len(), packed.len() / (taps * unit.outputs.len()));
+            for (block, lane) in (0..wide).flat_map(|block| (0..LANES).map(move |lane| (block, lane))) {
+                let output = (unit.outputs.start + block) * LANES + lane;
+                let Some(row) = weight.get(output * own_inputs * taps..).filter(|_| output < outputs) else { continue };
+                // Of blocks of whole groups only the inputs of the output's own group count.
+                let first =
+                    if whole_blocks { 0 } else { output / own_outputs * own_inputs - unit.inputs.start * LANES };
+                for (at, value) in row[..own_inputs.min(depth) * taps].iter().enumerate() {
+                    let (input, tap) = (first + at / taps, at % taps);
+                    let in_block = (depth - input / LANES * LANES).min(LANES);
+                    let line = input / LANES * LANES * taps + tap * in_block + input % LANES;
+                    packed[line * wide + block].0[lane] = *value;
+                }
+            }
+        });
+        Some(Conv { sizes, in_columns, units, weights, bias: bias.map(Lanes::of), before: None })
     }
 
     /// Whether it reads plain values.

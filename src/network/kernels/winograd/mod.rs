@@ -36,7 +36,7 @@ const U_BYTES: usize = 900 << 10;
 /// As [`U_BYTES`], of sums for the kernels' gradient; more, as each task brings all inputs into gemm's order.
 const SUM_BYTES: usize = 4 << 20;
 
-/// Tiles up to which it is quicker to sum the weights' gradient for a few outputs at a time.
+/// Tiles up to which it is quicker to sum the weights' gradient for a few outputs at a time, and to transform weights likewise.
 const FEW_TILES: usize = 64;
 
 /// Bytes of transformed inputs and products to hold at once, well within a third-level cache.
@@ -92,6 +92,12 @@ impl Winograd {
     pub fn tiles(&self) -> usize {
         let out = self.filtering().out;
         self.images * self.out_height().div_ceil(out) * self.out_width().div_ceil(out)
+    }
+
+    /// Whether weights that do not change are better kept transformed. With few tiles reading four times as many weights from
+    /// memory takes as long as transforming them on the way.
+    pub fn keeps_transformed(&self) -> bool {
+        self.tiles() > FEW_TILES
     }
 
     /// Places of a tile's transform.
