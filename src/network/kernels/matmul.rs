@@ -1,6 +1,7 @@
 //! Matrix products through the gemm crate, with slices checked against their strides.
 
-use gemm::Parallelism;
+use gemm_common::Parallelism;
+use gemm_f32::gemm::f32::get_gemm_fn;
 use rayon::prelude::*;
 
 use super::block::Block;
@@ -42,15 +43,20 @@ pub fn matmul(out: &mut Block, depth: usize, left: Matrix, right: Matrix, add: b
     let (m, n) = (out.rows(), out.columns());
     assert!(left.holds(m, depth) && right.holds(depth, n), "a matrix is smaller than its size says");
     let (first, row_stride) = out.raw();
+    // gemm's blocks are columns; rows next to each other are those of the transposed product: outᵀ = rightᵀ · leftᵀ.
+    let (m, n, column_stride, row_stride, left, right) = match row_stride > 1 {
+        true => (n, m, row_stride, 1, right.transposed(), left.transposed()),
+        false => (m, n, 1, row_stride, left, right),
+    };
     // SAFETY: the assertion holds every index that gemm reads (i < m, j < n, l < depth, with these strides) inside the
     // slices; the block owns the m×n elements that gemm writes, and being borrowed mutably overlaps neither.
     unsafe {
-        gemm::gemm(
+        get_gemm_fn()(
             m,
             n,
             depth,
             first,
-            1,
+            column_stride as isize,
             row_stride as isize,
             add,
             left.values.as_ptr(),
