@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::F32x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::picture::Picture;
 use crate::spec::describe::{ChannelOrder, Input, Preprocess};
@@ -152,19 +153,19 @@ fn scale(picture: &Picture, part: Part, width: usize, height: usize) -> Result<P
         return Ok(picture.clone());
     }
     let failed = |reason: String| PreprocessError::Scale { width: picture.width, height: picture.height, reason };
-    let bytes: Vec<u8> = picture.values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-    let source = ImageRef::new(picture.width as u32, picture.height as u32, &bytes, PixelType::F32x3)
+    let pixels: Vec<F32x3> = picture.values.as_chunks::<3>().0.iter().map(|&pixel| F32x3::new(pixel)).collect();
+    let source = TypedImageRef::new(picture.width as u32, picture.height as u32, &pixels)
         .map_err(|error| failed(error.to_string()))?;
-    let mut target = Image::new(width as u32, height as u32, PixelType::F32x3);
+    let mut target = TypedImage::<F32x3>::new(width as u32, height as u32);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
         part.left,
         part.top,
         part.width,
         part.height,
     );
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(error.to_string()))?;
-    let (chunks, _) = target.buffer().as_chunks::<4>();
-    let values = chunks.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect();
+    // Said with its type: `resize` would build the filters of twelve others, a fifth of all that is compiled here.
+    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|error| failed(error.to_string()))?;
+    let values = target.pixels().iter().flat_map(|pixel| pixel.0).collect();
     Ok(Picture { width, height, values })
 }
 
