@@ -11,6 +11,7 @@ pub mod labels;
 pub mod live;
 pub mod machine;
 pub mod measure;
+pub mod npy;
 pub mod paint;
 pub mod peak;
 pub mod picture;

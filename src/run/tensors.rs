@@ -4,7 +4,9 @@ use std::io::BufReader;
 use std::path::Path;
 
 use super::machine;
+use super::npy::Header;
 use crate::exchange::weights::{TensorFile, WeightsError, dims};
+use crate::reason::Reason;
 use crate::spec::describe::Input;
 
 /// Why a tensor file cannot be used.
@@ -66,29 +68,19 @@ fn read_numpy(path: &Path) -> Result<(Vec<f32>, Vec<usize>), TensorError> {
     let unreadable = |reason: String| TensorError::Unreadable { path: path.display().to_string(), reason };
     let file = crate::files::read::open(path).map_err(|error| unreadable(error.to_string()))?;
     let length = file.metadata().map_err(|error| unreadable(error.to_string()))?.len();
-    let numpy = npyz::NpyFile::new(BufReader::new(file)).map_err(|error| unreadable(error.to_string()))?;
-    if numpy.order() != npyz::Order::C {
+    let mut file = BufReader::new(file);
+    let header = Header::read(&mut file).map_err(|Reason(reason)| unreadable(reason))?;
+    if header.is_fortran {
         return Err(unreadable("its values are in Fortran order; save it with `np.ascontiguousarray`".into()));
     }
-    let shape: Vec<usize> = numpy.shape().iter().map(|&size| size as usize).collect();
-    let npyz::DType::Plain(dtype) = numpy.dtype() else {
-        return Err(unreadable("it holds records, not numbers".into()));
-    };
     // A header may promise more than the file holds: nothing is allocated for that.
-    let count = numpy.shape().iter().try_fold(1u64, |product, &size| product.checked_mul(size));
-    let bytes = count.and_then(|count| count.checked_mul(dtype.num_bytes().unwrap_or(1) as u64));
-    if bytes.is_none_or(|bytes| bytes > length) {
-        return Err(unreadable(format!("its header promises {} values, more than its {length} bytes", dims(&shape))));
-    }
-    machine::check(count.unwrap_or(u64::MAX).saturating_mul(8)).map_err(|error| unreadable(error.to_string()))?;
-    let failed = |error: std::io::Error| unreadable(error.to_string());
-    let values = match (dtype.type_char(), dtype.num_bytes()) {
-        (npyz::TypeChar::Float, Some(4)) => numpy.into_vec::<f32>().map_err(failed)?,
-        (npyz::TypeChar::Float, Some(8)) => {
-            numpy.into_vec::<f64>().map_err(failed)?.into_iter().map(|value| value as f32).collect()
-        }
-        (npyz::TypeChar::Uint, Some(1)) => numpy.into_vec::<u8>().map_err(failed)?.into_iter().map(f32::from).collect(),
-        _ => return Err(unreadable(format!("it holds {} values; float32, float64 and uint8 can be read", dtype))),
+    let width = header.width().map_err(|Reason(reason)| unreadable(reason))?;
+    let count = header.count().filter(|count| count.checked_mul(width).is_some_and(|bytes| bytes <= length));
+    let Some(count) = count else {
+        let promised = dims(&header.shape);
+        return Err(unreadable(format!("its header promises {promised} values, more than its {length} bytes")));
     };
-    Ok((values, shape))
+    machine::check(count.saturating_mul(8)).map_err(|error| unreadable(error.to_string()))?;
+    let values = header.values(&mut file).map_err(|Reason(reason)| unreadable(reason))?;
+    Ok((values, header.shape))
 }
