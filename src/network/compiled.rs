@@ -162,12 +162,12 @@ impl Compiled {
     }
 
     /// What the network gives in evaluation, faster than by [`Compiled::forward`]: by a [`Plan`], so what lies between is not there
-    /// to be seen, and values differ by rounding. With a [`Compiled::conv_algorithm`], that is used, layer by layer.
+    /// to be seen, and values differ by rounding. With a [`Compiled::conv_algorithm`], and where blocks would take far more memory, layer by layer.
     pub fn predict(&mut self, input: Values) -> Option<Values> {
-        if self.conv_algorithm.is_some() || self.layers.is_empty() {
+        let images = input.shape().0;
+        if self.conv_algorithm.is_some() || self.layers.is_empty() || !Plan::is_thrifty(&self.layers, images) {
             return self.forward(input, Mode::Evaluate, false, |_, _| ControlFlow::Continue(()));
         }
-        let images = input.shape().0;
         if self.plan.get().is_some_and(|plan| !plan.suits(images)) {
             self.plan.take();
         }

@@ -138,6 +138,23 @@ impl Plan {
         Plan { nodes, last_use, images }
     }
 
+    /// Whether maps in blocks take about as much memory as they are: those of few channels take up to sixteen times of it, which
+    /// may be more than there is.
+    pub fn is_thrifty(layers: &[Layer], images: usize) -> bool {
+        let most = |of: &dyn Fn(u64) -> u64| {
+            let bytes = layers.iter().map(|layer| {
+                let [height, width] = layer.output.sides();
+                of(layer.output.channels())
+                    .saturating_mul(height)
+                    .saturating_mul(width)
+                    .saturating_mul(4 * images as u64)
+            });
+            bytes.max().unwrap_or(0)
+        };
+        let blocked = most(&|channels| channels.next_multiple_of(LANES as u64));
+        blocked <= SMALL_BYTES || blocked <= 2 * most(&|channels| channels)
+    }
+
     /// Whether it is made for mini-batches of about this size.
     pub fn suits(&self, images: usize) -> bool {
         images < 4 * self.images
@@ -400,6 +417,9 @@ impl Making<'_> {
     }
 }
 
+/// Bytes of a map in blocks of which any machine has enough.
+const SMALL_BYTES: u64 = 64 << 20;
+
 /// Cycles in which a tile's inputs of a block of channels are transformed, and its products turned into outputs.
 const INPUT_CYCLES: usize = 300;
 const OUTPUT_CYCLES: usize = 220;
@@ -416,4 +436,26 @@ fn is_cheaper(winograd: &Winograd, sizes: &Sizes, images: usize) -> bool {
     let transforms = winograd.tiles() * (INPUT_CYCLES * in_blocks + OUTPUT_CYCLES * out_blocks);
     let tiled = winograd.tiles() * places * sizes.inputs * out_blocks + transforms + weights(places);
     tiled < direct
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph;
+    use crate::spec::{Library, Origin};
+
+    #[test]
+    fn maps_of_few_channels_are_not_blown_up_to_blocks() {
+        let is_thrifty = |text: &str, images: usize| {
+            let origin = Origin::File("net.yaml".into());
+            let loaded = Library::new(None).load_text(&origin, text.to_string(), &[]).expect("sound");
+            Plan::is_thrifty(&graph::analyse(&loaded).expect("fits").layers, images)
+        };
+        // A 64 MB map of one channel would be a gigabyte.
+        assert!(!is_thrifty("input: [1, 4096, 4096]\nlayers: [conv1-1]\n", 1));
+        assert!(is_thrifty("input: [1, 28, 28]\nlayers: [conv1-1]\n", 32));
+        assert!(is_thrifty("input: [3, 2048, 2048]\nlayers: [conv3-24]\n", 1));
+        let vgg16 = Library::new(None).load("vgg16", &[]).expect("bundled");
+        assert!(Plan::is_thrifty(&graph::analyse(&vgg16).expect("bundled").layers, 256));
+    }
 }

@@ -32,6 +32,16 @@ const TASKS: usize = 8;
 /// Rows of a column matrix from which on a product with it is worth its preparation.
 const DEEP_ENOUGH: usize = 64;
 
+/// The columns of some positions, put together in `columns`; of a plane that is its own columns, that plane.
+fn made<'c>(plane: &Plane, input: &'c [f32], first: usize, count: usize, columns: &'c mut Vec<f32>) -> Matrix<'c> {
+    if plane.is_straight() {
+        return Matrix::rows(input, plane.positions()).from(0, first);
+    }
+    columns.resize(plane.depth() * count, 0.0);
+    im2col(input, plane, first, count, columns);
+    Matrix::rows(columns, count)
+}
+
 impl Convolution {
     fn weights_per_group(&self) -> usize {
         self.out_channels * self.plane.depth()
@@ -79,9 +89,7 @@ impl Convolution {
                 strips.into_iter().map(move |(_, first, strip)| (unit, first, strip))
             });
             strips.collect::<Vec<_>>().into_par_iter().for_each_init(Vec::new, |columns, (unit, first, mut strip)| {
-                let count = strip.columns();
-                columns.resize(self.plane.depth() * count, 0.0);
-                im2col(self.input_of(input, unit), &self.plane, first, count, columns);
+                let columns = made(&self.plane, self.input_of(input, unit), first, strip.columns(), columns);
                 self.multiply(&mut strip, 0, unit % self.groups, weight, start, columns);
             });
             return;
@@ -93,24 +101,30 @@ impl Convolution {
             let input = self.input_of(input, unit);
             for (_, first, strip) in Block::of(matrix, positions).split(usize::MAX, self.chunk()) {
                 let count = strip.columns();
-                columns.resize(self.plane.depth() * count, 0.0);
-                let block = self.plane.channels.div_ceil(16);
-                let taps = self.plane.depth() / self.plane.channels;
-                columns.par_chunks_mut(block * taps * count).enumerate().for_each(|(at, columns)| {
-                    let channels = columns.len() / (taps * count);
-                    let input = &input[at * block * self.plane.height * self.plane.width..];
-                    im2col(input, &self.part(channels), first, count, columns);
-                });
+                let columns = match self.plane.is_straight() {
+                    true => made(&self.plane, input, first, count, &mut columns),
+                    false => {
+                        columns.resize(self.plane.depth() * count, 0.0);
+                        let block = self.plane.channels.div_ceil(16);
+                        let taps = self.plane.depth() / self.plane.channels;
+                        columns.par_chunks_mut(block * taps * count).enumerate().for_each(|(at, columns)| {
+                            let channels = columns.len() / (taps * count);
+                            let input = &input[at * block * self.plane.height * self.plane.width..];
+                            im2col(input, &self.part(channels), first, count, columns);
+                        });
+                        Matrix::rows(&columns, count)
+                    }
+                };
                 let blocks = strip.split(rows, usize::MAX);
                 blocks.into_par_iter().for_each(|(top, _, mut block)| {
-                    self.multiply(&mut block, top, unit % self.groups, weight, start, &columns);
+                    self.multiply(&mut block, top, unit % self.groups, weight, start, columns);
                 });
             }
         }
     }
 
     /// One block of Y, from output channel `top` of the group on.
-    fn multiply(&self, out: &mut Block, top: usize, group: usize, weight: &[f32], start: Start, columns: &[f32]) {
+    fn multiply(&self, out: &mut Block, top: usize, group: usize, weight: &[f32], start: Start, columns: Matrix) {
         let depth = self.plane.depth();
         if let Start::Bias(bias) = start {
             let bias = &bias[group * self.out_channels + top..];
@@ -119,8 +133,7 @@ impl Convolution {
             }
         }
         let weight = Matrix::rows(&weight[group * self.weights_per_group()..], depth).from(top, 0);
-        let count = out.columns();
-        matmul(out, depth, weight, Matrix::rows(columns, count), !matches!(start, Start::Nothing));
+        matmul(out, depth, weight, columns, !matches!(start, Start::Nothing));
     }
 
     fn input_of<'a>(&self, input: &'a [f32], unit: usize) -> &'a [f32] {
@@ -217,9 +230,7 @@ impl Convolution {
                 for &(image, first, count) in parts[part] {
                     let unit = image * self.groups + group;
                     let upstream = Matrix::rows(&upstream[unit * self.outputs_per_group()..], positions).from(0, first);
-                    columns.resize(plane.depth() * count, 0.0);
-                    im2col(&self.input_of(input, unit)[channel * area..], &plane, first, count, columns);
-                    let columns = Matrix::rows(columns, count);
+                    let columns = made(&plane, &self.input_of(input, unit)[channel * area..], first, count, columns);
                     // dY·Xᵀ or, transposed, X·dYᵀ: gemm puts the right one in its own order, so that is the smaller.
                     match self.sums_transposed(&plane) {
                         true => {

@@ -13,6 +13,13 @@ pub struct Plane {
     pub window: Window,
 }
 
+/// Whether an output reads its own place and no other.
+pub fn is_straight(window: Window) -> bool {
+    let Window { kernel, stride, padding, .. } = window;
+    let ones = [kernel.height, kernel.width, stride.height, stride.width];
+    ones == [1; 4] && [padding.top, padding.bottom, padding.left, padding.right] == [0; 4]
+}
+
 /// A run of neighbouring output positions and the input row they read, for one row of the column matrix.
 struct Run {
     /// First of the positions, counted from the first wanted.
@@ -27,6 +34,11 @@ struct Run {
 impl Plane {
     fn taps(&self) -> usize {
         (self.window.kernel.height * self.window.kernel.width) as usize
+    }
+
+    /// Whether the input is its own column matrix.
+    pub fn is_straight(&self) -> bool {
+        is_straight(self.window)
     }
 
     /// Rows of the column matrix: channels·kernel height·kernel width.

@@ -9,6 +9,7 @@ use super::pointwise::Affine;
 use super::strip::{Places, Strips, group};
 use super::{Bound, Finish};
 use crate::graph::Window;
+use crate::network::kernels::im2col::is_straight;
 use crate::network::kernels::lanes::{LANES, Lanes, flat_mut};
 use crate::network::kernels::scratch::Scratch;
 
@@ -36,9 +37,7 @@ impl Sizes {
 
     /// Whether each output reads its own place and no other.
     pub fn is_straight(&self) -> bool {
-        let Window { kernel, stride, padding, .. } = self.window;
-        [kernel, stride].iter().all(|pair| (pair.height, pair.width) == (1, 1))
-            && [padding.top, padding.bottom, padding.left, padding.right] == [0; 4]
+        is_straight(self.window)
     }
 
     /// The windows of `outputs` side by side, of an image in the order [C, H, W]: block by block of channels·taps, output by output.
