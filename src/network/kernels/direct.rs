@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::im2col::Plane;
+use super::pitched::Pitched;
 use super::simd::widest;
 
 /// The sizes of a convolution over a batch, as [`super::conv::Convolution`].
@@ -46,8 +47,24 @@ impl Direct {
         }
     }
 
+    /// A plane of a depthwise convolution as one long row, where that can be done.
+    fn pitched(&self) -> Option<Pitched> {
+        Pitched::of(&self.plane).filter(|_| self.plane.channels == 1 && self.out_channels == 1)
+    }
+
     /// Y = W∗X + b.
     pub fn forward(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+        if let Some(pitched) = self.pitched() {
+            let planes = out.par_chunks_exact_mut(self.plane.positions()).zip(input.par_chunks_exact(self.area()));
+            return planes.enumerate().for_each_init(Default::default, |buffers, (at, (out, plane))| {
+                let channel = at % self.groups;
+                let (start, taps) = (bias.map_or(0.0, |bias| bias[channel]), self.plane.depth());
+                let kernel = weight[channel * taps..][..taps].iter().copied();
+                pitched.convolve(plane, kernel, start, buffers, |first, made| {
+                    out[first..first + made.len()].copy_from_slice(made);
+                });
+            });
+        }
         let (positions, channels, depth) = (self.plane.positions(), self.plane.channels, self.plane.depth());
         let outputs = self.groups * self.out_channels;
         let stride = self.plane.window.stride.width as usize;
@@ -83,6 +100,17 @@ impl Direct {
 
     /// Adds dX to `to_input`.
     pub fn backward_input(&self, upstream: &[f32], weight: &[f32], to_input: &mut [f32]) {
+        if let Some(turned) = self.pitched().and_then(|pitched| pitched.turned()) {
+            let planes = to_input.par_chunks_exact_mut(self.area());
+            let planes = planes.zip(upstream.par_chunks_exact(self.plane.positions())).enumerate();
+            return planes.for_each_init(Default::default, |buffers, (at, (to_input, upstream))| {
+                let (channel, taps) = (at % self.groups, self.plane.depth());
+                let kernel = weight[channel * taps..][..taps].iter().rev().copied();
+                turned.convolve(upstream, kernel, 0.0, buffers, |first, made| {
+                    to_input[first..].iter_mut().zip(made).for_each(|(sum, value)| *sum += value);
+                });
+            });
+        }
         let (positions, channels, depth) = (self.plane.positions(), self.plane.channels, self.plane.depth());
         let inputs = self.groups * channels;
         let stride = self.plane.window.stride.width as usize;
@@ -117,6 +145,16 @@ impl Direct {
 
     /// Adds dW to `to_weight`.
     pub fn backward_weight(&self, upstream: &[f32], input: &[f32], to_weight: &mut [f32]) {
+        if let Some(pitched) = self.pitched() {
+            let kernels = to_weight.par_chunks_exact_mut(self.plane.depth()).enumerate();
+            return kernels.for_each_init(Default::default, |buffers, (channel, to_taps)| {
+                for image in 0..self.images {
+                    let at = image * self.groups + channel;
+                    let upstream = &upstream[at * self.plane.positions()..][..self.plane.positions()];
+                    pitched.weight_gradient(&input[at * self.area()..][..self.area()], upstream, buffers, to_taps);
+                }
+            });
+        }
         let (positions, channels, depth) = (self.plane.positions(), self.plane.channels, self.plane.depth());
         let taps = depth / channels;
         let stride = self.plane.window.stride.width as usize;

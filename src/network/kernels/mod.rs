@@ -15,6 +15,7 @@ pub mod im2col;
 pub mod joined;
 pub mod lanes;
 pub mod matmul;
+mod pitched;
 pub mod scratch;
 pub mod simd;
 mod start;

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::tape::{Backward, record};
 use super::{Row, Values};
+use crate::network::kernels::simd::widest;
 use crate::network::kernels::sums::{moments, products};
 use crate::network::kernels::view;
 
@@ -91,7 +92,10 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
         values.par_chunks_exact_mut(area).enumerate().for_each(|(plane, values)| {
             let channel = plane % channels;
             let (scale, mean, shift) = (gamma[channel] * inverse[channel], mean[channel], beta[channel]);
-            values.iter_mut().for_each(|x| *x = (*x - mean) * scale + shift);
+            widest(
+                #[inline(always)]
+                || values.iter_mut().for_each(|x| *x = (*x - mean) * scale + shift),
+            );
         });
     };
     if !T::OWNS_TAPE {
@@ -146,11 +150,17 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
                     true => ((sums[channel].0 / count) as f32, (sums[channel].1 / count) as f32),
                     false => (0.0, 0.0),
                 };
-                let values = upstream[at * area..].iter().zip(&x[at * area..]);
-                for (sum, (dy, x)) in to_input.iter_mut().zip(values) {
-                    let normed = (x - mean[channel]) * inverse[channel];
-                    *sum += scale * (dy - mean_dy - normed * along);
-                }
+                let (upstream, x) = (&upstream[at * area..][..area], &x[at * area..][..area]);
+                let (mean, inverse) = (mean[channel], inverse[channel]);
+                widest(
+                    #[inline(always)]
+                    || {
+                        for (sum, (dy, x)) in to_input.iter_mut().zip(upstream.iter().zip(x)) {
+                            let normed = (x - mean) * inverse;
+                            *sum += scale * (dy - mean_dy - normed * along);
+                        }
+                    },
+                );
             });
         },
     )

@@ -174,6 +174,32 @@ mod tests {
         }
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn a_depthwise_convolution_as_one_long_row_gives_the_definition_and_its_gradients(
+            images in 1usize..3, groups in 1usize..4, (height, width) in (1usize..12, 1usize..40), kernel in (1u64..6, 1u64..6),
+            padding in (0u64..4, 0u64..4), after in (0u64..4, 0u64..4),
+        ) {
+            let pair = |(height, width)| Pair { height, width };
+            let sides = Sides { top: padding.0, bottom: after.0, left: padding.1, right: after.1 };
+            let one = Pair::square(1);
+            let window = Window { kernel: pair(kernel), stride: one, padding: sides, dilation: one };
+            let rows = output_size(height as u64, kernel.0, 1, (padding.0, after.0), 1, false);
+            let columns = output_size(width as u64, kernel.1, 1, (padding.1, after.1), 1, false);
+            let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(()) };
+            let shape = ConvShape { window, groups, out_channels: groups, out_height: rows as usize, out_width: columns as usize,
+                algorithm: Some(Algorithm::Direct) };
+            let dims = (images, groups, height, width);
+            check::against(
+                dims,
+                &[groups * (kernel.0 * kernel.1) as usize, groups],
+                |input, parameters| conv(input, &parameters[0], Some(&parameters[1]), &shape, Wants::ALL, None),
+                |input, parameters| by_definition(input, &parameters[0], &parameters[1], dims, &shape),
+            );
+        }
+    }
+
     #[test]
     fn over_many_channels_and_tiles_the_algorithms_agree_to_the_error_that_is_stated() {
         for kernel in [3, 5] {

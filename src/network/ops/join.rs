@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::tape::record_joined;
 use super::{Dims, Values, count};
+use crate::network::kernels::simd::widest;
 use crate::network::kernels::view;
 
 /// Values that one task works on.
@@ -28,7 +29,12 @@ pub fn add<T: Tape<f32, Cpu>>(mut inputs: Vec<Values>, tape: T) -> Values<T> {
 
 fn add_to(sums: &mut [f32], values: &[f32]) {
     let tasks = sums.par_chunks_mut(TASK).zip(values.par_chunks(TASK));
-    tasks.for_each(|(sums, values)| sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value));
+    tasks.for_each(|(sums, values)| {
+        widest(
+            #[inline(always)]
+            || sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+        );
+    });
 }
 
 /// The inputs' channels one after the other.
