@@ -165,7 +165,11 @@ impl Compiled {
     /// to be seen, and values differ by rounding. With a [`Compiled::conv_algorithm`], and where blocks would take far more memory, layer by layer.
     pub fn predict(&mut self, input: Values) -> Option<Values> {
         let images = input.shape().0;
-        if self.conv_algorithm.is_some() || self.layers.is_empty() || !Plan::is_thrifty(&self.layers, images) {
+        if self.conv_algorithm.is_some()
+            || self.layers.is_empty()
+            || images == 0
+            || !Plan::is_thrifty(&self.layers, images)
+        {
             return self.forward(input, Mode::Evaluate, false, |_, _| ControlFlow::Continue(()));
         }
         if self.plan.get().is_some_and(|plan| !plan.suits(images)) {
@@ -223,6 +227,10 @@ impl Compiled {
         mode: Mode,
         mut after: impl FnMut(usize, &Values) -> ControlFlow<()>,
     ) -> Option<T> {
+        if mode != Mode::Evaluate {
+            // Its running statistics will be others.
+            self.plan.take();
+        }
         let (last_use, _) = liveness::last_uses(&self.layers);
         let mut running = std::mem::take(&mut self.running);
         for index in range.clone() {

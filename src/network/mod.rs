@@ -1,7 +1,7 @@
 //! Layers compiled into a dfdx network: parameters, initialisation, weight files, forward, backward.
 //!
-//! [`Compiled`] holds the parameters and walks the layers; [`ops`] are the operations on dfdx's tape, [`kernels`] their
-//! arithmetic on plain slices; [`init`] draws parameters, [`optimizer`] moves them; [`crate::exchange`] reads and writes them.
+//! [`Compiled`] holds the parameters and walks the layers, or evaluates them at once by a plan; [`ops`] are the operations on dfdx's
+//! tape, [`kernels`] their arithmetic on plain slices; [`init`] draws parameters, [`optimizer`] moves them; [`crate::exchange`] reads and writes them.
 
 pub mod average;
 mod compiled;

@@ -138,21 +138,26 @@ impl Plan {
         Plan { nodes, last_use, images }
     }
 
-    /// Whether maps in blocks take about as much memory as they are: those of few channels take up to sixteen times of it, which
-    /// may be more than there is.
+    /// Whether maps and weights in blocks take about as much memory as they are: those of few channels take up to sixteen times of
+    /// it, which may be more than there is.
     pub fn is_thrifty(layers: &[Layer], images: usize) -> bool {
-        let most = |of: &dyn Fn(u64) -> u64| {
-            let bytes = layers.iter().map(|layer| {
-                let [height, width] = layer.output.sides();
-                of(layer.output.channels())
-                    .saturating_mul(height)
-                    .saturating_mul(width)
-                    .saturating_mul(4 * images as u64)
-            });
-            bytes.max().unwrap_or(0)
+        let blocked = |channels: u64| channels.next_multiple_of(LANES as u64);
+        let map = |layer: &Layer, channels: u64| {
+            let [height, width] = layer.output.sides();
+            channels.saturating_mul(height).saturating_mul(width).saturating_mul(4 * images as u64)
         };
-        let blocked = most(&|channels| channels.next_multiple_of(LANES as u64));
-        blocked <= SMALL_BYTES || blocked <= 2 * most(&|channels| channels)
+        let most = |of: &dyn Fn(u64) -> u64| {
+            layers.iter().map(|layer| map(layer, of(layer.output.channels()))).max().unwrap_or(0)
+        };
+        let weights = |of: &dyn Fn(u64) -> u64| {
+            let convs = layers.iter().filter(|layer| layer.is_conv());
+            let bytes = |layer: &Layer| {
+                (4 * layer.weights / layer.output.channels()).saturating_mul(of(layer.output.channels()))
+            };
+            convs.map(bytes).fold(0, u64::saturating_add)
+        };
+        let is_fine = |in_blocks: u64, plain: u64| in_blocks <= SMALL_BYTES || in_blocks <= 2 * plain;
+        is_fine(most(&blocked), most(&|channels| channels)) && is_fine(weights(&blocked), weights(&|channels| channels))
     }
 
     /// Whether it is made for mini-batches of about this size.
@@ -417,7 +422,7 @@ impl Making<'_> {
     }
 }
 
-/// Bytes of a map in blocks of which any machine has enough.
+/// Bytes in blocks of which any machine has enough.
 const SMALL_BYTES: u64 = 64 << 20;
 
 /// Cycles in which a tile's inputs of a block of channels are transformed, and its products turned into outputs.
@@ -453,6 +458,7 @@ mod tests {
         };
         // A 64 MB map of one channel would be a gigabyte.
         assert!(!is_thrifty("input: [1, 4096, 4096]\nlayers: [conv1-1]\n", 1));
+        assert!(!is_thrifty("input: [4096, 64, 64]\nlayers: [conv31-1]\n", 1));
         assert!(is_thrifty("input: [1, 28, 28]\nlayers: [conv1-1]\n", 32));
         assert!(is_thrifty("input: [3, 2048, 2048]\nlayers: [conv3-24]\n", 1));
         let vgg16 = Library::new(None).load("vgg16", &[]).expect("bundled");

@@ -111,6 +111,19 @@ fn activations_features_and_looks_are_written_with_every_layers_shape() {
 }
 
 #[test]
+fn who_asks_for_several_runs_hears_how_long_it_takes_where_nobody_looks_between_the_layers() {
+    let value = json(&["forward", "resnet20-cifar", "--runs", "3"]);
+    assert!(value["at_once_ms"].as_f64().is_some_and(|ms| ms > 0.0));
+    let text = stdout(&["forward", "resnet20-cifar", "--runs", "3"]);
+    assert!(text.contains(" ms at once, as `evaluate` runs it"), "{text}");
+    for other in
+        [&["forward", "resnet20-cifar"][..], &["forward", "lenet5", "--runs", "3", "--conv-algorithm", "im2col"]]
+    {
+        assert!(json(other)["at_once_ms"].is_null());
+    }
+}
+
+#[test]
 fn several_networks_are_timed_in_turn_block_by_block() {
     let value = json(&["forward", "vgg-mini", "lenet5", "--runs", "2", "--batch", "2"]);
     let all = value["architectures"].as_array().expect("two");

@@ -24,12 +24,12 @@ pub struct Pitched {
 }
 
 impl Pitched {
-    /// `None` where the stride is not 1, or taps are not next to each other.
+    /// `None` where the stride is not 1, taps are not next to each other, or there is far more padding than plane.
     pub fn of(plane: &Plane) -> Option<Pitched> {
         let window = plane.window;
         let ones = [window.stride.height, window.stride.width, window.dilation.height, window.dilation.width];
         let kernel = (window.kernel.height as usize, window.kernel.width as usize);
-        (ones == [1; 4]).then_some(Pitched {
+        let pitched = Pitched {
             height: plane.height,
             width: plane.width,
             out_height: plane.out_height,
@@ -37,14 +37,21 @@ impl Pitched {
             kernel,
             padding: (window.padding.top as usize, window.padding.left as usize),
             pitch: plane.out_width + kernel.1 - 1,
-        })
+        };
+        (ones == [1; 4]).then_some(pitched).filter(Pitched::is_thrifty)
+    }
+
+    /// Whether the padding does not make far more of the plane than it is.
+    fn is_thrifty(&self) -> bool {
+        let padded = (self.out_height + self.kernel.0).saturating_mul(self.pitch);
+        padded <= 4 * (self.height * self.width + self.out_height * self.out_width) + (1 << 16)
     }
 
     /// The sizes of the convolution that gives the input's gradient; `None` where the padding is wider than the kernel reaches.
     pub fn turned(&self) -> Option<Pitched> {
         let padding =
             ((self.kernel.0 - 1).checked_sub(self.padding.0)?, (self.kernel.1 - 1).checked_sub(self.padding.1)?);
-        Some(Pitched {
+        let turned = Pitched {
             height: self.out_height,
             width: self.out_width,
             out_height: self.height,
@@ -52,7 +59,8 @@ impl Pitched {
             padding,
             pitch: self.width + self.kernel.1 - 1,
             ..*self
-        })
+        };
+        turned.is_thrifty().then_some(turned)
     }
 
     /// From the first output to the last, those between rows with them.
@@ -136,5 +144,25 @@ impl Pitched {
             );
             *to_tap += sums.iter().sum::<f32>();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Window;
+    use crate::spec::describe::{Pair, Sides};
+
+    #[test]
+    fn a_kernel_far_larger_than_the_map_is_left_to_the_definition() {
+        let plane = |kernel: u64, size: usize| {
+            let (one, padding) = (Pair::square(1), Sides::around(Pair::square(kernel / 2)));
+            let window = Window { kernel: Pair::square(kernel), stride: one, padding, dilation: one };
+            Plane { channels: 1, height: size, width: size, out_height: size, out_width: size, window }
+        };
+        assert!(Pitched::of(&plane(5, 7)).is_some_and(|pitched| pitched.turned().is_some()));
+        assert!(Pitched::of(&plane(3, 112)).is_some());
+        // It would be a gigabyte for a single value.
+        assert!(Pitched::of(&plane(16_385, 1)).is_none());
     }
 }

@@ -129,6 +129,9 @@ struct Unit {
     weights: Range<usize>,
 }
 
+/// Taps up to which convolutions are done on blocks: where each tap reads is kept for every position of a task.
+pub const MOST_TAPS: usize = 1024;
+
 /// Channels up to which a conv's windows are put side by side, value by value: a block would be mostly empty.
 const FEW: usize = 8;
 
@@ -166,7 +169,8 @@ impl Conv {
         let (own_inputs, own_outputs) = (inputs / groups, outputs / groups);
         let whole_blocks = groups == 1 || own_inputs.is_multiple_of(LANES) && own_outputs.is_multiple_of(LANES);
         let whole_groups = own_inputs == own_outputs && LANES.is_multiple_of(own_inputs);
-        if !whole_blocks && !whole_groups || sizes.height * sizes.width >= u32::MAX as usize {
+        if sizes.taps() > MOST_TAPS || !whole_blocks && !whole_groups || sizes.height * sizes.width >= u32::MAX as usize
+        {
             return None;
         }
         // Of blocks of whole groups each output block reads the input block of its index, most of it times zero.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::conv::Sizes;
+use super::conv::{MOST_TAPS, Sizes};
 use super::map::{Map, pieces};
 use super::{Bound, Finish, bounded};
 use crate::network::kernels::lanes::{LANES, Lanes, flat_mut};
@@ -27,9 +27,9 @@ const TASK: usize = 1 << 13;
 const ABREAST: usize = 7;
 
 impl Depthwise {
-    /// Packs `[channels, 1, kernel height, kernel width]`. `None` where it is not one output for each input.
+    /// Packs `[channels, 1, kernel height, kernel width]`. `None` where it is not one output for each input, or of a kernel too large.
     pub fn new(sizes: Sizes, weight: &[f32], bias: Option<&[f32]>) -> Option<Depthwise> {
-        if sizes.groups != sizes.inputs || sizes.outputs != sizes.inputs {
+        if sizes.groups != sizes.inputs || sizes.outputs != sizes.inputs || sizes.taps() > MOST_TAPS {
             return None;
         }
         let (taps, blocks) = (sizes.taps(), sizes.inputs.div_ceil(LANES));

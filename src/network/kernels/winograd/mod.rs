@@ -36,8 +36,12 @@ const U_BYTES: usize = 900 << 10;
 /// As [`U_BYTES`], of sums for the kernels' gradient; more, as each task brings all inputs into gemm's order.
 const SUM_BYTES: usize = 4 << 20;
 
-/// Tiles up to which it is quicker to sum the weights' gradient for a few outputs at a time, and to transform weights likewise.
+/// Tiles up to which it is quicker to sum the weights' gradient for a few outputs at a time.
 const FEW_TILES: usize = 64;
+
+/// Tiles from which on weights that do not change are kept transformed: with fewer, reading four times as many from memory takes
+/// about as long as transforming them on the way, and keeping them takes four times the room.
+const KEPT_TILES: usize = 257;
 
 /// Bytes of transformed inputs and products to hold at once, well within a third-level cache.
 const HELD_BYTES: usize = 4 << 20;
@@ -94,10 +98,9 @@ impl Winograd {
         self.images * self.out_height().div_ceil(out) * self.out_width().div_ceil(out)
     }
 
-    /// Whether weights that do not change are better kept transformed. With few tiles reading four times as many weights from
-    /// memory takes as long as transforming them on the way.
+    /// Whether weights that do not change are better kept transformed.
     pub fn keeps_transformed(&self) -> bool {
-        self.tiles() > FEW_TILES
+        self.tiles() >= KEPT_TILES
     }
 
     /// Places of a tile's transform.
