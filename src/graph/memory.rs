@@ -3,11 +3,11 @@
 //! Training keeps, for the backward pass, what [`crate::network::ops`] keep: convs, linear, normalisations, learned factors and
 //! the smooth activations their input, gates both of theirs (one tensor, however many layers read it), softmax its output,
 //! max-pooling 4 bytes an output value, ReLU, ReLU6, leaky ReLU and dropout one bit a value; sums, concatenations, the average
-//! pools and whatever only moves values nothing. Not counted:
-//! the convolutions' scratch (Winograd's transformed weights, four times a layer's own, and its tiles; about 100 MB at 512
-//! channels), and what an image decoder takes.
+//! pools and whatever only moves values nothing. What the convolutions work in is apart, in [`scratch`], since it belongs to this
+//! program and not to the network; what an image decoder takes is not counted.
 
 use super::{Graph, Kept, Layer, Operation, Source, liveness};
+use crate::spec::describe::Pair;
 
 /// What an optimizer keeps beside weights and gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +129,28 @@ pub fn training_beside(network: &Graph, batch: u64, optimizer: OptimizerState, f
     }
 }
 
+/// Bytes of Winograd's tiles, transformed and multiplied, that are held at once, with what else the kernels put in order.
+const TILE_BYTES: u64 = 8 << 20;
+/// Places of a tile's transform, of 3×3 and of 5×5 kernels.
+const PLACES: u64 = 36;
+
+/// What a training step's convolutions work in beside what [`training`] counts: the transformed weights of the largest 3×3 or 5×5 conv
+/// with stride 1, or their gradients in the same form, one after the other; and tiles.
+pub fn scratch(network: &Graph) -> u64 {
+    let transformed = |layer: &Layer| match &layer.operation {
+        Operation::Conv { window, groups: 1, .. }
+            if window.stride == Pair::square(1) && window.dilation == Pair::square(1) =>
+        {
+            let Pair { height, width } = window.kernel;
+            let is_tiled = height == width && [3, 5].contains(&height);
+            if is_tiled { 4 * PLACES * (layer.weights / (height * width)) } else { 0 }
+        }
+        _ => 0,
+    };
+    let convs = network.layers.iter().filter(|layer| layer.is_conv());
+    convs.map(transformed).max().map_or(0, |largest| largest + TILE_BYTES)
+}
+
 /// The largest mini-batch whose training step stays within `bytes`; 0 if not even one image does.
 pub fn largest_batch(network: &Graph, bytes: u64, optimizer: OptimizerState) -> u64 {
     let fixed = training(network, 0, optimizer).total();
@@ -155,4 +177,24 @@ pub fn total_intensity(network: &Graph) -> f64 {
 /// FLOPs (2·MACs) per byte that a layer moves for one image: its weights, inputs and output once each.
 pub fn intensity(network: &Graph, layer: &Layer) -> f64 {
     2.0 * layer.macs as f64 / network.bytes_moved(layer, 1).max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph;
+    use crate::spec::{Library, Origin};
+
+    #[test]
+    fn scratch_is_that_of_the_largest_tiled_conv() {
+        let of = |layers: &str| {
+            let text = format!("input: [16, 32, 32]\nlayers: [{layers}]\n");
+            let loaded = Library::new(None).load_text(&Origin::File("net.yaml".into()), text, &[]).expect("sound");
+            scratch(&graph::analyse(&loaded).expect("fits"))
+        };
+        assert_eq!(of("conv3-64, conv3-128, conv5-32, conv3-512/2"), TILE_BYTES + 4 * 36 * 128 * 64);
+        assert_eq!(of("conv5-64, conv1-1024, dw3"), TILE_BYTES + 4 * 36 * 64 * 16);
+        assert_eq!(of("conv1-64, dw3"), TILE_BYTES);
+        assert_eq!(of("flatten, fc-10"), 0);
+    }
 }

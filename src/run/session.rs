@@ -479,7 +479,8 @@ fn needed(network: &Graph, sets: &Sets, recipe: &Recipe, micro: usize) -> u64 {
     let input = network.layers.first().map_or(0, |layer| layer.input.elements() as u64 * 4);
     let ahead = 4 * input.saturating_mul(recipe.batch.min(sets.train.len()) as u64);
     let frozen = frozen(network, recipe).unwrap_or_default();
-    memory::training_beside(network, micro as u64, state_of(recipe), &frozen).total().saturating_add(ahead)
+    let step = memory::training_beside(network, micro as u64, state_of(recipe), &frozen).total();
+    step.saturating_add(memory::scratch(network)).saturating_add(ahead)
 }
 
 /// Lets a mini-batch go through the network in parts where memory is short; refuses where one image does not fit.
