@@ -161,7 +161,7 @@ impl Compiled {
         self.forward_to(self.layers.len(), input, mode, wants_input_gradient, after)
     }
 
-    /// What the network gives in evaluation, faster than by [`Compiled::forward`]: by a [`Plan`], so what lies between is not there
+    /// What the network gives in evaluation, faster than by [`Compiled::forward`]: by a plan, so what lies between is not there
     /// to be seen, and values differ by rounding. With a [`Compiled::conv_algorithm`], and where blocks would take far more memory, layer by layer.
     pub fn predict(&mut self, input: Values) -> Option<Values> {
         let images = input.shape().0;
