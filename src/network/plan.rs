@@ -12,6 +12,7 @@ use super::kernels::blocked::depthwise::Depthwise;
 use super::kernels::blocked::map::Map;
 use super::kernels::blocked::winograd::Tiled;
 use super::kernels::blocked::{Bound, pointwise, pool};
+use super::kernels::im2col::is_straight;
 use super::kernels::lanes::{LANES, Lanes};
 use super::kernels::view;
 use super::kernels::winograd::Winograd;
@@ -44,16 +45,22 @@ struct Node {
     then: Option<Activation>,
 }
 
+impl Node {
+    fn of(layer: usize, inputs: Vec<Source>, work: Work) -> Node {
+        Node { layer, inputs, work, bound: Bound::Open, then: None }
+    }
+}
+
 enum Work {
     Conv(Conv),
     Tiled(Tiled),
     Depthwise(Depthwise),
     Affine(pointwise::Affine),
     Add,
-    /// The first times the second; otherwise as `Other` of this layer.
-    Multiply(usize),
-    Concat(usize),
-    Slice(usize),
+    /// These three as `Other` where they do not go by whole blocks.
+    Multiply,
+    Concat,
+    Slice,
     MaxPool,
     AvgPool,
     AdaptiveAvgPool,
@@ -218,31 +225,19 @@ impl Plan {
                     let inputs: Vec<Map> = node.inputs.iter().map(|source| held[place(*source)].map()).collect();
                     pointwise::add(&inputs.iter().collect::<Vec<_>>(), finish).into()
                 }
-                Work::Multiply(index) => {
-                    let (value, gate) = (held[place(node.inputs[0])].map(), held[place(node.inputs[1])].map());
-                    match pointwise::multiply(&value, &gate, None) {
-                        Some(product) => product.into(),
-                        None => {
-                            let inputs = node.inputs.iter().map(|source| held[place(*source)].plain(device)).collect();
-                            other(*index, inputs, &OnceLock::new())
-                        }
-                    }
-                }
-                Work::Concat(index) => {
+                Work::Multiply | Work::Concat | Work::Slice => {
                     let inputs: Vec<Map> = node.inputs.iter().map(|source| held[place(*source)].map()).collect();
-                    match Map::joined(&inputs) {
-                        Some(joined) => joined.into(),
+                    let made = match (&steps[own], &inputs[..]) {
+                        (Step::Multiply, [value, gate]) => pointwise::multiply(value, gate, None),
+                        (Step::Slice { first, channels }, [input]) => input.part(*first, *channels),
+                        (_, inputs) => Map::joined(inputs),
+                    };
+                    match made {
+                        Some(made) => made.into(),
                         None => {
                             let inputs = node.inputs.iter().map(|source| held[place(*source)].plain(device)).collect();
-                            other(*index, inputs, &OnceLock::new())
+                            other(own, inputs, &OnceLock::new())
                         }
-                    }
-                }
-                Work::Slice(index) => {
-                    let Step::Slice { first, channels } = steps[*index] else { unreachable!("made of a slice") };
-                    match held[place(node.inputs[0])].map().part(first, channels) {
-                        Some(part) => part.into(),
-                        None => other(*index, vec![held[place(node.inputs[0])].plain(device)], &OnceLock::new()),
                     }
                 }
                 Work::MaxPool | Work::AvgPool | Work::AdaptiveAvgPool => {
@@ -285,29 +280,31 @@ impl Making<'_> {
     /// The step that begins with a layer, with what can be done at once with it.
     fn node(&mut self, index: usize) -> Node {
         let layer = &self.layers[index];
-        let plain =
-            Node { layer: index, inputs: layer.inputs.clone(), work: Work::Pass, bound: Bound::Open, then: None };
+        let of = |work: Work| Node::of(index, layer.inputs.clone(), work);
         let is_map = layer.output.sides() != [1, 1] || layer.input.sides() != [1, 1];
         match &self.steps[index] {
-            Step::Conv { weight, bias, shape } => self.conv(index, *weight, *bias, shape, plain),
+            Step::Conv { .. } => match self.conv(index) {
+                Some((work, norm)) => self.joined(of(work), norm),
+                None => of(Work::Other(OnceLock::new())),
+            },
             Step::BatchNorm { .. } => {
                 let affine = self.affine(index);
                 let lanes = |values: &[f64]| Lanes::of(&values.iter().map(|value| *value as f32).collect::<Vec<_>>());
                 let affine = pointwise::Affine { scale: lanes(&affine.scale), shift: lanes(&affine.shift) };
-                let node = self.finished(Node { work: Work::Affine(affine), ..plain });
+                let node = self.finished(of(Work::Affine(affine)));
                 self.before_a_conv(node)
             }
-            Step::Add => self.finished(Node { work: Work::Add, ..plain }),
-            Step::Activation(activation) => Node { work: Work::Add, then: Some(*activation), ..plain },
-            Step::Multiply => Node { work: Work::Multiply(index), ..plain },
-            Step::Concat => Node { work: Work::Concat(index), ..plain },
-            Step::Slice { .. } => Node { work: Work::Slice(index), ..plain },
-            Step::MaxPool { .. } => Node { work: Work::MaxPool, ..plain },
-            Step::AvgPool { .. } => Node { work: Work::AvgPool, ..plain },
-            Step::AdaptiveAvgPool { .. } => Node { work: Work::AdaptiveAvgPool, ..plain },
-            Step::Dropout { .. } => plain,
-            Step::Flatten if !is_map => plain,
-            _ => Node { work: Work::Other(OnceLock::new()), ..plain },
+            Step::Add => self.finished(of(Work::Add)),
+            Step::Activation(activation) => Node { then: Some(*activation), ..of(Work::Add) },
+            Step::Multiply => of(Work::Multiply),
+            Step::Concat => of(Work::Concat),
+            Step::Slice { .. } => of(Work::Slice),
+            Step::MaxPool { .. } => of(Work::MaxPool),
+            Step::AvgPool { .. } => of(Work::AvgPool),
+            Step::AdaptiveAvgPool { .. } => of(Work::AdaptiveAvgPool),
+            Step::Dropout { .. } => of(Work::Pass),
+            Step::Flatten if !is_map => of(Work::Pass),
+            _ => of(Work::Other(OnceLock::new())),
         }
     }
 
@@ -341,18 +338,18 @@ impl Making<'_> {
         }
     }
 
-    fn conv(&mut self, index: usize, weight: usize, bias: Option<usize>, shape: &ConvShape, plain: Node) -> Node {
+    /// How a conv is done, with the norm that is folded into it; `None` where it is walked. Nothing is taken yet.
+    fn conv(&self, index: usize) -> Option<(Work, Option<usize>)> {
+        let Step::Conv { weight, bias, shape } = &self.steps[index] else { return None };
         let sizes = self.sizes(index, shape);
         let norm = self.follows(index, |step| matches!(step, Step::BatchNorm { .. }));
-        let (weights, biases) = {
-            let (weight, bias) = (self.row(weight), bias.map(|bias| self.row(bias)));
-            match norm {
-                Some(norm) => {
-                    let (weights, biases) = self.affine(norm).folded(&weight, bias.as_deref());
-                    (weights.into(), Some(biases.into()))
-                }
-                None => (weight, bias),
+        let (weight, bias) = (self.row(*weight), bias.map(|bias| self.row(bias)));
+        let (weights, biases) = match norm {
+            Some(norm) => {
+                let (weights, biases) = self.affine(norm).folded(&weight, bias.as_deref());
+                (weights.into(), Some(biases.into()))
             }
+            None => (weight, bias),
         };
         let depthwise = Depthwise::new(sizes, &weights, biases.as_deref()).map(Work::Depthwise);
         let tiled = || {
@@ -361,17 +358,19 @@ impl Making<'_> {
                 .then(|| Work::Tiled(Tiled::new(winograd, &weights, biases.as_deref())))
         };
         let work = depthwise.or_else(tiled).or_else(|| Conv::new(sizes, &weights, biases.as_deref()).map(Work::Conv));
-        let (is_depthwise, work) = (matches!(work, Some(Work::Depthwise(_))), work);
-        drop((weights, biases));
-        let Some(work) = work else { return Node { work: Work::Other(OnceLock::new()), ..plain } };
-        let mut node = Node { work, ..plain };
+        Some((work?, norm))
+    }
+
+    /// A conv with the norm that was folded into it, the sum behind both, and its activation.
+    fn joined(&mut self, mut node: Node, norm: Option<usize>) -> Node {
         if let Some(norm) = norm {
             self.taken[norm] = true;
             node.layer = norm;
         }
         // The other summand comes from before the sum, and so is there when the sum is made.
+        let adds = !matches!(node.work, Work::Depthwise(_));
         let sum = self.follows(node.layer, |step| matches!(step, Step::Add));
-        if let Some(sum) = sum.filter(|sum| !is_depthwise && self.layers[*sum].inputs.len() == 2) {
+        if let Some(sum) = sum.filter(|sum| adds && self.layers[*sum].inputs.len() == 2) {
             let own = Source::Layer(node.layer);
             let other = self.layers[sum].inputs.iter().find(|source| **source != own);
             if let Some(other) = other {
@@ -385,22 +384,15 @@ impl Making<'_> {
 
     /// A norm, done while the conv behind it reads its values, if it can be.
     fn before_a_conv(&mut self, norm: Node) -> Node {
-        let reader = self.follows(norm.layer, |step| matches!(step, Step::Conv { .. }));
-        let Some(index) = reader.filter(|_| norm.then.is_none()) else { return norm };
-        let Step::Conv { weight, bias, shape } = self.steps[index] else { return norm };
-        if !self.sizes(index, &shape).is_straight() {
-            return norm;
-        }
-        let layer = &self.layers[index];
-        let plain =
-            Node { layer: index, inputs: layer.inputs.clone(), work: Work::Pass, bound: Bound::Open, then: None };
-        let mut node = self.conv(index, weight, bias, &shape, plain);
-        match (&mut node.work, norm) {
-            (Work::Conv(conv), Node { work: Work::Affine(affine), bound, inputs, .. }) if !conv.reads_plain() => {
+        let straight = |step: &Step| matches!(step, Step::Conv { shape, .. } if is_straight(shape.window));
+        let Some(index) = self.follows(norm.layer, straight).filter(|_| norm.then.is_none()) else { return norm };
+        match (self.conv(index), norm) {
+            (Some((Work::Conv(mut conv), behind)), Node { work: Work::Affine(affine), bound, inputs, .. })
+                if !conv.reads_plain() =>
+            {
                 self.taken[index] = true;
                 conv.before = Some((affine, bound));
-                node.inputs[0] = inputs[0];
-                node
+                self.joined(Node { inputs, ..Node::of(index, Vec::new(), Work::Conv(conv)) }, behind)
             }
             (_, norm) => norm,
         }

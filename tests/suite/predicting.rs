@@ -58,6 +58,11 @@ fn what_can_be_done_at_once_is_so_only_where_nobody_else_reads_what_lies_between
         ("a conv read twice", "conv3-20 none, concat: [[relu], [conv3-20]]"),
         ("a norm read twice", "batch_norm, concat: [identity, [relu, conv1-16]]"),
         ("a norm and its activation before a conv", "conv3-20, batch_norm, relu6, conv1-33"),
+        ("a norm before a conv of few channels", "batch_norm, relu, conv1-16, batch_norm, relu, conv3-8"),
+        (
+            "a norm before a conv of groups",
+            "conv3-32, batch_norm, relu, conv: {out: 32, kernel: 1, groups: 32}, batch_norm, relu",
+        ),
         ("a norm with an activation that is no bound", "conv3-20, maxpool, batch_norm, silu, conv1-33 gelu"),
         ("a sum of a thing with itself", "conv3-16, residual: {layers: [dropout], activation: relu}"),
         ("channels that begin inside a block", "conv3-20, concat: [[conv1-7], [conv3-9], [conv1-16]], conv3-40"),
