@@ -60,8 +60,30 @@ pub fn text(id: &str) -> Option<&'static str> {
     BUNDLED.iter().find(|(name, _)| *name == id).map(|(_, text)| *text)
 }
 
+/// The family that a bundled architecture says it is of, or that the one it extends says: found without reading the YAML, for a
+/// list that is drawn before anything is read.
+pub fn family(id: &str) -> Option<&'static str> {
+    let mut own = text(id)?;
+    loop {
+        let value = |key: &str| own.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        match value("family:") {
+            Some(family) => return Some(family),
+            None => own = text(value("extends:")?)?,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_family_is_what_the_whole_file_says() {
+        let library = crate::spec::Library::new(None);
+        for (id, _) in super::BUNDLED {
+            let read = library.load_origin(&crate::spec::Origin::Bundled(id), &[]).unwrap();
+            assert_eq!(super::family(id), read.architecture.family.as_deref(), "{id}");
+        }
+    }
+
     #[test]
     fn every_file_of_the_architectures_folder_is_embedded() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/architectures");

@@ -7,6 +7,7 @@
 
 pub mod input;
 pub mod model;
+mod reading;
 mod runner;
 pub mod screen;
 pub mod screens;

@@ -9,11 +9,10 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEve
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::layout::Position;
-use rayon::prelude::*;
 
 use super::input::{Key, KeyMap};
-use super::model::open::{self, LARGE};
-use super::model::{Entry, Opened};
+use super::model::{Entry, Opened, open};
+use super::reading;
 use super::screen::{Effect, Place, Save};
 use super::screens::{News, edit};
 use super::shell::action::{Action, table};
@@ -122,16 +121,16 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         Some(named) => position(named),
         None => remembered.architecture.as_deref().and_then(by_id).or(by_id("vgg16")),
     };
-    // Side by side, so that one that takes long does not delay the others.
-    let read = |origin: &Origin| match named.as_ref() == Some(origin) {
-        true => open::open(library, origin, sets),
-        false => open::open_quickly(library, origin, sets),
-    };
-    let read: Vec<_> = origins.par_iter().map(read).collect();
-    let waits = read.iter().any(|(_, opened)| matches!(opened, Opened::Unreadable(why) if why == LARGE));
-    let entries = origins.iter().zip(read).map(|(origin, (text, opened))| {
+    // The first frame waits for what it shows alone; the others are read behind it.
+    let left_over = disk.left_over(&origins);
+    let entries = origins.iter().zip(left_over).enumerate().map(|(at, (origin, left_over))| {
+        let (text, opened) = match named.as_ref() == Some(origin) {
+            true => open::open(library, origin, sets),
+            false if selected == Some(at) || left_over.is_some() => open::open_quickly(library, origin, sets),
+            false => (None, Opened::Unread { is_coming: false }),
+        };
         let mut entry = Entry::new(origin.clone(), text, opened);
-        entry.left_over = disk.left_over(origin);
+        entry.left_over = left_over;
         entry
     });
     let variable = |name: &str| std::env::var(name).ok();
@@ -176,11 +175,12 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
     let session = Session::start(state.mouse)?;
     let next_key = listen(&sender)?;
     let lanes = lanes(&sender)?;
-    let listing = listing(library, outside, sets, sender.clone())?;
-    if waits {
-        // In its thread, after the first frame.
-        listing.give(());
-    }
+    let send = {
+        let sender = sender.clone();
+        move |msg| drop(sender.send(Input::Msg(msg)))
+    };
+    let first_read = reading::first(library, sets, send.clone())?;
+    let listing = reading::again(library, outside, sets, send)?;
     // Without a watcher (no more handles, a file system that has none) `r` still reads again.
     let files = state.entries.iter().filter_map(|entry| match &entry.origin {
         Origin::File(path) | Origin::Foreign(path) => Some(path.clone()),
@@ -197,6 +197,7 @@ pub fn run(opening: &Opening) -> Result<(), ExploreError> {
         answer: background::Answer::default(),
         next_key,
         lanes,
+        first_read,
         changed: true,
     };
     runner.run(inputs)
@@ -226,31 +227,6 @@ fn lanes(sender: &SyncSender<Input>) -> io::Result<Vec<Worker<Spawn>>> {
         Worker::start(lane.name(), run, move |why| drop(told.send(Input::Msg(Msg::Complain(why)))))
     };
     Lane::ALL.into_iter().map(start).collect()
-}
-
-/// The thread that reads every file again when something changed in the folders.
-fn listing(
-    library: &Library,
-    outside: Option<Origin>,
-    sets: &[(String, String)],
-    sender: SyncSender<Input>,
-) -> io::Result<Worker<()>> {
-    let (library, sets, told) = (library.clone(), sets.to_vec(), sender.clone());
-    let broke_off = move |why| {
-        drop(told.send(Input::Msg(Msg::Complain(format!("the architectures could not be read; {why}")))));
-    };
-    let run = move |(), _: &Cancel| {
-        // An editor that saves through a new name leaves the old one gone for a moment.
-        std::thread::sleep(Duration::from_millis(50));
-        let mut origins = library.list();
-        origins.extend(outside.clone().filter(|outside| !origins.contains(outside)));
-        let found = origins.into_iter().map(|origin| {
-            let (text, opened) = open::open(&library, &origin, &sets);
-            (origin, text, opened)
-        });
-        let _ = sender.send(Input::Msg(Msg::Listed(found.collect())));
-    };
-    Worker::start("files", run, broke_off)
 }
 
 /// The theme to begin with, and whether it follows the terminal's background: where nobody has chosen one.
@@ -338,6 +314,7 @@ struct Runner<'a> {
     next_key: Sender<()>,
     /// In the order of [`Lane::ALL`].
     lanes: Vec<Worker<Spawn>>,
+    first_read: Worker<Vec<Origin>>,
     /// Whether there is something to paint.
     changed: bool,
 }
@@ -372,6 +349,8 @@ impl Runner<'_> {
         let tasks = super::shell::update::show(&mut self.state, screen);
         self.carry(tasks)?;
         self.paint()?;
+        let unread = self.state.entries.iter().filter(|entry| entry.is_unread());
+        self.first_read.give(unread.map(|entry| entry.origin.clone()).collect());
         // A virtual console takes the question for colours of its own.
         if self.state.theme != theme::plain() && std::env::var("TERM").is_ok_and(|term| term != "linux") {
             out().write_all(background::QUESTION.as_bytes())?;
@@ -489,6 +468,10 @@ impl Runner<'_> {
             Effect::Load(origin) => {
                 let (text, opened) = open::open(self.library, &origin, self.sets);
                 Some(Msg::Loaded(origin, text, Box::new(opened)))
+            }
+            Effect::LoadQuickly(origin) => {
+                let (text, opened) = open::open_quickly(self.library, &origin, self.sets);
+                Some(Msg::Read(vec![(origin, text, opened)]))
             }
             Effect::Save(save) => Some(self.save(save)?),
             Effect::Keep(origin, text) => {

@@ -215,6 +215,8 @@ impl<A> Row<A> {
 pub enum Effect {
     /// Read an architecture.
     Load(Origin),
+    /// Read one that is looked at for the first time, unless it is large.
+    LoadQuickly(Origin),
     Save(Save),
     /// Keep a text that is not saved yet where a later run finds it, or forget it.
     Keep(Origin, Option<LeftOver>),

@@ -778,6 +778,56 @@ fn what_is_remembered_comes_back() {
 }
 
 #[test]
+fn the_first_frame_reads_one_architecture_and_the_others_come_behind_it() {
+    use convlens::tui::shell::remembered::Remembered;
+    let whole = state(120, 40, theme::dark());
+    let read = |origin: &Origin| {
+        let (text, opened) = open::open_quickly(&Library::new(None), origin, &[]);
+        (origin.clone(), text, opened)
+    };
+    let unread = |entry: &Entry| match entry.id == "vgg16" || entry.id == "my-net" {
+        true => entry.clone(),
+        false => Entry::new(entry.origin.clone(), None, Opened::Unread { is_coming: false }),
+    };
+    let early = || {
+        let mut state = State::new(whole.entries.iter().map(unread).collect(), whole.selected, theme::dark());
+        update(&mut state, Msg::Resize(120, 40));
+        state
+    };
+    // The frame has all in its place; figures come with what is read behind it.
+    let mut state = early();
+    let without_figures = |state: &State| -> Vec<String> {
+        text(&painted(state)).lines().map(|line| line.chars().take(15).collect()).collect()
+    };
+    assert_eq!(without_figures(&state), without_figures(&whole));
+    assert!(text(&painted(&state)).contains('…') && !text(&painted(&state)).contains("broken"));
+    let others: Vec<Origin> = BUNDLED.iter().map(|(id, _)| Origin::Bundled(id)).collect();
+    assert!(send(&mut state, Msg::Read(others.iter().map(read).collect())).is_empty());
+    assert_eq!(painted(&state), painted(&whole));
+    // What is chosen before it was read is read at once, and the screen that was entered has it.
+    let mut quick = early();
+    let origin = Origin::Bundled("resnet18");
+    let asked = press(&mut quick, "/resnet18<enter>4");
+    let is_it = |task: &Task| matches!(task, Task::Do(Effect::LoadQuickly(own)) if *own == origin);
+    assert!(!asked.is_empty() && asked.iter().all(is_it), "{asked:?}");
+    assert!(quick.editor().is_none());
+    send(&mut quick, Msg::Read(vec![read(&origin)]));
+    assert!(quick.editor().expect("open").text().contains("ResNet-18"));
+    // A second reading does not take away what was done meanwhile.
+    press(&mut quick, "e# mine");
+    send(&mut quick, Msg::Read(others.iter().map(read).collect()));
+    assert!(quick.editor().expect("open").text().starts_with("# mine"));
+    // What was folded is there once it is read.
+    let mut one = state;
+    press(&mut one, "/resnet18<enter>1-jj<enter>");
+    let mut other = early();
+    Remembered::of(&one).restore(&mut other);
+    send(&mut other, Msg::Read(others.iter().map(read).collect()));
+    press(&mut other, "/resnet18<enter>1");
+    assert_eq!(painted(&one), painted(&other));
+}
+
+#[test]
 fn the_network_runs_and_its_feature_maps_are_seen() {
     for theme in [theme::dark(), theme::plain()] {
         let mut state = state(120, 40, theme);

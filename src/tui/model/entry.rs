@@ -10,6 +10,7 @@ use super::tree::{self, Folds, Row, RowKind};
 use crate::graph::lints::Lint;
 use crate::graph::{Graph, Layer};
 use crate::spec::Origin;
+use crate::spec::bundled;
 use crate::spec::problem::Report;
 use crate::tui::input::scrolled;
 
@@ -19,6 +20,10 @@ pub enum Opened {
     Graph(Arc<Graph>),
     Problems(Report),
     Unreadable(String),
+    /// Not read yet; one that takes long, or that was asked for already, comes by itself.
+    Unread {
+        is_coming: bool,
+    },
 }
 
 /// One line of the list.
@@ -53,7 +58,7 @@ impl Entry {
             origin,
             id,
             text,
-            opened: Opened::Unreadable(String::new()),
+            opened: Opened::Unread { is_coming: false },
             shown: None,
             folds: Folds::default(),
             sort: None,
@@ -106,7 +111,25 @@ impl Entry {
 
     /// Whether the file has problems or cannot be read; what is being typed has the editor for that.
     pub fn is_broken(&self) -> bool {
-        !matches!(self.opened, Opened::Graph(_))
+        matches!(self.opened, Opened::Problems(_) | Opened::Unreadable(_))
+    }
+
+    pub fn is_unread(&self) -> bool {
+        matches!(self.opened, Opened::Unread { .. })
+    }
+
+    /// Whether it is to be read as soon as somebody looks at it.
+    pub fn waits(&self) -> bool {
+        matches!(self.opened, Opened::Unread { is_coming: false })
+    }
+
+    /// The family that it is listed under.
+    pub fn family(&self) -> Option<&str> {
+        match (self.network(), &self.origin) {
+            (Some(network), _) => network.architecture.family.as_deref(),
+            (None, Origin::Bundled(id)) => bundled::family(id),
+            (None, Origin::File(_) | Origin::Foreign(_)) => None,
+        }
     }
 
     /// The network as it was saved last and read without problems.
@@ -139,6 +162,14 @@ impl Entry {
 
     pub fn folds(&self) -> &Folds {
         &self.folds
+    }
+
+    /// Takes what was open and where the cursor was, also of one that is not read yet.
+    pub fn restore(&mut self, folds: Folds, cursor: usize) {
+        (self.folds, self.cursor) = (folds, cursor);
+        if self.shown.is_some() {
+            self.arrange();
+        }
     }
 
     /// Opens and closes rows; a sorted table has nothing to fold.

@@ -24,20 +24,17 @@ fn opened(
 ) -> (Option<String>, Opened) {
     let text = match text {
         Ok(text) => text,
-        Err(LoadError::Large { .. }) => return (None, Opened::Unreadable(LARGE.into())),
+        Err(LoadError::Large { .. }) => return (None, Opened::Unread { is_coming: true }),
         Err(error) => return (None, Opened::Unreadable(error.to_string())),
     };
     let opened = match analysed(load(text.clone())) {
         Ok(network) => Opened::Graph(Arc::new(network)),
         Err(LoadError::Invalid(report)) => Opened::Problems(report),
-        Err(LoadError::Large { .. }) => Opened::Unreadable(LARGE.into()),
+        Err(LoadError::Large { .. }) => return (None, Opened::Unread { is_coming: true }),
         Err(error) => Opened::Unreadable(error.to_string()),
     };
     (Some(text), opened)
 }
-
-/// What stands in place of a large architecture until it is read.
-pub const LARGE: &str = "It is large, and is being read.";
 
 fn analysed(loaded: Result<Loaded, LoadError>) -> Result<Graph, LoadError> {
     loaded.and_then(|loaded| graph::analyse(&loaded).map_err(LoadError::Invalid))

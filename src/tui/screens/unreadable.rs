@@ -14,6 +14,8 @@ fn words(view: &View, entry: &Entry) -> Vec<Line<'static>> {
     let theme = &view.theme;
     match &entry.opened {
         Opened::Graph(_) => Vec::new(),
+        Opened::Unread { is_coming: false } => Vec::new(),
+        Opened::Unread { is_coming: true } => vec![styled_line("It is being read.", theme.dim)],
         Opened::Unreadable(reason) => vec![styled_line(reason.clone(), theme.bad)],
         Opened::Problems(report) => {
             let plural = if report.count() == 1 { "" } else { "s" };

@@ -1,6 +1,7 @@
 //! The explorer's own files: texts that are not saved yet, what is remembered, the user's keys; and writing a text so that
 //! it is there whole or not at all.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,9 @@ struct Kept {
     /// What it was typed on top of.
     base: String,
 }
+
+/// The folder of kept texts, in that of the explorer's state.
+const UNSAVED: &str = "unsaved";
 
 /// The folder of the explorer's state, and what this process holds in it.
 pub struct Disk {
@@ -68,7 +72,7 @@ impl Disk {
                 let _ = fs::remove_file(&path);
                 let _ = fs::remove_file(lock_of(&path));
                 drop(lock);
-            } else if let Some((path, _lock)) = self.free_file(origin, true) {
+            } else if let Some((path, _lock)) = self.free_file(origin, Path::exists) {
                 // One that an earlier run left and that was not wanted.
                 let _ = fs::remove_file(&path);
                 let _ = fs::remove_file(lock_of(&path));
@@ -78,8 +82,10 @@ impl Disk {
         let path = match at {
             Some(at) => self.held[at].1.clone(),
             None => {
+                let folder = self.folder.as_ref().map(|folder| folder.join(UNSAVED));
+                folder.map_or(Ok(()), fs::create_dir_all)?;
                 let (path, lock) = self
-                    .free_file(origin, false)
+                    .free_file(origin, |_| true)
                     .ok_or_else(|| io::Error::other("the user's state folder cannot be written"))?;
                 self.held.push((origin.clone(), path.clone(), lock));
                 path
@@ -94,14 +100,12 @@ impl Disk {
         write::write_unsynced(&path, &serde_json::to_vec(&kept)?)
     }
 
-    /// The first file for a text of `origin` that no process holds, locked; with `there` only one that exists.
-    fn free_file(&self, origin: &Origin, there: bool) -> Option<(PathBuf, File)> {
-        let folder = self.folder.as_ref()?.join("unsaved");
-        if !there {
-            fs::create_dir_all(&folder).ok()?;
-        }
-        (1..100).map(|count| folder.join(format!("{}-{count}.json", name_of(origin)))).find_map(|path| {
-            if there && !path.exists() {
+    /// The first file for a text of `origin` that no process holds, of those that `fits`; locked.
+    fn free_file(&self, origin: &Origin, fits: impl Fn(&Path) -> bool) -> Option<(PathBuf, File)> {
+        let (folder, name) = (self.folder.as_ref()?.join(UNSAVED), name_of(origin));
+        let mut paths = (1..100).map(|count| folder.join(format!("{name}-{count}.json")));
+        paths.find_map(|path| {
+            if !fits(&path) {
                 return None;
             }
             let lock = write::open_lock(&lock_of(&path)).ok()?;
@@ -109,11 +113,17 @@ impl Disk {
         })
     }
 
-    /// The text that an earlier run left of an architecture.
-    pub fn left_over(&self, origin: &Origin) -> Option<LeftOver> {
-        let (path, _lock) = self.free_file(origin, true)?;
-        let kept: Kept = serde_json::from_str(&read::text(&path, 8 * read::SMALL).ok()?).ok()?;
-        Some(LeftOver { text: kept.text, base: kept.base })
+    /// The texts that earlier runs left of architectures, in their order.
+    pub fn left_over(&self, origins: &[Origin]) -> Vec<Option<LeftOver>> {
+        // Read once: to ask for each name that there might be takes as long as the rest of the start.
+        let entries = self.folder.as_ref().and_then(|folder| fs::read_dir(folder.join(UNSAVED)).ok());
+        let there: HashSet<PathBuf> = entries.into_iter().flatten().filter_map(|own| Some(own.ok()?.path())).collect();
+        let of = |origin: &Origin| {
+            let (path, _lock) = self.free_file(origin, |path| there.contains(path))?;
+            let kept: Kept = serde_json::from_str(&read::text(&path, 8 * read::SMALL).ok()?).ok()?;
+            Some(LeftOver { text: kept.text, base: kept.base })
+        };
+        origins.iter().map(|origin| if there.is_empty() { None } else { of(origin) }).collect()
     }
 }
 
@@ -226,15 +236,16 @@ mod tests {
         let left = |text: &str| LeftOver { text: text.into(), base: "base".into() };
         first.keep(&origin, Some(&left("one"))).expect("kept");
         first.keep(&origin, Some(&left("two"))).expect("kept");
-        assert_eq!(disk().left_over(&origin), None, "held by the first");
+        let left_over = |origin: &Origin| disk().left_over(std::slice::from_ref(origin)).remove(0);
+        assert_eq!(left_over(&origin), None, "held by the first");
         // A second process keeps its own beside it.
         let mut second = disk();
         second.keep(&origin, Some(&left("three"))).expect("kept");
         second.keep(&origin, None).expect("forgotten");
         drop(first);
-        assert_eq!(disk().left_over(&origin), Some(left("two")));
-        assert_eq!(disk().left_over(&Origin::Bundled("vgg16")), None);
+        assert_eq!(left_over(&origin), Some(left("two")));
+        assert_eq!(left_over(&Origin::Bundled("vgg16")), None);
         disk().keep(&origin, None).expect("forgotten");
-        assert_eq!(disk().left_over(&origin), None);
+        assert_eq!(left_over(&origin), None);
     }
 }

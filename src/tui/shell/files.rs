@@ -10,6 +10,16 @@ pub fn loaded(state: &mut State, origin: &Origin, text: Option<String>, opened: 
     take(state, at, text, opened)
 }
 
+/// Architectures were read for the first time; one that was looked at meanwhile has been read already.
+pub fn read(state: &mut State, found: Vec<(Origin, Option<String>, Opened)>) {
+    for (origin, text, opened) in found {
+        let unread = state.position(&origin).filter(|&at| state.entries[at].is_unread());
+        if let Some(at) = unread {
+            state.model.entries[at].reopen(text, opened);
+        }
+    }
+}
+
 /// Gives an entry what is on disk now. A text being edited stays; that it has another beside it is said when it is saved.
 fn take(state: &mut State, at: usize, text: Option<String>, opened: Opened) -> Vec<Origin> {
     let theme = state.model.theme;

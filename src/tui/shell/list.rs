@@ -39,6 +39,7 @@ pub fn draw(state: &State, frame_: &mut Frame, area: Rect, places: &mut Vec<Plac
         let (figure, style) = match &entry.opened {
             Opened::Graph(network) if !entry.is_edited() => (short(network.totals.params).replace(' ', ""), theme.dim),
             _ if entry.is_edited() => ("edited".to_string(), theme.warn),
+            Opened::Unread { .. } => ("…".to_string(), theme.dim),
             _ => ("broken".to_string(), theme.bad),
         };
         let (mark, mark_style) = match state.marked.iter().position(|origin| *origin == entry.origin) {

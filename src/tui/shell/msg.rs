@@ -33,6 +33,8 @@ pub enum Msg {
     News(News),
     /// An architecture was read again.
     Loaded(Origin, Option<String>, Box<Opened>),
+    /// These were read for the first time.
+    Read(Vec<(Origin, Option<String>, Opened)>),
     /// The folders changed: every file that is there now.
     Listed(Vec<(Origin, Option<String>, Opened)>),
     /// Unsaved text cannot be kept for a later run.

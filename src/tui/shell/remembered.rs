@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::state::State;
 use crate::spec::Origin;
+use crate::tui::model::tree::Folds;
 use crate::tui::screens::Which;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -96,12 +97,12 @@ impl Remembered {
         state.screens.restore(self.screens.clone());
         for entry in &mut state.model.entries {
             let Some(folded) = self.folds.get(&entry.id) else { continue };
-            entry.fold(|folds, _| {
-                folds.closed_blocks = folded.closed.iter().cloned().collect();
-                folds.open_layers = folded.open.iter().cloned().collect();
-                folds.open_repeats = folded.repeats.iter().cloned().collect();
-            });
-            entry.cursor = folded.cursor.min(entry.rows().len().saturating_sub(1));
+            let folds = Folds {
+                closed_blocks: folded.closed.iter().cloned().collect(),
+                open_layers: folded.open.iter().cloned().collect(),
+                open_repeats: folded.repeats.iter().cloned().collect(),
+            };
+            entry.restore(folds, folded.cursor);
         }
     }
 }

@@ -145,9 +145,8 @@ impl State {
         let mut lines = Vec::new();
         let mut heading: Option<usize> = None;
         for (index, entry) in self.entries.iter().enumerate() {
-            let family = || entry.network().and_then(|network| network.architecture.family.clone());
             let own = match entry.origin {
-                Origin::Bundled(_) => family().unwrap_or_else(|| "Bundled".into()),
+                Origin::Bundled(_) => entry.family().unwrap_or("Bundled").to_string(),
                 Origin::File(_) | Origin::Foreign(_) => "Yours".into(),
             };
             match heading.and_then(|at| lines.get_mut(at)) {

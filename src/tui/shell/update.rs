@@ -21,7 +21,8 @@ use crate::tui::work::{Done, Lane, Note};
 use crate::visible::visible;
 
 pub fn update(state: &mut State, msg: Msg) -> Vec<Task> {
-    let tasks = match msg {
+    let unread = state.entry().filter(|entry| entry.is_unread()).map(|entry| entry.origin.clone());
+    let mut tasks = match msg {
         Msg::Key(key) => key_pressed(state, key),
         Msg::Paste(text) => pasted(state, &text),
         Msg::Click(action) => click(state, action),
@@ -36,6 +37,10 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Task> {
         Msg::Loaded(origin, text, opened) => {
             let texts = files::loaded(state, &origin, text, *opened);
             analyse(state, texts)
+        }
+        Msg::Read(found) => {
+            files::read(state, found);
+            Vec::new()
         }
         Msg::Listed(found) => {
             let texts = files::listed(state, found);
@@ -78,6 +83,16 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Task> {
         }
         Msg::Terminate => vec![Task::Do(Effect::Quit)],
     };
+    // A screen that was entered before there was anything to show is entered now.
+    let is_read = state.entry().is_some_and(|entry| !entry.is_unread() && Some(&entry.origin) == unread.as_ref());
+    if is_read && state.pane == Pane::Main {
+        let screen = state.screen;
+        tasks.extend(ask(state, |screens, setting| screens.enter(screen, setting)));
+    }
+    // What comes next may be asked of it, so nothing waits for the thread that reads all.
+    if let Some(unread) = state.entry().filter(|entry| entry.waits()) {
+        tasks.push(Task::Do(Effect::LoadQuickly(unread.origin.clone())));
+    }
     let panes = state.panes();
     state.screens.refresh(state.screen, &mut state.model, &panes);
     keep_in_view(state);

@@ -178,7 +178,7 @@ fn saved_as_copy(cx: &mut Context<Edit>, origin: &Origin, target: &Origin, text:
     if let Some(entry) = cx.model.position(origin).and_then(|at| cx.model.entries.get_mut(at)) {
         entry.close_editor();
     }
-    let opened = Opened::Unreadable("being read".into());
+    let opened = Opened::Unread { is_coming: true };
     let at = match cx.model.position(target) {
         Some(at) => at,
         None => {
