@@ -3,6 +3,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read the files of the project")]
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 /// `deny.toml`'s list of licences.
@@ -73,6 +75,26 @@ fn every_package_has_a_licence_under_which_it_may_be_built_in() {
         let licence = package["license"].as_str().unwrap_or_default();
         assert!(is_met(licence, &allowed), "{} {}: {licence}", package["name"], package["version"]);
     }
+}
+
+/// Cargo gives a package the features that all ask for who are built with it. Where the tests' tools ask for more, what stands on the
+/// package is another than in the program, and `cargo test` builds nearly all of it again.
+#[test]
+fn the_tests_are_built_on_the_packages_of_the_program() {
+    let packages = |edges: &str| -> BTreeSet<String> {
+        let cargo = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--offline", "--prefix", "none", "--format", "{p} {f}", "--edges", edges])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo");
+        assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+        let text = String::from_utf8(cargo.stdout).expect("UTF-8");
+        text.lines().map(|line| line.trim_end_matches(" (*)").to_string()).collect()
+    };
+    let (program, tests) = (packages("normal,build"), packages("normal,build,dev"));
+    assert!(program.len() > 100 && tests.len() > program.len(), "the whole tree");
+    let other: Vec<&String> = program.difference(&tests).collect();
+    assert!(other.is_empty(), "built once more for the tests, with other features: {other:#?}");
 }
 
 #[test]
