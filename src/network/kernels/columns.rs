@@ -33,13 +33,27 @@ const TASKS: usize = 8;
 const DEEP_ENOUGH: usize = 64;
 
 /// The columns of some positions, put together in `columns`; of a plane that is its own columns, that plane.
-fn made<'c>(plane: &Plane, input: &'c [f32], first: usize, count: usize, columns: &'c mut Vec<f32>) -> Matrix<'c> {
+fn made<'c>(plane: &Plane, input: &'c [f32], first: usize, count: usize, columns: &'c mut Columns) -> Matrix<'c> {
     if plane.is_straight() {
         return Matrix::rows(input, plane.positions()).from(0, first);
     }
-    columns.resize(plane.depth() * count, 0.0);
+    let columns = columns.of(plane.depth() * count);
     im2col(input, plane, first, count, columns);
     Matrix::rows(columns, count)
+}
+
+/// Room of a task for its columns, made once there are some.
+#[derive(Default)]
+struct Columns(Option<Scratch>);
+
+impl Columns {
+    /// Room for so many values, with whatever was left in it.
+    fn of(&mut self, length: usize) -> &mut [f32] {
+        if self.0.as_ref().is_none_or(|room| room.len() < length) {
+            self.0 = Some(Scratch::new(length));
+        }
+        self.0.as_deref_mut().map_or(&mut [], |room| &mut room[..length])
+    }
 }
 
 impl Convolution {
@@ -88,14 +102,17 @@ impl Convolution {
                 let strips = Block::of(matrix, positions).split(usize::MAX, self.chunk());
                 strips.into_iter().map(move |(_, first, strip)| (unit, first, strip))
             });
-            strips.collect::<Vec<_>>().into_par_iter().for_each_init(Vec::new, |columns, (unit, first, mut strip)| {
-                let columns = made(&self.plane, self.input_of(input, unit), first, strip.columns(), columns);
-                self.multiply(&mut strip, 0, unit % self.groups, weight, start, columns);
-            });
+            strips.collect::<Vec<_>>().into_par_iter().for_each_init(
+                Columns::default,
+                |columns, (unit, first, mut strip)| {
+                    let columns = made(&self.plane, self.input_of(input, unit), first, strip.columns(), columns);
+                    self.multiply(&mut strip, 0, unit % self.groups, weight, start, columns);
+                },
+            );
             return;
         }
         // Few positions, many channels: the columns are made once, by all, and the output rows shared out.
-        let mut columns = Vec::new();
+        let mut columns = Columns::default();
         let rows = (self.out_channels / 2).clamp(32, 128);
         for (unit, matrix) in matrices {
             let input = self.input_of(input, unit);
@@ -104,7 +121,7 @@ impl Convolution {
                 let columns = match self.plane.is_straight() {
                     true => made(&self.plane, input, first, count, &mut columns),
                     false => {
-                        columns.resize(self.plane.depth() * count, 0.0);
+                        let columns = columns.of(self.plane.depth() * count);
                         let block = self.plane.channels.div_ceil(16);
                         let taps = self.plane.depth() / self.plane.channels;
                         columns.par_chunks_mut(block * taps * count).enumerate().for_each(|(at, columns)| {
@@ -112,7 +129,7 @@ impl Convolution {
                             let input = &input[at * block * self.plane.height * self.plane.width..];
                             im2col(input, &self.part(channels), first, count, columns);
                         });
-                        Matrix::rows(&columns, count)
+                        Matrix::rows(columns, count)
                     }
                 };
                 let blocks = strip.split(rows, usize::MAX);
@@ -158,18 +175,21 @@ impl Convolution {
         let tasks = units.flat_map(|(unit, input)| {
             input.chunks_mut(block * area).enumerate().map(move |(at, input)| (unit, at * block, input))
         });
-        tasks.collect::<Vec<_>>().into_par_iter().for_each_init(Vec::new, |columns, (unit, channel, to_input)| {
-            let plane = self.part(to_input.len() / area);
-            let weight = &weight[unit % self.groups * self.weights_per_group()..];
-            let weight = Matrix::rows(weight, depth).from(0, channel * taps).transposed();
-            let upstream = Matrix::rows(&upstream[unit * self.outputs_per_group()..], positions);
-            for (first, count) in self.chunks() {
-                columns.resize(plane.depth() * count, 0.0);
-                let mut product = Block::of(columns, count);
-                matmul(&mut product, self.out_channels, weight, upstream.from(0, first), false);
-                col2im(columns, &plane, first, count, to_input);
-            }
-        });
+        tasks.collect::<Vec<_>>().into_par_iter().for_each_init(
+            Columns::default,
+            |columns, (unit, channel, to_input)| {
+                let plane = self.part(to_input.len() / area);
+                let weight = &weight[unit % self.groups * self.weights_per_group()..];
+                let weight = Matrix::rows(weight, depth).from(0, channel * taps).transposed();
+                let upstream = Matrix::rows(&upstream[unit * self.outputs_per_group()..], positions);
+                for (first, count) in self.chunks() {
+                    let columns = columns.of(plane.depth() * count);
+                    let mut product = Block::of(columns, count);
+                    matmul(&mut product, self.out_channels, weight, upstream.from(0, first), false);
+                    col2im(columns, &plane, first, count, to_input);
+                }
+            },
+        );
     }
 
     /// The convolution that gives the input's gradient at stride 1: from output channels back to input channels.
@@ -222,7 +242,7 @@ impl Convolution {
             pieces.chunks(pieces.len().div_ceil(TASKS.div_ceil(self.groups * blocks)).max(1)).collect();
         let tasks = (0..self.groups * blocks * parts.len()).into_par_iter().with_max_len(1);
         let sums: Vec<Vec<f32>> = tasks
-            .map_init(Vec::new, |columns, task| {
+            .map_init(Columns::default, |columns, task| {
                 let (part, at) = (task % parts.len(), task / parts.len());
                 let (group, channel) = (at / blocks, at % blocks * block);
                 let plane = self.part(block.min(self.plane.channels - channel));

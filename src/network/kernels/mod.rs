@@ -10,6 +10,7 @@ mod columns;
 pub mod conv;
 pub mod direct;
 pub mod exp;
+pub mod fresh;
 pub mod heap;
 pub mod im2col;
 pub mod joined;

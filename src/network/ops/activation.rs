@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::Values;
 use super::tape::record;
 use crate::network::kernels::exp::sigmoid;
+use crate::network::kernels::fresh::fresh;
 use crate::network::kernels::simd::widest;
 use crate::network::kernels::view;
 use crate::spec::describe::Activation;
@@ -121,15 +122,7 @@ pub fn activate<T: Tape<f32, Cpu>>(input: Values<T>, activation: Activation) -> 
         Activation::LeakyRelu { slope } => Some(slope as f32),
         _ => None,
     };
-    let mut values = vec![0.0; x.len()];
-    values.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(values, x)| match activation {
-        // In one pass, for the one that networks have most.
-        Activation::Relu => values.iter_mut().zip(x).for_each(|(value, &x)| *value = if x < 0.0 { 0.0 } else { x }),
-        _ => {
-            values.copy_from_slice(x);
-            in_place(activation, values);
-        }
-    });
+    let values = fresh(x.len(), TASK, |at| x[at * TASK..].iter().copied(), |values| in_place(activation, values));
     if !T::OWNS_TAPE {
         drop(x);
         return record(input.put_tape(tape), true, values, dims, &[], |_| ());

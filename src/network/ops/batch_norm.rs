@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::tape::{Backward, record};
 use super::{Row, Values};
+use crate::network::kernels::fresh::fresh;
 use crate::network::kernels::simd::widest;
 use crate::network::kernels::sums::{moments, products};
 use crate::network::kernels::view;
@@ -87,30 +88,34 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
     };
     let mean = statistics.mean;
     let inverse: Vec<f32> = statistics.variance.iter().map(|&v| (1.0 / (f64::from(v) + eps).sqrt()) as f32).collect();
-    let norm = |values: &mut [f32]| {
-        let (gamma, beta) = (view::values(gamma), view::values(beta));
-        values.par_chunks_exact_mut(area).enumerate().for_each(|(plane, values)| {
-            let channel = plane % channels;
-            let (scale, mean, shift) = (gamma[channel] * inverse[channel], mean[channel], beta[channel]);
-            widest(
-                #[inline(always)]
-                || values.iter_mut().for_each(|x| *x = (*x - mean) * scale + shift),
-            );
-        });
+    let (gammas, betas) = (view::values(gamma), view::values(beta));
+    // What a plane's values become: (x − mean)·scale + shift.
+    let norm = |plane: usize| {
+        let channel = plane % channels;
+        let (scale, mean, shift) = (gammas[channel] * inverse[channel], mean[channel], betas[channel]);
+        #[inline(always)]
+        move |x: f32| (x - mean) * scale + shift
     };
+    let normed =
+        |x: &[f32]| fresh(x.len(), area, |plane| x[plane * area..][..area].iter().copied().map(norm(plane)), |_| ());
     if !T::OWNS_TAPE {
         drop(x);
         if let Some(values) = view::values_mut(&mut input) {
             // Nobody reads the input again, so its place is taken.
-            norm(values);
+            values.par_chunks_exact_mut(area).enumerate().for_each(|(plane, values)| {
+                let norm = norm(plane);
+                widest(
+                    #[inline(always)]
+                    || values.iter_mut().for_each(|x| *x = norm(*x)),
+                );
+            });
             return input.put_tape(tape);
         }
-        let mut values = view::values(&input).into_owned();
-        norm(&mut values);
+        let values = normed(&view::values(&input));
         return record(input.put_tape(tape), true, values, dims, &[], |_| ());
     }
-    let mut values = x.into_owned();
-    norm(&mut values);
+    let values = normed(&x);
+    drop(x);
     let (kept_input, kept_gamma) = (input.clone(), gamma.clone());
     let training = train.is_some();
     let parameters = [gamma, beta];

@@ -8,6 +8,7 @@ use super::tape::{Backward, Wants, record};
 use super::{Dims, Row, Values, count};
 use crate::graph::Window;
 use crate::network::kernels::conv::{Algorithm, Convolution};
+use crate::network::kernels::fresh::zeros;
 use crate::network::kernels::im2col::Plane;
 use crate::network::kernels::view;
 use crate::network::kernels::winograd::Transformed;
@@ -47,7 +48,7 @@ pub fn conv<T: Tape<f32, Cpu>>(
     let sizes = shape.over(*input.shape());
     let dims = (sizes.images, shape.out_channels, shape.out_height, shape.out_width);
     let (input, tape) = input.split_tape();
-    let mut values = vec![0.0; count(dims)];
+    let mut values = zeros(count(dims));
     let bias_values = bias.map(view::values);
     let algorithm = sizes.algorithm(shape.algorithm);
     let weights = view::values(weight);

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::tape::record_joined;
 use super::{Dims, Values, count};
+use crate::network::kernels::fresh::fresh;
 use crate::network::kernels::simd::widest;
 use crate::network::kernels::view;
 
@@ -22,8 +23,16 @@ pub fn add<T: Tape<f32, Cpu>>(mut inputs: Vec<Values>, tape: T) -> Values<T> {
         inputs.push(sum);
     }
     let dims = *inputs[0].shape();
-    let mut values = view::values(&inputs[0]).to_vec();
-    inputs[1..].iter().for_each(|input| add_to(&mut values, &view::values(input)));
+    let values = match &inputs[..] {
+        [first, second, others @ ..] => {
+            let (first, second) = (view::values(first), view::values(second));
+            let pairs = |at: usize| first[at * TASK..].iter().zip(&second[at * TASK..]);
+            let mut sums = fresh(first.len(), TASK, |at| pairs(at).map(|(first, second)| first + second), |_| ());
+            others.iter().for_each(|input| add_to(&mut sums, &view::values(input)));
+            sums
+        }
+        alone => alone.iter().flat_map(|input| view::values(input).into_owned()).collect(),
+    };
     record_joined(inputs, tape, values, dims, |_, upstream, to_input| add_to(to_input, upstream))
 }
 
@@ -46,16 +55,16 @@ pub fn concat<T: Tape<f32, Cpu>>(inputs: Vec<Values>, tape: T) -> Values<T> {
     let dims: Dims = (images, total, height, width);
     // Where each input's channels begin.
     let starts: Vec<usize> = channels.iter().scan(0, |next, own| Some(std::mem::replace(next, *next + own))).collect();
-    let mut values = vec![0.0; count(dims)];
-    {
+    let values = {
         let parts: Vec<_> = inputs.iter().map(view::values).collect();
-        values.par_chunks_exact_mut((total * area).max(1)).enumerate().for_each(|(image, out)| {
-            for ((part, &channels), &start) in parts.iter().zip(&channels).zip(&starts) {
-                let own = channels * area;
-                out[start * area..][..own].copy_from_slice(&part[image * own..][..own]);
-            }
-        });
-    }
+        let plane = |at: usize| {
+            let (image, channel) = (at / total, at % total);
+            let from = starts.partition_point(|&start| start <= channel) - 1;
+            let own = image * channels[from] + channel - starts[from];
+            parts[from][own * area..][..area].iter().copied()
+        };
+        fresh(count(dims), area, plane, |_| ())
+    };
     record_joined(inputs, tape, values, dims, move |index, upstream, to_input| {
         let own = channels[index] * area;
         let images = to_input.par_chunks_exact_mut(own.max(1)).zip(upstream.par_chunks_exact(total * area));
