@@ -1,5 +1,8 @@
 //! The train command: real losses, real refusals.
 
+use convlens::graph::memory::OptimizerState;
+use convlens::graph::{self, memory};
+use convlens::spec::Library;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
@@ -121,6 +124,35 @@ fn the_number_of_threads_changes_no_loss() {
     assert_eq!(one.len(), 3);
     assert_eq!(one, run("2"));
     assert_eq!(one, run("8"));
+}
+
+#[test]
+fn the_estimate_counts_what_convolutions_work_in_and_the_batches_that_wait() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.yaml");
+    let text = "input: [3, 8, 8]\nlayers: [conv3-64, relu, conv3-64, flatten, linear: 10]\n";
+    std::fs::write(&path, text).expect("written");
+    let arguments = [
+        "train",
+        path.to_str().expect("UTF-8"),
+        "--data",
+        "synthetic",
+        "--limit",
+        "64",
+        "--batch",
+        "8",
+        "--steps",
+        "1",
+    ];
+    let events = events(&arguments);
+    let loaded = Library::new(None).load(path.to_str().expect("UTF-8"), &[]).expect("sound");
+    let network = graph::analyse(&loaded).expect("sound");
+    let step = memory::training(&network, 8, OptimizerState::Momentum).total();
+    // 36 places for each pair of channels of the larger conv, and tiles.
+    let scratch = memory::scratch(&network);
+    assert!(scratch > 4 * 36 * 64 * 64, "{scratch}");
+    let batches = 4 * 8 * 3 * 8 * 8 * 4;
+    assert_eq!(events[0]["estimated_bytes"], step + scratch + batches);
 }
 
 #[test]

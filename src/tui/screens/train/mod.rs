@@ -329,7 +329,7 @@ impl Train {
                 begin.origin.id(),
                 grouped(network.totals.params),
                 view::data_words(&begin.data),
-                bytes(memory::training(network, batch, OptimizerState::Momentum).total())
+                bytes(memory::training(network, batch, OptimizerState::Momentum).total() + memory::scratch(network))
             );
             cx.question(words, vec![("Cancel".into(), None), ("Start training".into(), Some(A::BeginNow))]);
             return;
