@@ -8,24 +8,14 @@ Prints a line for each: milliseconds of a forward pass of one 224x224 image, and
 import os
 import sys
 import tempfile
-import time
 
 import onnxruntime
 import torch
 import torchvision
 
+from median import median_ms
+
 NAMES = ["vgg16", "resnet18", "resnet50", "mobilenet_v2", "squeezenet1_1", "googlenet", "densenet121"]
-
-
-def median_ms(work, runs):
-    work()
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - began) * 1e3)
-    return sorted(times)[runs // 2]
-
 
 threads = int(sys.argv[1]) if len(sys.argv) > 1 else 2
 torch.set_num_threads(threads)

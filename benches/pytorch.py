@@ -6,9 +6,10 @@ Use:          torch-env/bin/python benches/pytorch.py [THREADS]
 Prints a line for each: milliseconds forward, and backward (weights and input), medians.
 """
 import sys
-import time
 
 import torch
+
+from median import median_ms
 
 CASES = [
     ("block1.conv1", 1, 3, 64, 224, 3, 1, 1, 1), ("block1.conv2", 1, 64, 64, 224, 3, 1, 1, 1),
@@ -21,16 +22,6 @@ CASES = [
     ("1x1, 256 at 28", 8, 256, 256, 28, 1, 1, 0, 1), ("11x11 stride 4, 3 at 224", 8, 3, 64, 224, 11, 4, 2, 1),
     ("depthwise 3x3, 64 at 56", 8, 64, 64, 56, 3, 1, 1, 64), ("depthwise 5x5, 128 at 28", 8, 128, 128, 28, 5, 1, 2, 128),
 ]
-
-
-def median_ms(work, runs=15):
-    work()
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - began) * 1e3)
-    return sorted(times)[runs // 2]
 
 
 torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 2)

@@ -1,5 +1,5 @@
-//! New values, written once. What is asked for as zeros is written twice, the first time by one thread alone: a tenth of a training
-//! step.
+//! New values, written once. What is asked for as zeros is written twice, the first time by one thread alone: of DenseNet's training
+//! step that was a tenth.
 
 use std::mem::MaybeUninit;
 
