@@ -3,7 +3,8 @@
 //! One owner of state: a message comes in, [`shell::update()`] changes the [`shell::State`] and says what is to be done outside, and
 //! [`shell::draw()`] paints `&State`. A screen ([`screen`] says what one is) is one folder of [`screens`]; all of them share the
 //! [`model`]. Keys ([`input`]) are rows of each screen's table. [`work`] that takes time is done in lanes of threads. Screens are
-//! drawn with [`widgets`]. The private `runner` is the only part that touches the [`terminal`].
+//! drawn with [`widgets`]. The private `runner` is the only part that touches the [`terminal`]; the private `reading` has the threads
+//! that read architectures.
 
 pub mod input;
 pub mod model;

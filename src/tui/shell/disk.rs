@@ -82,11 +82,10 @@ impl Disk {
         let path = match at {
             Some(at) => self.held[at].1.clone(),
             None => {
-                let folder = self.folder.as_ref().map(|folder| folder.join(UNSAVED));
-                folder.map_or(Ok(()), fs::create_dir_all)?;
-                let (path, lock) = self
-                    .free_file(origin, |_| true)
-                    .ok_or_else(|| io::Error::other("the user's state folder cannot be written"))?;
+                let unwritable = || io::Error::other("the user's state folder cannot be written");
+                let folder = self.folder.as_ref().ok_or_else(unwritable)?;
+                fs::create_dir_all(folder.join(UNSAVED)).map_err(|_| unwritable())?;
+                let (path, lock) = self.free_file(origin, |_| true).ok_or_else(unwritable)?;
                 self.held.push((origin.clone(), path.clone(), lock));
                 path
             }
